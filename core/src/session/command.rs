@@ -1,0 +1,86 @@
+//! What a person or a program asks of a session.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::{ids::CallId, message::Image, policy::Policy};
+
+/// A wish of whoever the agent works for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Command {
+    /// Begin a turn. Refused while one is running.
+    Prompt {
+        /// What is wanted.
+        text: String,
+        /// Pictures that go with it.
+        #[serde(default)]
+        images: Vec<Image>,
+    },
+    /// End the running turn at once, keeping what was said and done. No turn is no error.
+    Interrupt,
+    /// Let a waiting tool call run.
+    Approve {
+        /// The call.
+        call_id: CallId,
+        /// Whether later calls of the same tool in this session need no further question.
+        #[serde(default)]
+        for_session: bool,
+    },
+    /// Refuse a waiting tool call.
+    Deny {
+        /// The call.
+        call_id: CallId,
+        /// Told to the model.
+        #[serde(default)]
+        reason: Option<String>,
+    },
+    /// Summarise the conversation so far now. Refused while a turn is running.
+    Compact,
+    /// Replace the policy, from the next tool call on.
+    SetPolicy {
+        /// The whole new policy.
+        policy: Policy,
+    },
+}
+
+/// Why a command was not taken. Nothing changed.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum CommandError {
+    /// A prompt without text and pictures.
+    #[error("the prompt is empty")]
+    EmptyPrompt,
+    /// The prompt alone does not fit the model.
+    #[error(
+        "the prompt has about {tokens} tokens, the model takes {limit} besides instructions, tools and its answer"
+    )]
+    PromptTooLarge {
+        /// An estimate.
+        tokens: u64,
+        /// What is left of the model's context for it.
+        limit: u64,
+    },
+    /// The model takes no pictures.
+    #[error("model {model} takes no images")]
+    NoImages {
+        /// Its name.
+        model: String,
+    },
+    /// A turn is running.
+    #[error("a turn is running: wait for it or interrupt it")]
+    Busy,
+    /// No call of that id waits for an answer.
+    #[error("no tool call {call_id} is waiting for approval")]
+    NotWaiting {
+        /// The id given.
+        call_id: CallId,
+    },
+    /// There is nothing to summarise.
+    #[error("there is nothing to summarise yet")]
+    NothingToCompact,
+    /// A commit failed earlier: what is in memory is no longer what is stored.
+    #[error("the session stopped because it could not be stored; open it again")]
+    Stopped,
+}

@@ -1,0 +1,76 @@
+//! What a session is set up with, once.
+
+use alloc::{string::String, sync::Arc, vec::Vec};
+use serde::{Deserialize, Serialize};
+
+use crate::{model::ModelConfig, policy::Policy, tool::ToolSpec};
+
+/// Everything that stays the same while a session runs. Recorded when the session is created and
+/// again when it is opened with another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Config {
+    /// The model asked first, and those asked when it fails, in order. Never empty.
+    pub models: Vec<Arc<ModelConfig>>,
+    /// The system prompt.
+    pub system: String,
+    /// The tools of the home, in the order shown to the model. The core adds its own.
+    pub tools: Vec<ToolSpec>,
+    /// The policy at the start.
+    pub policy: Policy,
+    /// What a turn may use up.
+    pub budgets: Budgets,
+    /// How failing model calls are repeated.
+    pub retry: Retry,
+    /// Whether a conversation that outgrows the model is summarised by the model; otherwise its
+    /// oldest messages are left out.
+    pub compaction: bool,
+    /// Whether the memory tools are offered, and which part of memory they see.
+    pub memory_namespace: Option<String>,
+}
+
+/// Limits of one turn; `None` is without limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Budgets {
+    /// Model calls; the last one is told to answer without tools.
+    pub steps: u32,
+    /// Tokens in and out.
+    pub tokens: Option<u64>,
+    /// 1e-9 USD.
+    pub cost_nano_usd: Option<u64>,
+    /// Wall time in ms, waiting for approvals included.
+    pub deadline_ms: Option<u64>,
+}
+
+impl Default for Budgets {
+    fn default() -> Self {
+        Self {
+            steps: 32,
+            tokens: None,
+            cost_nano_usd: None,
+            deadline_ms: None,
+        }
+    }
+}
+
+/// How failing model calls are repeated: exponential backoff with jitter, or the provider's hint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Retry {
+    /// Attempts at one model before the next is asked, at least 1.
+    pub attempts: u32,
+    /// The wait before the second attempt; doubles from there.
+    pub base_ms: u64,
+    /// No wait is longer; a provider that asks for more is given up.
+    pub max_ms: u64,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self {
+            attempts: 4,
+            base_ms: 500,
+            max_ms: 60_000,
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Tools as the core sees them: what they are called, what they take, what they may touch.
+//!
+//! Running one is an effect ([`crate::session::Effect::RunTool`]); whether it runs is decided in
+//! [`dispatch`], and nowhere else.
+
+pub mod dispatch;
+pub mod schema;
+
+use alloc::string::String;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    ids::CallId,
+    message::{Image, ToolStatus},
+};
+use alloc::vec::Vec;
+
+/// What a tool touches, from harmless to powerful; policy decides by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ToolClass {
+    /// Looks at the workspace or the clock and changes nothing.
+    Read,
+    /// Changes what Tau itself keeps, such as memories.
+    Remember,
+    /// Changes files of the workspace.
+    Write,
+    /// Starts programs.
+    Execute,
+}
+
+/// What happens to a call that was running when the home went away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnRestore {
+    /// Run again under the same effect id: a second run does no harm.
+    Reissue,
+    /// Tell the model that nobody knows whether it ran.
+    Fail,
+    /// Ask the person whether to run it again.
+    Ask,
+}
+
+/// A tool offered to the model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolSpec {
+    /// `[A-Za-z0-9_-]{1,64}`, unique among the tools offered.
+    pub name: String,
+    /// One or two sentences for the model.
+    pub description: String,
+    /// JSON Schema of the arguments, an object schema in the subset of [`schema`].
+    pub parameters: Value,
+    /// What it touches.
+    pub class: ToolClass,
+    /// What a restore does with an unfinished call.
+    pub on_restore: OnRestore,
+}
+
+/// The limits one call runs under, in force whatever the model asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolLimits {
+    /// Wall time; at its end the call and everything it started is ended.
+    pub timeout_ms: u64,
+    /// Bytes of UTF-8 text in the result; more is cut in the middle and said so.
+    pub output_bytes: u64,
+}
+
+/// A call that the dispatcher let through, as a home runs it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolRun {
+    /// The model's id of the call.
+    pub call_id: CallId,
+    /// The tool.
+    pub name: String,
+    /// An object that fits the tool's schema.
+    pub arguments: Value,
+    /// What it must stay within.
+    pub limits: ToolLimits,
+}
+
+/// What a home's tool gives back. Its text is untrusted until the gate has seen it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolOutput {
+    /// How it ended; a home uses `Ok`, `Error`, `Denied` and `TimedOut`.
+    pub status: ToolStatus,
+    /// What the model reads.
+    pub text: String,
+    /// Pictures.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub images: Vec<Image>,
+}
+
+impl ToolOutput {
+    /// A result that worked.
+    #[must_use]
+    pub fn ok(text: impl Into<String>) -> Self {
+        Self {
+            status: ToolStatus::Ok,
+            text: text.into(),
+            images: Vec::new(),
+        }
+    }
+
+    /// A failure the model can act on.
+    #[must_use]
+    pub fn error(text: impl Into<String>) -> Self {
+        Self {
+            status: ToolStatus::Error,
+            text: text.into(),
+            images: Vec::new(),
+        }
+    }
+}

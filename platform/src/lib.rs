@@ -1,0 +1,25 @@
+//! What Tau asks of the world, and the one loop that asks it.
+//!
+//! [`tau_core::session::Session`] decides; a home implements [`Host`]; [`drive`] carries effects
+//! from one to the other. The traits are plain `async fn` without `Send` bounds: the driver's
+//! future is `Send` exactly when the home's types are, and only a home ever spawns.
+
+#![no_std]
+#![expect(
+    async_fn_in_trait,
+    reason = "homes name their concrete types, so Send is inferred where it holds"
+)]
+
+extern crate alloc;
+
+pub mod clock;
+pub mod entropy;
+pub mod host;
+pub mod http;
+pub mod storage;
+
+pub use clock::Clock;
+pub use entropy::{Entropy, EntropyError};
+pub use host::{Generation, Host, HostTools, LocalModel};
+pub use http::{Body, Http};
+pub use storage::Storage;

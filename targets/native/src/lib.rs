@@ -1,0 +1,3 @@
+//! Tau's adapters for a native program: one module per outside thing, no decisions.
+
+pub mod tools;
