@@ -4,11 +4,15 @@
 
 extern crate alloc;
 
+pub mod context;
 pub mod ids;
+pub mod journal;
+pub mod memory;
 pub mod message;
 pub mod model;
 pub mod policy;
 pub mod safety;
 pub mod session;
 pub mod tool;
+mod turn;
 pub mod wire;

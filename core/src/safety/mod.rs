@@ -85,6 +85,31 @@ impl<T> Vetted<T> {
     }
 }
 
+impl Vetted<Arc<Message>> {
+    /// The same message with each tool result cut to half, in its middle, and without pictures.
+    /// What is left was vetted before.
+    pub(crate) fn shortened_results(&self) -> Self {
+        let mut message = (*self.0).clone();
+        for part in &mut message.parts {
+            if let Part::ToolResult(result) = part {
+                cut_middle(&mut result.text);
+                result.images.clear();
+            }
+        }
+        Self(Arc::new(message))
+    }
+}
+
+/// Keeps the first and last quarter of a text.
+fn cut_middle(text: &mut String) {
+    const MARK: &str = "\n[… left out: too long for the model …]\n";
+    let from = text.floor_char_boundary(text.len() / 4);
+    let to = text.ceil_char_boundary(text.len() - text.len() / 4);
+    if to - from > 2 * MARK.len() {
+        text.replace_range(from..to, MARK);
+    }
+}
+
 /// Something the gate can look through: it hands every text it holds to the visitor.
 pub trait Content {
     /// Calls `visit` with each text a model could read; what `visit` leaves is what is sent.

@@ -224,6 +224,9 @@ pub enum GenerateError {
         /// What is missing and how to get it.
         detail: String,
     },
+    /// A provider behind a binding of the home failed.
+    #[error("{}", .0.message)]
+    Provider(crate::wire::ProviderError),
     /// It was there and failed.
     #[error("the embedded model failed: {detail}")]
     Failed {

@@ -1,9 +1,35 @@
-//! A session: commands in, effects and events out.
+//! A session: one conversation with everything it decides, as a value.
+//!
+//! # Calling contract
+//!
+//! ```text
+//!             submit(Command) ─┐                     ┌─> poll_effect()    what only a home can do
+//!  answer(EffectId, Answer) ───┤                     ├─> poll_cancelled() stop this at once
+//!     handle_timeout(now) ─────┼──>  [ Session ]  ───┼─> poll_event()     what a watcher may see
+//!                              │                     └─> poll_timeout()   call me again then
+//! ```
+//!
+//! After every call on the left, poll `poll_cancelled`, `poll_effect` and `poll_event` until each
+//! returns `None`, then ask `poll_timeout`. Effects are answered in any order; an answer to an
+//! effect the session no longer waits for changes nothing. `now` never needs to be exact, and may
+//! jump.
+//!
+//! # Invariants
+//!
+//! - Persist before act: no effect is handed out before the commit of the records that decided it
+//!   was answered. After a failed commit nothing is handed out any more.
+//! - State changes only by records ([`crate::journal`]), so a session restored from its journal is
+//!   the one that wrote it. A restored session re-emits unanswered effects under the same ids.
+//! - Time and randomness are arguments: the same seed and inputs give the same records.
 
 mod command;
 mod config;
 mod effect;
+mod entries;
 mod event;
+mod open;
+mod outbox;
+mod state;
 
 pub use command::{Command, CommandError};
 pub use config::{Budgets, Config, Retry};
@@ -11,4 +37,263 @@ pub use effect::{
     Answer, Batch, Effect, GenerateError, HeaderValue, HttpError, HttpHead, HttpRequest, Range,
     StoreError,
 };
+pub use entries::{Entries, Entry};
 pub use event::{Budget, Event, Failure, FailureKind, Outcome};
+pub use open::{Journal, WaitingCall};
+pub(crate) use state::{Attempt, CallStatus, Stage, State, Turn};
+
+use alloc::{string::String, vec::Vec};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    ids::{EffectId, EntryId, UnixMillis},
+    journal::{self, Body, Chain, Summary},
+    turn::ModelCall,
+};
+use outbox::Outbox;
+
+/// One conversation. See the module for how to call it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    pub(crate) state: State,
+    chain: Chain,
+    /// The model call in the home's hands. Lost with the process, begun again by a restore.
+    pub(crate) call: Option<ModelCall>,
+    /// What goes into the next commit, and what follows it.
+    staged: Staged,
+    outbox: Outbox,
+    next_passing: u64,
+    stopped: bool,
+    /// Model calls are answered from a recording, whatever API they would use.
+    pub(crate) replaying: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Staged {
+    batch: Batch,
+    events: Vec<Event>,
+    effects: Vec<(EffectId, Effect)>,
+}
+
+impl Session {
+    /// Asks for something. On an error nothing changed.
+    pub fn submit(&mut self, command: Command, now: UnixMillis) -> Result<(), CommandError> {
+        if self.stopped {
+            return Err(CommandError::Stopped);
+        }
+        match command {
+            Command::Prompt { text, images } => self.prompt(text, images, now)?,
+            Command::Interrupt => self.interrupt(now),
+            Command::Approve {
+                call_id,
+                for_session,
+            } => {
+                self.approve(&call_id, for_session, now)?;
+            }
+            Command::Deny { call_id, reason } => self.deny(&call_id, reason.as_deref(), now)?,
+            Command::Compact => self.compact(now)?,
+            Command::SetPolicy { policy } => {
+                self.record(Body::PolicySet { policy }, now);
+                self.tell_stored(Event::Done);
+            }
+        }
+        self.proceed(now);
+        self.flush();
+        Ok(())
+    }
+
+    /// Tells how an effect went.
+    pub fn answer(&mut self, id: EffectId, answer: Answer, now: UnixMillis) {
+        if let Answer::Committed(result) = answer {
+            self.committed(id, result);
+            return;
+        }
+        if self.stopped {
+            return;
+        }
+        match answer {
+            Answer::Tool(output) => self.tool_answered(id, output, now),
+            Answer::Loaded(result) => self.memory_loaded(id, result, now),
+            answer => self.model_answered(id, answer, now),
+        }
+        self.proceed(now);
+        self.flush();
+    }
+
+    /// To be called at [`Session::poll_timeout`] or later; earlier it changes nothing.
+    pub fn handle_timeout(&mut self, now: UnixMillis) {
+        if self.stopped {
+            return;
+        }
+        self.expire(now);
+        self.proceed(now);
+        self.flush();
+    }
+
+    /// The next thing for the home to do.
+    pub fn poll_effect(&mut self) -> Option<(EffectId, Effect)> {
+        self.outbox.poll_effect()
+    }
+
+    /// The next thing that happened.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.outbox.poll_event()
+    }
+
+    /// An effect whose answer is no longer wanted: the home drops its work at once.
+    pub fn poll_cancelled(&mut self) -> Option<EffectId> {
+        self.outbox.poll_cancelled()
+    }
+
+    /// When [`Session::handle_timeout`] is to be called; may lie in the past.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<UnixMillis> {
+        if self.stopped {
+            None
+        } else {
+            self.next_timeout()
+        }
+    }
+
+    /// Whether no turn is running and nothing waits to be stored.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.stopped || (self.state.turn.is_none() && self.outbox.is_empty())
+    }
+
+    fn committed(&mut self, id: EffectId, result: Result<(), StoreError>) {
+        let Some(events) = self.outbox.take_stored(id) else {
+            return;
+        };
+        match result {
+            Ok(()) => events
+                .into_iter()
+                .for_each(|event| self.outbox.event(event)),
+            Err(error) => {
+                self.stopped = true;
+                self.outbox.stop();
+                self.cancel_everything();
+                self.outbox.event(Event::Stopped { error });
+            }
+        }
+    }
+
+    /// Stages a record and changes the state by it.
+    pub(crate) fn record(&mut self, body: Body, now: UnixMillis) {
+        let seq = self.chain.next_seq;
+        let (record, bytes) = self.chain.append(body, now);
+        let key = journal::key(&self.state.id, seq);
+        self.staged.batch.require_absent.push(key.clone());
+        self.staged.batch.put.push((key, bytes));
+        let applied = self.state.apply(&record);
+        debug_assert_eq!(applied, Ok(()), "a live record fits its state: {record:?}");
+    }
+
+    /// Puts a key beside the records of the next commit.
+    pub(crate) fn put(&mut self, key: String, value: Vec<u8>) {
+        self.staged.batch.put.push((key, value));
+    }
+
+    /// An effect that follows what is staged.
+    pub(crate) fn emit(&mut self, id: EffectId, effect: Effect) {
+        self.staged.effects.push((id, effect));
+    }
+
+    /// An event told once what is staged is stored.
+    pub(crate) fn tell_stored(&mut self, event: Event) {
+        self.staged.events.push(event);
+    }
+
+    /// An event told at once.
+    pub(crate) fn tell(&mut self, event: Event) {
+        self.outbox.event(event);
+    }
+
+    /// Takes an effect back or has the home drop it.
+    pub(crate) fn cancel(&mut self, id: EffectId) {
+        let before = self.staged.effects.len();
+        self.staged.effects.retain(|(of, _)| *of != id);
+        if self.staged.effects.len() == before {
+            self.outbox.cancel(id);
+        }
+    }
+
+    /// Hands what is staged to the outbox: one commit, then what waits for it.
+    fn flush(&mut self) {
+        let Staged {
+            mut batch,
+            events,
+            effects,
+        } = core::mem::take(&mut self.staged);
+        if batch.put.is_empty() {
+            events
+                .into_iter()
+                .for_each(|event| self.outbox.event(event));
+        } else {
+            let summary = serde_json::to_vec(&self.summary()).unwrap_or_default();
+            batch
+                .put
+                .push((journal::summary_key(&self.state.id), summary));
+            let id = self.passing_id();
+            self.outbox.commit(id, Effect::Commit(batch), events);
+        }
+        for (id, effect) in effects {
+            self.outbox.effect(id, effect);
+        }
+    }
+
+    /// The next id of an effect that the journal names.
+    pub(crate) fn durable_id(&self) -> EffectId {
+        EffectId(self.state.next_effect)
+    }
+
+    /// The next id of an effect that does not outlive the process.
+    pub(crate) fn passing_id(&mut self) -> EffectId {
+        // Apart from the durable ones, and still exact in JSON numbers.
+        const PASSING: u64 = 1 << 52;
+        self.next_passing += 1;
+        EffectId(PASSING + self.next_passing)
+    }
+
+    /// The name of the next entry.
+    pub(crate) fn next_entry(&self) -> (EntryId, Option<EntryId>) {
+        let number = self.state.entries.len() as u64;
+        (
+            EntryId(draw(&self.state.seed, b"entry", number)),
+            self.state.entries.head_id(),
+        )
+    }
+
+    /// The session's line in the list of sessions.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        let state = &self.state;
+        Summary {
+            v: journal::VERSION,
+            session: state.id.clone(),
+            title: state.title.clone(),
+            created: state.created,
+            updated: state.updated,
+            turns: state.turns,
+            entries: state.entries.len() as u64,
+            records: self.chain.next_seq,
+            model: state
+                .config
+                .models
+                .first()
+                .map(|model| model.name.clone())
+                .unwrap_or_default(),
+            running: state.turn.is_some(),
+        }
+    }
+}
+
+/// Sixteen hex digits that depend on the seed, a purpose and a number only.
+pub(crate) fn draw(seed: &[u8; 32], purpose: &[u8], number: u64) -> String {
+    let mut hash = Sha256::new();
+    hash.update(seed);
+    hash.update(purpose);
+    hash.update(number.to_be_bytes());
+    let digest = hash.finalize();
+    journal::hex(&digest[..8])
+}

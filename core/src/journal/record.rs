@@ -1,0 +1,229 @@
+//! The record types, format version 1.
+
+use alloc::{boxed::Box, string::String};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ids::{CallId, EffectId, EntryId, SessionId, TurnId, UnixMillis},
+    message::{Message, ToolResult},
+    model::{StopReason, Usage},
+    policy::Policy,
+    session::{Config, Outcome},
+    wire::ProviderError,
+};
+
+/// The version this code writes, and the newest it reads.
+pub const VERSION: u32 = 1;
+
+/// One record: `{"v":1,"seq":…,"at":…,"prev":"…","type":"…", …}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// Format version.
+    pub v: u32,
+    /// Its number within the session, from 0.
+    pub seq: u64,
+    /// When it was written.
+    pub at: UnixMillis,
+    /// SHA-256 of the record before, in lower-case hex.
+    pub prev: String,
+    /// What happened.
+    #[serde(flatten)]
+    pub body: Body,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Body {
+    /// The session began. Always the first record, and only there.
+    Created(Box<Created>),
+    /// The session was opened with another configuration.
+    Configured {
+        /// The configuration from here on.
+        config: Box<Config>,
+    },
+    /// The policy was replaced.
+    PolicySet {
+        /// The policy from here on.
+        policy: Policy,
+    },
+    /// A turn began.
+    Prompt {
+        /// The turn.
+        turn: TurnId,
+        /// The entry of the prompt.
+        entry: EntryId,
+        /// The entry it follows.
+        parent: Option<EntryId>,
+        /// The prompt.
+        message: Message,
+        /// The model call that follows.
+        effect: EffectId,
+    },
+    /// An attempt at a model call failed.
+    AttemptFailed {
+        /// The call.
+        effect: EffectId,
+        /// The model that failed.
+        model: String,
+        /// How.
+        error: ProviderError,
+        /// The attempt that follows; none ends the turn.
+        next: Option<NextAttempt>,
+    },
+    /// A model answered.
+    Answer {
+        /// The entry of the answer.
+        entry: EntryId,
+        /// The entry it follows.
+        parent: Option<EntryId>,
+        /// The answer.
+        message: Message,
+        /// The model that wrote it.
+        model: String,
+        /// Tokens and cost of this call.
+        usage: Usage,
+        /// Why it stopped; `None` when it was cut off by an interrupt or a deadline.
+        stop: Option<StopReason>,
+    },
+    /// A tool call waits for a person.
+    ToolAsked {
+        /// The call.
+        call_id: CallId,
+        /// Why.
+        reason: String,
+    },
+    /// A person let a tool call run.
+    ToolApproved {
+        /// The call.
+        call_id: CallId,
+        /// Whether the same tool may run without a question from here on.
+        for_session: bool,
+    },
+    /// A tool call is about to run.
+    ToolStarted {
+        /// The call.
+        call_id: CallId,
+        /// The effect it runs as.
+        effect: EffectId,
+    },
+    /// A tool call ended.
+    ToolFinished {
+        /// The result as the model reads it.
+        result: ToolResult,
+        /// Who ended it.
+        by: FinishedBy,
+    },
+    /// All calls of an answer ended; their results, in call order, are one entry.
+    ToolResults {
+        /// The entry of the results.
+        entry: EntryId,
+        /// The entry it follows.
+        parent: Option<EntryId>,
+        /// The model call that follows, if one does.
+        effect: Option<EffectId>,
+    },
+    /// The conversation was summarised.
+    Compacted {
+        /// The entry of the summary.
+        entry: EntryId,
+        /// The entry it follows.
+        parent: Option<EntryId>,
+        /// The summary, as the model reads it from here on.
+        message: Message,
+        /// The last entry it stands for.
+        covers: EntryId,
+        /// Tokens and cost of writing it.
+        usage: Usage,
+        /// The model call that follows, if one does.
+        effect: Option<EffectId>,
+    },
+    /// A summary is to be written, before the turn goes on or as its only purpose.
+    Compacting {
+        /// The turn.
+        turn: TurnId,
+        /// The last entry it will stand for.
+        covers: EntryId,
+        /// The model call that writes it.
+        effect: EffectId,
+    },
+    /// The oldest messages of the window are no longer sent.
+    LeftOut {
+        /// The first entry that still is.
+        from: EntryId,
+    },
+    /// The summary could not be had; the turn goes on without.
+    SummaryGivenUp {
+        /// The model call that follows.
+        effect: EffectId,
+    },
+    /// The session was opened with work unfinished by the process before.
+    Resumed,
+    /// A turn ended.
+    TurnFinished {
+        /// The turn.
+        turn: TurnId,
+        /// How.
+        outcome: Outcome,
+        /// Of the whole turn.
+        usage: Usage,
+    },
+}
+
+/// How a session began.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Created {
+    /// Its name.
+    pub session: SessionId,
+    /// 32 bytes in lower-case hex; ids and jitter are drawn from it.
+    pub seed: String,
+    /// What it was set up with.
+    pub config: Config,
+    /// The session it continues, for a fork.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forked_from: Option<ForkPoint>,
+}
+
+/// A place in another session's journal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForkPoint {
+    /// The other session.
+    pub session: SessionId,
+    /// How many of its records belong to the fork.
+    pub records: u64,
+    /// The chain's hash after them.
+    pub hash: String,
+}
+
+/// The attempt after a failed one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NextAttempt {
+    /// The model asked, by its place in the configuration.
+    pub model: u32,
+    /// The how-manieth attempt at that model, from 1.
+    pub attempt: u32,
+    /// When.
+    pub at: UnixMillis,
+    /// The effect it will be.
+    pub effect: EffectId,
+}
+
+/// Who ended a tool call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FinishedBy {
+    /// The home that ran it.
+    Home,
+    /// The dispatcher, before it ran.
+    Dispatcher,
+    /// The core itself: its own tools.
+    Core,
+    /// A person who refused it.
+    Person,
+    /// Time: an approval nobody gave, a home that never answered, the turn's deadline.
+    Timeout,
+    /// An interrupt.
+    Interrupt,
+    /// A restore that must not run it again.
+    Restore,
+}

@@ -1,0 +1,109 @@
+//! The entries of a session: its messages as a graph, each knowing the one it follows.
+//!
+//! Entries never change once added and are shared, so a fork copies pointers, not messages.
+
+use alloc::{sync::Arc, vec::Vec};
+
+use crate::{
+    ids::{EntryId, TurnId, UnixMillis},
+    message::Message,
+    model::Usage,
+    safety::Vetted,
+};
+
+/// One message of the conversation, in its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its name.
+    pub id: EntryId,
+    /// The place of the entry it follows.
+    pub parent: Option<usize>,
+    /// The turn it belongs to.
+    pub turn: TurnId,
+    /// When it was stored.
+    pub at: UnixMillis,
+    /// The message, as a model may read it.
+    pub message: Vetted<Arc<Message>>,
+    /// Estimated tokens of the message.
+    pub tokens: u32,
+    /// For an answer: what it took.
+    pub usage: Option<Usage>,
+    /// For a summary: the place of the last entry it stands for.
+    pub covers: Option<usize>,
+}
+
+/// All entries, in the order they were stored.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Entries {
+    all: Vec<Arc<Entry>>,
+    head: Option<usize>,
+}
+
+impl Entries {
+    /// Adds an entry after the head and makes it the head.
+    pub(crate) fn push(&mut self, entry: Entry) {
+        self.head = Some(self.all.len());
+        self.all.push(Arc::new(entry));
+    }
+
+    /// Says of the newest entry that it is a summary of everything up to `covers`.
+    pub(crate) fn cover(&mut self, covers: usize) {
+        if let Some(entry) = self.all.last_mut() {
+            Arc::make_mut(entry).covers = Some(covers);
+        }
+    }
+
+    /// Says of the newest entry what it took.
+    pub(crate) fn set_usage(&mut self, usage: Usage) {
+        if let Some(entry) = self.all.last_mut() {
+            Arc::make_mut(entry).usage = Some(usage);
+        }
+    }
+
+    /// The place of the last entry of the conversation.
+    pub(crate) fn head(&self) -> Option<usize> {
+        self.head
+    }
+
+    /// The name of the last entry of the conversation.
+    pub(crate) fn head_id(&self) -> Option<EntryId> {
+        Some(self.get(self.head?)?.id.clone())
+    }
+
+    /// The entry at a place.
+    #[must_use]
+    pub fn get(&self, place: usize) -> Option<&Arc<Entry>> {
+        self.all.get(place)
+    }
+
+    /// The place of a name; looks from the newest.
+    pub(crate) fn place(&self, id: &EntryId) -> Option<usize> {
+        self.all.iter().rposition(|entry| entry.id == *id)
+    }
+
+    /// How many there are, on all branches.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Whether nothing was said yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// The conversation from the head back to its beginning, with places.
+    pub fn path_back(&self) -> impl Iterator<Item = (usize, &Arc<Entry>)> {
+        core::iter::successors(self.head, |place| self.get(*place)?.parent)
+            .filter_map(|place| Some((place, self.get(place)?)))
+    }
+
+    /// The conversation from its beginning to the head.
+    #[must_use]
+    pub fn path(&self) -> Vec<&Arc<Entry>> {
+        let mut path: Vec<_> = self.path_back().map(|(_, entry)| entry).collect();
+        path.reverse();
+        path
+    }
+}

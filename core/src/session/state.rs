@@ -1,0 +1,493 @@
+//! The durable state of a session: what its journal says, record by record.
+//!
+//! Invariant: state changes only through [`State::apply`], live and on restore alike, so a
+//! restored session is the one that wrote the journal.
+
+use alloc::{collections::BTreeSet, format, string::String, sync::Arc, vec::Vec};
+
+use super::{Config, Entries, Entry};
+use crate::{
+    context::{Window, estimate_message, estimate_tool},
+    ids::{CallId, EffectId, EntryId, SessionId, TurnId, UnixMillis},
+    journal::{Body, Created, NextAttempt, Record},
+    memory,
+    message::{Message, Part, Role, ToolCall, ToolResult},
+    model::Usage,
+    policy::Policy,
+    safety::{Gate, Source, Untrusted, Vetted},
+    tool::ToolSpec,
+};
+
+/// What the journal says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct State {
+    pub(crate) id: SessionId,
+    pub(crate) seed: [u8; 32],
+    pub(crate) created: UnixMillis,
+    pub(crate) updated: UnixMillis,
+    pub(crate) config: Arc<Config>,
+    pub(crate) policy: Policy,
+    /// Tools a person approved for the whole session.
+    pub(crate) approved: BTreeSet<String>,
+    pub(crate) entries: Entries,
+    pub(crate) window: Window,
+    pub(crate) turns: u32,
+    pub(crate) title: String,
+    pub(crate) usage: Usage,
+    pub(crate) turn: Option<Turn>,
+    /// The next id of an effect that is named in the journal.
+    pub(crate) next_effect: u64,
+    /// Home's and core's tools, as offered.
+    pub(crate) tools: Arc<Vec<Vetted<Arc<ToolSpec>>>>,
+    pub(crate) system: Vetted<Arc<str>>,
+    /// Estimated tokens of system prompt and tools.
+    pub(crate) fixed_tokens: u64,
+}
+
+/// The durable part of a running turn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Turn {
+    pub(crate) id: TurnId,
+    pub(crate) started: UnixMillis,
+    pub(crate) usage: Usage,
+    /// Model calls answered.
+    pub(crate) steps: u32,
+    /// The place of the prompt; for a turn that only summarises, of the entry before it.
+    pub(crate) prompt: usize,
+    /// Whether a summary was tried in vain.
+    pub(crate) no_summary: bool,
+    pub(crate) stage: Stage,
+}
+
+/// What a turn waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// A model's answer.
+    Model(Attempt),
+    /// Tool calls of the last answer.
+    Tools(Vec<CallState>),
+    /// A summary of everything up to the entry at `covers`.
+    Summary { covers: usize, attempt: Attempt },
+    /// Its own end: nothing is left to do.
+    Ending,
+}
+
+/// One attempt at a model call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Attempt {
+    pub(crate) effect: EffectId,
+    /// The model's place in the configuration.
+    pub(crate) model: usize,
+    /// From 1, at this model.
+    pub(crate) number: u32,
+    /// When it may start.
+    pub(crate) not_before: UnixMillis,
+}
+
+/// A tool call and how far it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CallState {
+    pub(crate) call: ToolCall,
+    pub(crate) status: CallStatus,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum CallStatus {
+    /// Still to be decided about, or waiting for a free place to run.
+    Ready { approved: bool },
+    /// Waits for a person.
+    Asked { reason: String, since: UnixMillis },
+    /// Runs.
+    Running { effect: EffectId, since: UnixMillis },
+    /// Ended.
+    Finished(ToolResult),
+}
+
+impl Attempt {
+    pub(crate) fn first(effect: EffectId) -> Self {
+        Self {
+            effect,
+            model: 0,
+            number: 1,
+            not_before: UnixMillis(0),
+        }
+    }
+}
+
+impl CallState {
+    pub(crate) fn is_finished(&self) -> bool {
+        matches!(self.status, CallStatus::Finished(_))
+    }
+}
+
+impl Turn {
+    /// The attempt at a model call that is under way, whatever for.
+    pub(crate) fn attempt(&self) -> Option<&Attempt> {
+        match &self.stage {
+            Stage::Model(attempt) | Stage::Summary { attempt, .. } => Some(attempt),
+            Stage::Tools(_) | Stage::Ending => None,
+        }
+    }
+
+    pub(crate) fn calls(&self) -> &[CallState] {
+        match &self.stage {
+            Stage::Tools(calls) => calls,
+            _ => &[],
+        }
+    }
+
+    fn call(&mut self, id: &CallId) -> Option<&mut CallState> {
+        match &mut self.stage {
+            Stage::Tools(calls) => calls.iter_mut().find(|state| state.call.id == *id),
+            _ => None,
+        }
+    }
+}
+
+impl State {
+    /// The state after a session's first record.
+    pub(crate) fn new(created: &Created, seed: [u8; 32], at: UnixMillis) -> Self {
+        let mut state = Self {
+            id: created.session.clone(),
+            seed,
+            created: at,
+            updated: at,
+            config: Arc::new(created.config.clone()),
+            policy: created.config.policy.clone(),
+            approved: BTreeSet::new(),
+            entries: Entries::default(),
+            window: Window::default(),
+            turns: 0,
+            title: String::new(),
+            usage: Usage::default(),
+            turn: None,
+            next_effect: 0,
+            tools: Arc::default(),
+            system: Gate.runtime_text(""),
+            fixed_tokens: 0,
+        };
+        state.configure(created.config.clone());
+        state
+    }
+
+    fn configure(&mut self, config: Config) {
+        let own = config.memory_namespace.is_some().then(memory::tool_specs);
+        let specs = config
+            .tools
+            .iter()
+            .cloned()
+            .chain(own.into_iter().flatten());
+        let tools: Vec<_> = specs
+            .map(|spec| Gate.vet(Untrusted::new(spec, Source::Runtime)).0.shared())
+            .collect();
+        let tool_tokens: u64 = tools
+            .iter()
+            .map(|tool| u64::from(estimate_tool(tool)))
+            .sum();
+        self.fixed_tokens = tool_tokens + u64::from(crate::context::estimate_text(&config.system));
+        self.system = Gate.runtime_text(&config.system);
+        self.tools = Arc::new(tools);
+        self.config = Arc::new(config);
+    }
+
+    /// Changes the state as `record` says. The error says why it cannot follow what came before.
+    pub(crate) fn apply(&mut self, record: &Record) -> Result<(), String> {
+        self.updated = record.at;
+        let at = record.at;
+        match &record.body {
+            Body::Created(_) => return Err("a session is created once".into()),
+            Body::Configured { config } => {
+                self.policy = config.policy.clone();
+                self.configure((**config).clone());
+            }
+            Body::PolicySet { policy } => self.policy = policy.clone(),
+            Body::Prompt {
+                turn,
+                entry,
+                parent,
+                message,
+                effect,
+            } => {
+                self.begin(*turn, Stage::Model(Attempt::first(*effect)), at)?;
+                self.used(*effect);
+                if self.title.is_empty() {
+                    self.title = title(message);
+                }
+                self.add(entry, parent.as_ref(), *turn, message, Source::User, at)?;
+            }
+            Body::AttemptFailed { effect, next, .. } => self.failed(*effect, next.as_ref())?,
+            Body::Answer {
+                entry,
+                parent,
+                message,
+                usage,
+                ..
+            } => {
+                let turn = self.spend(usage)?;
+                let id = turn.id;
+                turn.steps += 1;
+                let calls: Vec<CallState> = message
+                    .tool_calls()
+                    .map(|call| CallState {
+                        call: call.clone(),
+                        status: CallStatus::Ready { approved: false },
+                    })
+                    .collect();
+                turn.stage = if calls.is_empty() {
+                    Stage::Ending
+                } else {
+                    Stage::Tools(calls)
+                };
+                self.add(entry, parent.as_ref(), id, message, Source::Model, at)?;
+                self.last_usage(*usage);
+            }
+            Body::ToolAsked { call_id, reason } => {
+                self.call(call_id)?.status = CallStatus::Asked {
+                    reason: reason.clone(),
+                    since: at,
+                };
+            }
+            Body::ToolApproved {
+                call_id,
+                for_session,
+            } => {
+                let call = self.call(call_id)?;
+                call.status = CallStatus::Ready { approved: true };
+                let name = call.call.name.clone();
+                if *for_session {
+                    self.approved.insert(name);
+                }
+            }
+            Body::ToolStarted { call_id, effect } => {
+                self.call(call_id)?.status = CallStatus::Running {
+                    effect: *effect,
+                    since: at,
+                };
+                self.used(*effect);
+            }
+            Body::ToolFinished { result, .. } => {
+                self.call(&result.call_id)?.status = CallStatus::Finished(result.clone());
+            }
+            Body::ToolResults {
+                entry,
+                parent,
+                effect,
+            } => {
+                let (turn, message) = self.results()?;
+                self.add(
+                    entry,
+                    parent.as_ref(),
+                    turn,
+                    &message,
+                    tool_source(&message),
+                    at,
+                )?;
+                self.go_on(*effect)?;
+            }
+            Body::Compacting {
+                turn,
+                covers,
+                effect,
+            } => {
+                let covers = self.place(covers)?;
+                let stage = Stage::Summary {
+                    covers,
+                    attempt: Attempt::first(*effect),
+                };
+                match &mut self.turn {
+                    Some(running) if running.id == *turn => running.stage = stage,
+                    _ => self.begin(*turn, stage, at)?,
+                }
+                self.used(*effect);
+            }
+            Body::Compacted {
+                entry,
+                parent,
+                message,
+                covers,
+                usage,
+                effect,
+            } => {
+                let turn = self.spend(usage)?.id;
+                self.add(entry, parent.as_ref(), turn, message, Source::Model, at)?;
+                let covers = self.place(covers)?;
+                self.entries.cover(covers);
+                self.window = Window::rebuild(&self.entries);
+                self.go_on(*effect)?;
+            }
+            Body::SummaryGivenUp { effect } => {
+                self.turn.as_mut().ok_or("no turn is running")?.no_summary = true;
+                self.go_on(Some(*effect))?;
+            }
+            Body::LeftOut { from } => {
+                let place = self.place(from)?;
+                self.window.cut_before(place);
+            }
+            Body::Resumed => {}
+            Body::TurnFinished { .. } => {
+                self.turn.take().ok_or("no turn is running")?;
+            }
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, id: TurnId, stage: Stage, at: UnixMillis) -> Result<(), String> {
+        if self.turn.is_some() {
+            return Err("a turn is already running".into());
+        }
+        self.turns = id.0;
+        let prompt = self.entries.len();
+        self.turn = Some(Turn {
+            id,
+            started: at,
+            usage: Usage::default(),
+            steps: 0,
+            prompt,
+            no_summary: false,
+            stage,
+        });
+        Ok(())
+    }
+
+    fn failed(&mut self, effect: EffectId, next: Option<&NextAttempt>) -> Result<(), String> {
+        let turn = self.turn.as_mut().ok_or("no turn is running")?;
+        let attempt = match &mut turn.stage {
+            Stage::Model(attempt) | Stage::Summary { attempt, .. } => attempt,
+            Stage::Tools(_) | Stage::Ending => return Err("no model is being asked".into()),
+        };
+        if attempt.effect != effect {
+            return Err(format!("{effect} is not the call under way"));
+        }
+        match next {
+            Some(next) => {
+                *attempt = Attempt {
+                    effect: next.effect,
+                    model: next.model as usize,
+                    number: next.attempt,
+                    not_before: next.at,
+                };
+                self.used(next.effect);
+            }
+            None => turn.stage = Stage::Ending,
+        }
+        Ok(())
+    }
+
+    /// After results or a summary: on to the next model call, or to the end.
+    fn go_on(&mut self, effect: Option<EffectId>) -> Result<(), String> {
+        let turn = self.turn.as_mut().ok_or("no turn is running")?;
+        turn.stage = match effect {
+            Some(effect) => Stage::Model(Attempt::first(effect)),
+            None => Stage::Ending,
+        };
+        if let Some(effect) = effect {
+            self.used(effect);
+        }
+        Ok(())
+    }
+
+    fn spend(&mut self, usage: &Usage) -> Result<&mut Turn, String> {
+        self.usage.add(usage);
+        let turn = self.turn.as_mut().ok_or("no turn is running")?;
+        turn.usage.add(usage);
+        Ok(turn)
+    }
+
+    fn call(&mut self, id: &CallId) -> Result<&mut CallState, String> {
+        let turn = self.turn.as_mut().ok_or("no turn is running")?;
+        turn.call(id)
+            .ok_or_else(|| format!("there is no tool call {id}"))
+    }
+
+    /// The results of the running turn as one message, in call order.
+    fn results(&self) -> Result<(TurnId, Message), String> {
+        let turn = self.turn.as_ref().ok_or("no turn is running")?;
+        let parts: Option<Vec<Part>> = turn
+            .calls()
+            .iter()
+            .map(|state| match &state.status {
+                CallStatus::Finished(result) => Some(Part::ToolResult(result.clone())),
+                _ => None,
+            })
+            .collect();
+        match parts {
+            Some(parts) if !parts.is_empty() => Ok((
+                turn.id,
+                Message {
+                    role: Role::Tool,
+                    parts,
+                },
+            )),
+            _ => Err("a tool call is unfinished".into()),
+        }
+    }
+
+    fn add(
+        &mut self,
+        id: &EntryId,
+        parent: Option<&EntryId>,
+        turn: TurnId,
+        message: &Message,
+        source: Source,
+        at: UnixMillis,
+    ) -> Result<(), String> {
+        if self.entries.head_id().as_ref() != parent {
+            return Err(format!("entry {id} does not follow the entry before it"));
+        }
+        let message = Gate.vet(Untrusted::new(message.clone(), source)).0.shared();
+        let place = self.entries.len();
+        self.entries.push(Entry {
+            id: id.clone(),
+            parent: self.entries.head(),
+            turn,
+            at,
+            tokens: estimate_message(&message),
+            message,
+            usage: None,
+            covers: None,
+        });
+        if let Some(entry) = self.entries.get(place) {
+            self.window.push(place, entry);
+        }
+        Ok(())
+    }
+
+    fn last_usage(&mut self, usage: Usage) {
+        self.entries.set_usage(usage);
+    }
+
+    fn place(&self, id: &EntryId) -> Result<usize, String> {
+        self.entries
+            .place(id)
+            .ok_or_else(|| format!("there is no entry {id}"))
+    }
+
+    fn used(&mut self, effect: EffectId) {
+        self.next_effect = self.next_effect.max(effect.0.saturating_add(1));
+    }
+}
+
+/// The first line of the first prompt, at most 80 characters.
+fn title(message: &Message) -> String {
+    let text = message.joined_text();
+    let line = text
+        .lines()
+        .find(|line| !line.trim().is_empty())
+        .unwrap_or("")
+        .trim();
+    let mut title: String = line.chars().take(80).collect();
+    if title.len() < line.len() {
+        title.push('…');
+    }
+    title
+}
+
+fn tool_source(message: &Message) -> Source {
+    let name = message
+        .tool_results()
+        .next()
+        .map(|result| result.name.clone());
+    Source::Tool {
+        name: name.unwrap_or_default(),
+    }
+}

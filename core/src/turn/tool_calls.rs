@@ -1,0 +1,315 @@
+//! The tool calls of one answer: dispatched, run side by side, gathered in call order.
+//!
+//! Each result is stored when it arrives; the message with all of them exists once the last one
+//! has. A call of the core's own tools never leaves the core, but for what it reads and stores.
+
+use alloc::{format, string::ToString, vec::Vec};
+
+use crate::{
+    ids::{CallId, EffectId, UnixMillis},
+    journal::{Body, FinishedBy},
+    memory,
+    message::{ToolCall, ToolResult, ToolStatus},
+    safety::{Gate, Source, Untrusted},
+    session::{Budget, CallStatus, Effect, Event, Session, StoreError},
+    tool::{
+        OnRestore, ToolOutput, ToolRun,
+        dispatch::{Verdict, dispatch},
+    },
+};
+
+impl Session {
+    /// Starts what may start; gathers the results when all have ended. Returns whether the stage
+    /// moved on.
+    pub(super) fn proceed_tools(&mut self, now: UnixMillis) -> bool {
+        let Some(turn) = &self.state.turn else {
+            return false;
+        };
+        let ready: Vec<(ToolCall, bool)> = turn
+            .calls()
+            .iter()
+            .filter_map(|state| match state.status {
+                CallStatus::Ready { approved } => Some((state.call.clone(), approved)),
+                _ => None,
+            })
+            .collect();
+        for (call, approved) in ready {
+            self.decide(&call, approved, now);
+        }
+        let Some(turn) = &self.state.turn else {
+            return false;
+        };
+        if turn.calls().iter().all(|state| state.is_finished()) {
+            self.gather(true, now);
+            return true;
+        }
+        false
+    }
+
+    fn decide(&mut self, call: &ToolCall, approved: bool, now: UnixMillis) {
+        let tools = self.state.tools.clone();
+        let specs = tools.iter().map(|spec| &***spec);
+        match dispatch(call, specs, &self.state.policy, &self.state.approved) {
+            Verdict::Run(run) => self.start_tool(call, run, now),
+            Verdict::Ask { run, .. } if approved => self.start_tool(call, run, now),
+            Verdict::Ask { reason, .. } => self.ask(call, reason, now),
+            Verdict::Invalid(refusal) => {
+                let told = refusal.to_result_text();
+                let result = own_result(call, ToolStatus::Error, told);
+                self.finished(result, FinishedBy::Dispatcher, now);
+            }
+            Verdict::Refuse(refusal) => {
+                let result = own_result(call, ToolStatus::Denied, refusal.to_result_text());
+                self.tell_stored(Event::ToolDenied {
+                    call_id: call.id.clone(),
+                    name: call.name.clone(),
+                    refusal,
+                });
+                self.finished(result, FinishedBy::Dispatcher, now);
+            }
+        }
+    }
+
+    fn start_tool(&mut self, call: &ToolCall, run: ToolRun, now: UnixMillis) {
+        if self.running_tools() >= self.state.policy.parallel_tools() {
+            return;
+        }
+        let effect = self.durable_id();
+        self.record(
+            Body::ToolStarted {
+                call_id: call.id.clone(),
+                effect,
+            },
+            now,
+        );
+        self.tell_stored(Event::ToolStarted {
+            call_id: call.id.clone(),
+            name: call.name.clone(),
+            arguments: call.arguments.clone(),
+        });
+        self.run_tool(effect, call, run, now);
+    }
+
+    /// Hands a started call to whoever runs it.
+    fn run_tool(&mut self, effect: EffectId, call: &ToolCall, run: ToolRun, now: UnixMillis) {
+        let namespace = self.state.config.memory_namespace.clone();
+        match (call.name.as_str(), namespace) {
+            (memory::REMEMBER, Some(namespace)) => {
+                let text = run.arguments["text"].as_str().unwrap_or_default();
+                let number = effect.0;
+                let id = crate::session::draw(&self.state.seed, b"memory", number);
+                let result = match memory::Memory::new(&id, text, now, &self.state.id) {
+                    Ok(entry) => {
+                        self.put(memory::key(&namespace, &id), entry.to_bytes());
+                        own_result(call, ToolStatus::Ok, format!("remembered as {id}"))
+                    }
+                    Err(error) => own_result(call, ToolStatus::Error, error),
+                };
+                self.finished(result, FinishedBy::Core, now);
+            }
+            (memory::RECALL, Some(namespace)) => {
+                self.emit(effect, Effect::Load(memory::range(&namespace)));
+            }
+            _ => self.emit(effect, Effect::RunTool(run)),
+        }
+    }
+
+    fn running_tools(&self) -> usize {
+        let calls = self
+            .state
+            .turn
+            .as_ref()
+            .map(|turn| turn.calls())
+            .unwrap_or_default();
+        calls
+            .iter()
+            .filter(|state| matches!(state.status, CallStatus::Running { .. }))
+            .count()
+    }
+
+    /// The running call of an effect, and since when it runs.
+    fn running(&self, id: EffectId) -> Option<(ToolCall, UnixMillis)> {
+        let turn = self.state.turn.as_ref()?;
+        turn.calls().iter().find_map(|state| match state.status {
+            CallStatus::Running { effect, since } if effect == id => {
+                Some((state.call.clone(), since))
+            }
+            _ => None,
+        })
+    }
+
+    pub(crate) fn tool_answered(&mut self, id: EffectId, output: ToolOutput, now: UnixMillis) {
+        let Some((call, since)) = self.running(id) else {
+            return;
+        };
+        let mut result = own_result(&call, output.status, output.text);
+        result.images = output.images;
+        result.duration_ms = now.since(since);
+        self.finished(result, FinishedBy::Home, now);
+    }
+
+    pub(crate) fn memory_loaded(
+        &mut self,
+        id: EffectId,
+        loaded: Result<Vec<(alloc::string::String, Vec<u8>)>, StoreError>,
+        now: UnixMillis,
+    ) {
+        let Some((call, since)) = self.running(id) else {
+            return;
+        };
+        let mut result = match loaded {
+            Ok(rows) => {
+                let found =
+                    memory::search(&rows, call.arguments["query"].as_str().unwrap_or(""), 8);
+                own_result(&call, ToolStatus::Ok, memory::tell(&found))
+            }
+            Err(error) => own_result(&call, ToolStatus::Error, error),
+        };
+        result.duration_ms = now.since(since);
+        self.finished(result, FinishedBy::Core, now);
+    }
+
+    /// Records how a call ended, through the gate.
+    pub(super) fn finished(&mut self, mut result: ToolResult, by: FinishedBy, now: UnixMillis) {
+        let source = Source::Tool {
+            name: result.name.clone(),
+        };
+        let (text, findings) = Gate.vet(Untrusted::new(
+            core::mem::take(&mut result.text),
+            source.clone(),
+        ));
+        result.text = text.into_inner();
+        if !findings.is_empty() {
+            self.tell_stored(Event::Screened { source, findings });
+        }
+        self.tell_stored(Event::ToolFinished {
+            result: result.clone(),
+        });
+        self.record(Body::ToolFinished { result, by }, now);
+    }
+
+    /// Turns the results into an entry; `go_on` asks the model next.
+    pub(super) fn gather(&mut self, go_on: bool, now: UnixMillis) {
+        let (entry, parent) = self.next_entry();
+        let effect = go_on.then(|| self.durable_id());
+        self.record(
+            Body::ToolResults {
+                entry,
+                parent,
+                effect,
+            },
+            now,
+        );
+    }
+
+    /// Ends every unfinished call with the same words.
+    pub(super) fn end_unfinished(
+        &mut self,
+        status: ToolStatus,
+        why: &str,
+        by: FinishedBy,
+        now: UnixMillis,
+    ) {
+        let turn = self.state.turn.as_ref();
+        let unfinished: Vec<(ToolCall, Option<(EffectId, UnixMillis)>)> = turn
+            .map(|turn| turn.calls())
+            .unwrap_or_default()
+            .iter()
+            .filter(|state| !state.is_finished())
+            .map(|state| match state.status {
+                CallStatus::Running { effect, since } => {
+                    (state.call.clone(), Some((effect, since)))
+                }
+                _ => (state.call.clone(), None),
+            })
+            .collect();
+        for (call, running) in unfinished {
+            let mut result = own_result(&call, status, why);
+            if let Some((effect, since)) = running {
+                self.cancel(effect);
+                result.duration_ms = now.since(since);
+            }
+            self.finished(result, by, now);
+        }
+    }
+
+    /// Refuses the calls of an answer that was to be the last.
+    pub(super) fn refuse_all(&mut self, budget: Budget, now: UnixMillis) {
+        let why = crate::context::last_answer_note(budget);
+        if self
+            .state
+            .turn
+            .as_ref()
+            .is_some_and(|turn| !turn.calls().is_empty())
+        {
+            self.end_unfinished(ToolStatus::Denied, &why, FinishedBy::Dispatcher, now);
+            self.gather(false, now);
+        }
+    }
+
+    /// After a restore: what each call that was running becomes.
+    pub(crate) fn resume_tools(&mut self, now: UnixMillis) {
+        let calls = self
+            .state
+            .turn
+            .as_ref()
+            .map(|turn| turn.calls().to_vec())
+            .unwrap_or_default();
+        for state in calls {
+            match &state.status {
+                CallStatus::Asked { .. } => self.ask_again(&state.call.id),
+                CallStatus::Running { effect, .. } => self.resume_tool(*effect, &state.call, now),
+                CallStatus::Ready { .. } | CallStatus::Finished(_) => {}
+            }
+        }
+    }
+
+    fn resume_tool(&mut self, effect: EffectId, call: &ToolCall, now: UnixMillis) {
+        let spec = self
+            .state
+            .tools
+            .iter()
+            .find(|spec| spec.name == call.name)
+            .cloned();
+        match spec.map_or(OnRestore::Fail, |spec| spec.on_restore) {
+            OnRestore::Reissue => {
+                let run = ToolRun {
+                    call_id: call.id.clone(),
+                    name: call.name.clone(),
+                    arguments: call.arguments.clone(),
+                    limits: self.state.policy.tool_limits(),
+                };
+                self.run_tool(effect, call, run, now);
+            }
+            OnRestore::Ask => {
+                let reason = "it was running when Tau stopped, and may have done its work already";
+                self.ask(call, reason.into(), now);
+            }
+            OnRestore::Fail => {
+                let why = "Tau stopped while this ran; nobody knows whether it did its work. \
+                           Look before repeating it.";
+                let result = own_result(call, ToolStatus::Error, why);
+                self.finished(result, FinishedBy::Restore, now);
+            }
+        }
+    }
+
+    /// The call of that id, if it waits for a person.
+    pub(super) fn asked(&self, id: &CallId) -> Option<ToolCall> {
+        let turn = self.state.turn.as_ref()?;
+        let state = turn.calls().iter().find(|state| state.call.id == *id)?;
+        matches!(state.status, CallStatus::Asked { .. }).then(|| state.call.clone())
+    }
+}
+
+/// A result of the core's own making.
+pub(super) fn own_result(call: &ToolCall, status: ToolStatus, text: impl ToString) -> ToolResult {
+    ToolResult {
+        call_id: call.id.clone(),
+        name: call.name.clone(),
+        status,
+        text: text.to_string(),
+        images: Vec::new(),
+        duration_ms: 0,
+    }
+}
