@@ -13,13 +13,21 @@
 extern crate alloc;
 
 pub mod clock;
+#[cfg(feature = "conformance")]
+pub mod conformance;
+pub mod drive;
 pub mod entropy;
 pub mod host;
 pub mod http;
+mod memory_store;
+#[cfg(feature = "sim")]
+pub mod sim;
 pub mod storage;
 
 pub use clock::Clock;
+pub use drive::{Left, Shown, drive};
 pub use entropy::{Entropy, EntropyError};
 pub use host::{Generation, Host, HostTools, LocalModel};
 pub use http::{Body, Http};
+pub use memory_store::MemoryStorage;
 pub use storage::Storage;

@@ -1,3 +1,14 @@
 //! Tau's adapters for a native program: one module per outside thing, no decisions.
 
+pub mod clock;
+pub mod entropy;
+pub mod http;
+pub mod lock;
+pub mod sqlite;
 pub mod tools;
+
+pub use clock::TokioClock;
+pub use entropy::SystemEntropy;
+pub use http::{ReqwestBody, ReqwestHttp};
+pub use lock::{LockError, SessionLock};
+pub use sqlite::{RepairReport, SqliteStorage};

@@ -1,0 +1,314 @@
+//! Repair: what can still be read of a damaged store, in a new one.
+//!
+//! Invariant: nothing is thrown away. The damaged file is only read, then moved aside, and the new
+//! one is complete before it takes the name.
+//!
+//! A b-tree is read from its low end until a page is missing, from its high end until a page is
+//! missing, and what lies between is halved by key until nothing more is found.
+
+use rusqlite::{Connection, OpenFlags, config::DbConfig, params};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+use tau_core::session::StoreError;
+
+use super::{
+    error,
+    open::{self, beside, log_of},
+};
+
+/// How often a stretch that cannot be read is halved.
+const HALVINGS: u32 = 12;
+
+/// Below every key.
+const LOWEST: &str = "";
+/// Above every key.
+const HIGHEST: &str = "\u{10ffff}";
+
+/// What [`repair`] did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RepairReport {
+    /// Where the damaged file is now; `None` when nothing was wrong and nothing was changed.
+    pub damaged: Option<PathBuf>,
+    /// Keys in the store now.
+    pub rows: u64,
+    /// Stretches of keys that could not be read, in order. Nobody knows how many keys they held.
+    pub gaps: Vec<Gap>,
+}
+
+/// Keys that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// They come after this key, which was read; `None` for the first of all.
+    pub after: Option<String>,
+    /// They come before this key; `None` for the last of all.
+    pub before: Option<String>,
+}
+
+/// Puts a new store with every readable row in the place of the damaged one at `path`, which is
+/// kept beside it as `<path>.damaged-<n>`. A sound store is left alone.
+///
+/// No other process may have the file open. Blocks for as long as it takes to read all of it.
+pub fn repair(path: &Path) -> Result<RepairReport, StoreError> {
+    let os = |error: io::Error| error::io(path, &error.to_string());
+    if !fs::metadata(path).map_err(os)?.is_file() {
+        return Err(error::io(path, "is not a file"));
+    }
+    match sound(path) {
+        Ok(Some(rows)) => {
+            return Ok(RepairReport {
+                damaged: None,
+                rows,
+                gaps: Vec::new(),
+            });
+        }
+        Ok(None) | Err(StoreError::Corrupt { .. }) => {}
+        Err(other) => return Err(other),
+    }
+
+    let fresh = beside(path, ".repaired");
+    remove(&fresh).map_err(os)?;
+    remove(&log_of(&fresh)).map_err(os)?;
+    let (rows, gaps) = salvage(path, &fresh)?;
+
+    let aside = (1_u32..)
+        .map(|n| beside(path, &format!(".damaged-{n}")))
+        .find(|name| !name.exists())
+        .ok_or_else(|| error::io(path, "has too many damaged copies"))?;
+    fs::rename(path, &aside).map_err(os)?;
+    if log_of(path).exists() {
+        fs::rename(log_of(path), log_of(&aside)).map_err(os)?;
+    }
+    remove(&beside(path, "-shm")).map_err(os)?;
+    fs::rename(&fresh, path).map_err(os)?;
+    Ok(RepairReport {
+        damaged: Some(aside),
+        rows,
+        gaps,
+    })
+}
+
+/// The number of keys when nothing is wrong.
+fn sound(path: &Path) -> Result<Option<u64>, StoreError> {
+    let connection = open::file(path)?;
+    let words = |error| error::words_of(path, error);
+    let verdict: String = connection
+        .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
+        .map_err(words)?;
+    if verdict != "ok" {
+        return Ok(None);
+    }
+    connection
+        .query_row("SELECT count(*) FROM kv", [], |row| row.get::<_, u32>(0))
+        .map(|rows| Some(u64::from(rows)))
+        .map_err(words)
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Copies every readable row of `from` into a new store at `to`.
+fn salvage(from: &Path, to: &Path) -> Result<(u64, Vec<Gap>), StoreError> {
+    let mut target = open::file(to)?;
+    let words = |error| error::words_of(to, error);
+    let transaction = target.transaction().map_err(words)?;
+    let mut salvager = Salvager {
+        target: &transaction,
+        rows: 0,
+        gaps: Vec::new(),
+        failed: None,
+    };
+    match read_only(from) {
+        Ok(source) => salvager.range(&source, None, None, HALVINGS),
+        Err(_) => salvager.gap(None, None),
+    }
+    if let Some(error) = salvager.failed {
+        return Err(words(error));
+    }
+    let (rows, gaps) = (salvager.rows, salvager.gaps);
+    transaction.commit().map_err(words)?;
+    // Closing moves the log into the file, which is then whole on its own.
+    target.close().map_err(|(_, error)| words(error))?;
+    Ok((rows, gaps))
+}
+
+fn read_only(path: &Path) -> rusqlite::Result<Connection> {
+    // Not opened read-only, because a log can then not be read; but nothing is written.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    // With this SQLite reads a file that is shorter than its header says.
+    connection.pragma_update(None, "writable_schema", true)?;
+    connection.prepare("SELECT key, value FROM kv")?;
+    Ok(connection)
+}
+
+struct Salvager<'t> {
+    target: &'t Connection,
+    rows: u64,
+    gaps: Vec<Gap>,
+    /// What went wrong with the new store.
+    failed: Option<rusqlite::Error>,
+}
+
+impl Salvager<'_> {
+    /// Keeps what can be read strictly between two keys.
+    fn range(
+        &mut self,
+        source: &Connection,
+        after: Option<String>,
+        before: Option<String>,
+        halvings: u32,
+    ) {
+        let (low, whole) = self.read(source, after, before.clone(), true);
+        if whole {
+            return;
+        }
+        let (high, whole) = self.read(source, before, low.clone(), false);
+        if whole {
+            return;
+        }
+        let middle = middle(low.as_deref(), high.as_deref());
+        match middle.filter(|_| halvings > 0 && self.failed.is_none()) {
+            Some(middle) => {
+                self.range(source, low, Some(middle.clone()), halvings - 1);
+                self.one(source, &middle);
+                self.range(source, Some(middle), high, halvings - 1);
+            }
+            None => self.gap(low, high),
+        }
+    }
+
+    /// Reads from `start` towards `end`, both exclusive, until the end or an error. Returns the
+    /// last key that was read (`start` when none was) and whether it came to the end.
+    fn read(
+        &mut self,
+        source: &Connection,
+        start: Option<String>,
+        end: Option<String>,
+        ascending: bool,
+    ) -> (Option<String>, bool) {
+        // Plain comparisons: SQLite then goes to the first key by the tree, and so around damage.
+        let (sql, first, last) = if ascending {
+            let sql = "SELECT key, value FROM kv WHERE key > ?1 AND key < ?2 ORDER BY key";
+            (sql, LOWEST, HIGHEST)
+        } else {
+            let sql = "SELECT key, value FROM kv WHERE key < ?1 AND key > ?2 ORDER BY key DESC";
+            (sql, HIGHEST, LOWEST)
+        };
+        let bounds = [
+            start.as_deref().unwrap_or(first),
+            end.as_deref().unwrap_or(last),
+        ];
+        let mut reached = start.clone();
+        let whole = (|| {
+            let mut statement = source.prepare_cached(sql)?;
+            let mut rows = statement.query(bounds)?;
+            while let Some(row) = rows.next()? {
+                let (Ok(key), Ok(value)) = (row.get_ref(0)?.as_str(), row.get_ref(1)?.as_blob())
+                else {
+                    continue;
+                };
+                // Damage can lead in circles.
+                let onward = reached
+                    .as_deref()
+                    .is_none_or(|last| if ascending { key > last } else { key < last });
+                if !onward || !self.keep(key, value) {
+                    return Ok(false);
+                }
+                reached = Some(key.to_owned());
+            }
+            Ok::<bool, rusqlite::Error>(true)
+        })();
+        (reached, whole.unwrap_or(false))
+    }
+
+    fn one(&mut self, source: &Connection, key: &str) {
+        let value: rusqlite::Result<Vec<u8>> =
+            source.query_row("SELECT value FROM kv WHERE key = ?1", [key], |row| {
+                row.get(0)
+            });
+        if let Ok(value) = value {
+            self.keep(key, &value);
+        }
+    }
+
+    fn keep(&mut self, key: &str, value: &[u8]) -> bool {
+        let added = self
+            .target
+            .prepare_cached("INSERT OR IGNORE INTO kv (key, value) VALUES (?1, ?2)")
+            .and_then(|mut insert| insert.execute(params![key, value]));
+        match added {
+            Ok(added) => {
+                self.rows += added as u64;
+                true
+            }
+            Err(error) => {
+                self.failed.get_or_insert(error);
+                false
+            }
+        }
+    }
+
+    /// Notes that nothing between two keys was read, as one gap with its neighbour.
+    fn gap(&mut self, after: Option<String>, before: Option<String>) {
+        match self.gaps.last_mut() {
+            // Nothing was read since: the key between them was only a place to look.
+            Some(last) if last.before == after => last.before = before,
+            _ => self.gaps.push(Gap { after, before }),
+        }
+    }
+}
+
+/// A key about half-way between two keys; `None` when there is none.
+fn middle(low: Option<&str>, high: Option<&str>) -> Option<String> {
+    /// Characters after what both have in common that are looked at.
+    const DIGITS: usize = 8;
+    let (low, high) = (low.unwrap_or(""), high.unwrap_or("\u{7f}"));
+    let shared = low
+        .bytes()
+        .zip(high.bytes())
+        .take_while(|(a, b)| a == b)
+        .count();
+    let number = |key: &str| {
+        let rest = key.as_bytes().get(shared..).unwrap_or_default();
+        (0..DIGITS).fold(0_u64, |sum, at| {
+            sum << 7 | u64::from(rest.get(at).copied().unwrap_or(0) & 0x7f)
+        })
+    };
+    let (from, to) = (number(low), number(high));
+    let half = from + to.checked_sub(from)? / 2;
+    if half == from {
+        return None;
+    }
+    let mut key = low.get(..shared)?.to_owned();
+    key.extend(
+        (0..DIGITS)
+            .rev()
+            .map(|at| char::from((half >> (7 * at)) as u8 & 0x7f)),
+    );
+    // Zeros at the end sort after the same key without them, and nobody writes them.
+    key.truncate(key.trim_end_matches('\0').len());
+    Some(key).filter(|key| key.as_str() > low && key.as_str() < high)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_middle_lies_between() {
+        assert_eq!(middle(Some("a/0"), Some("a/4")).as_deref(), Some("a/2"));
+        assert_eq!(middle(None, None).as_deref(), Some("?@"));
+        assert_eq!(middle(Some("b"), Some("a")), None);
+        assert_eq!(middle(Some("a"), Some("a\0")), None);
+        let key = |n: u32| format!("session/s/journal/{n:010}");
+        let half = middle(Some(&key(100)), Some(&key(500))).unwrap();
+        assert!(key(200) < half && half < key(400), "{half}");
+    }
+}

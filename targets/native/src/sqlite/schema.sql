@@ -1,0 +1,48 @@
+-- Everything Tau keeps: keys read like paths, values are versioned JSON.
+CREATE TABLE kv (
+    key   TEXT NOT NULL PRIMARY KEY,
+    value BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- One row for each record of a session's journal; a record that is no JSON shows as NULL.
+CREATE VIEW entries AS
+SELECT
+    session,
+    seq,
+    datetime(record ->> '$.at' / 1000.0, 'unixepoch') AS at,
+    record ->> '$.type' AS type,
+    record
+FROM (
+    SELECT
+        substr(key, 9, instr(substr(key, 9), '/') - 1) AS session,
+        CAST(substr(key, -10) AS INTEGER) AS seq,
+        iif(json_valid(CAST(value AS TEXT)), CAST(value AS TEXT), NULL) AS record
+    FROM kv
+    WHERE key >= 'session/' AND key < 'session0' AND key GLOB 'session/*/journal/*'
+);
+
+-- One row for each session.
+CREATE VIEW sessions AS
+SELECT
+    session,
+    min(at) AS started,
+    max(at) AS updated,
+    count(*) AS entries,
+    sum(type = 'prompt') AS prompts
+FROM entries
+GROUP BY session;
+
+-- One row for each thing to remember.
+CREATE VIEW memories AS
+SELECT
+    substr(rest, 1, instr(rest, '/') - 1) AS namespace,
+    substr(rest, instr(rest, '/') + 1) AS id,
+    memory ->> '$.text' AS text,
+    datetime(memory ->> '$.at' / 1000.0, 'unixepoch') AS at
+FROM (
+    SELECT
+        substr(key, 8) AS rest,
+        iif(json_valid(CAST(value AS TEXT)), CAST(value AS TEXT), NULL) AS memory
+    FROM kv
+    WHERE key >= 'memory/' AND key < 'memory0'
+);
