@@ -1,0 +1,64 @@
+//! Tau's chores, one file each: `cargo xtask ci` is what CI runs.
+//!
+//! A chore either ends well or says what is wrong and how to mend it, and exits with 1.
+//! Nothing here is shipped; nothing shipped depends on it.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "printing is what a chore is for"
+)]
+
+mod ci;
+mod docs;
+mod process;
+mod setup;
+mod size;
+mod tidy;
+mod workspace;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Tau's chores.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Make this machine ready for every test: tools, then the embedded models.
+    Setup(setup::Args),
+    /// Run everything CI runs, collect the failures, end with one summary line.
+    Ci(ci::Args),
+    /// Check the rules of the source tree: bands, no_std, lengths, names, manifests.
+    Tidy(tidy::Args),
+    /// Check that links, paths and commands named in the documentation exist.
+    Docs(docs::Args),
+    /// Print what `tau` weighs: bytes, dependencies, start-up, memory, tokens of the first request.
+    Size(size::Args),
+    /// Run a program and print its peak memory in bytes on the last line of stderr.
+    #[command(hide = true)]
+    PeakMemory(size::memory::Args),
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().chore {
+        Chore::Setup(args) => setup::run(&args),
+        Chore::Ci(args) => ci::run(&args),
+        Chore::Tidy(args) => tidy::run(&args),
+        Chore::Docs(args) => docs::run(&args),
+        Chore::Size(args) => size::run(&args),
+        Chore::PeakMemory(args) => size::memory::run(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

