@@ -297,3 +297,6 @@ pub(crate) fn draw(seed: &[u8; 32], purpose: &[u8], number: u64) -> String {
     let digest = hash.finalize();
     journal::hex(&digest[..8])
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

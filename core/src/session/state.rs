@@ -241,6 +241,26 @@ impl State {
                 self.add(entry, parent.as_ref(), id, message, Source::Model, at)?;
                 self.last_usage(*usage);
             }
+            Body::ToolAsked { .. }
+            | Body::ToolApproved { .. }
+            | Body::ToolStarted { .. }
+            | Body::ToolFinished { .. }
+            | Body::ToolResults { .. } => self.apply_tool(&record.body, at)?,
+            Body::Compacting { .. }
+            | Body::Compacted { .. }
+            | Body::SummaryGivenUp { .. }
+            | Body::LeftOut { .. } => self.apply_window(&record.body, at)?,
+            Body::Resumed => {}
+            Body::TurnFinished { .. } => {
+                self.turn.take().ok_or("no turn is running")?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The records of tool calls.
+    fn apply_tool(&mut self, body: &Body, at: UnixMillis) -> Result<(), String> {
+        match body {
             Body::ToolAsked { call_id, reason } => {
                 self.call(call_id)?.status = CallStatus::Asked {
                     reason: reason.clone(),
@@ -284,6 +304,14 @@ impl State {
                 )?;
                 self.go_on(*effect)?;
             }
+            _ => return Err("not a record of a tool call".into()),
+        }
+        Ok(())
+    }
+
+    /// The records of what requests no longer hold in full.
+    fn apply_window(&mut self, body: &Body, at: UnixMillis) -> Result<(), String> {
+        match body {
             Body::Compacting {
                 turn,
                 covers,
@@ -323,10 +351,7 @@ impl State {
                 let place = self.place(from)?;
                 self.window.cut_before(place);
             }
-            Body::Resumed => {}
-            Body::TurnFinished { .. } => {
-                self.turn.take().ok_or("no turn is running")?;
-            }
+            _ => return Err("not a record of the window".into()),
         }
         Ok(())
     }

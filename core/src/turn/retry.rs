@@ -134,12 +134,9 @@ pub(super) fn connection(model: &ModelConfig, failure: &HttpError) -> ProviderEr
 /// A stream that is not what it should be.
 pub(super) fn wire(model: &ModelConfig, failure: WireError) -> ProviderError {
     match failure {
-        WireError::Provider(error) => error,
-        WireError::Truncated => {
-            let message = "the answer broke off before the provider said it was complete";
-            error(FailureKind::Connection, true, message.into())
-        }
-        other => malformed(model, &other.to_string()),
+        WireError::Provider(error) => error.about(model),
+        WireError::Corrupt { .. } => malformed(model, &failure.to_string()),
+        _ => error(failure.kind(), failure.is_retryable(), failure.to_string()),
     }
 }
 

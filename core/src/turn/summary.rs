@@ -52,23 +52,24 @@ impl Session {
             .map(|message| u64::from(estimate_message(message)))
             .sum();
         let worthwhile = gain > limit / 10 && !turn.no_summary;
-        if self.state.config.compaction && worthwhile && tokens > limit - limit / 5 {
-            if let Some(covers) = prompt
+        if self.state.config.compaction
+            && worthwhile
+            && tokens > limit - limit / 5
+            && let Some(covers) = prompt
                 .checked_sub(1)
                 .and_then(|p| self.state.entries.get(p))
-            {
-                let covers = covers.id.clone();
-                let effect = self.durable_id();
-                self.record(
-                    Body::Compacting {
-                        turn: id,
-                        covers,
-                        effect,
-                    },
-                    now,
-                );
-                return true;
-            }
+        {
+            let covers = covers.id.clone();
+            let effect = self.durable_id();
+            self.record(
+                Body::Compacting {
+                    turn: id,
+                    covers,
+                    effect,
+                },
+                now,
+            );
+            return true;
         }
         if tokens > limit {
             // Down to three fifths at once: a prefix that moves every turn is never cached.

@@ -127,6 +127,11 @@ impl Session {
             .count()
     }
 
+    /// The call that runs as an effect.
+    pub(crate) fn call_of(&self, id: EffectId) -> Option<CallId> {
+        self.running(id).map(|(call, _)| call.id)
+    }
+
     /// The running call of an effect, and since when it runs.
     fn running(&self, id: EffectId) -> Option<(ToolCall, UnixMillis)> {
         let turn = self.state.turn.as_ref()?;
@@ -145,7 +150,14 @@ impl Session {
         let mut result = own_result(&call, output.status, output.text);
         result.images = output.images;
         result.duration_ms = now.since(since);
-        self.finished(result, FinishedBy::Home, now);
+        // A replay answers for the core's own tools too.
+        let own = self.state.config.memory_namespace.is_some() && call.name == memory::RECALL;
+        let by = if own {
+            FinishedBy::Core
+        } else {
+            FinishedBy::Home
+        };
+        self.finished(result, by, now);
     }
 
     pub(crate) fn memory_loaded(

@@ -1,0 +1,7 @@
+//! The session by its contract alone: commands and answers in, effects and events out.
+
+mod budgets;
+mod calls;
+pub(crate) mod durability;
+mod failures;
+pub(crate) mod harness;
