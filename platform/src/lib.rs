@@ -20,6 +20,7 @@ pub mod entropy;
 pub mod host;
 pub mod http;
 mod memory_store;
+pub mod open;
 #[cfg(feature = "sim")]
 pub mod sim;
 pub mod storage;

@@ -10,9 +10,6 @@
 
 mod work;
 
-#[cfg(test)]
-mod tests;
-
 use core::{
     future::{Future, poll_fn},
     pin::pin,
@@ -46,15 +43,16 @@ pub enum Shown {
 pub enum Left {
     /// The inbox ended, and everything is done and stored.
     Idle,
-    /// The inbox ended while the session waits for a command, such as an approval. What was done
-    /// is stored: the session can be opened again and go on.
+    /// The inbox ended while the session waits for what only a command can bring, such as an
+    /// approval. What was done is stored: the session can be opened again and go on.
     Waiting,
 }
 
 /// Runs `session` on `host` until `inbox` has ended and nothing is left to do.
 ///
-/// A restored session first goes on with what it was doing. `show` is called in the order things
-/// happened and must not block. The future is `Send` when the host's types, `inbox` and `show` are.
+/// A restored session goes on with what it was doing if [`Session::resume`] was called. `show` is
+/// called in the order things happened and must not block. The future is `Send` when the host's
+/// types, `inbox` and `show` are.
 /// Dropping it ends all work at once; the session has then lost touch with its effects, and goes on
 /// only from what was stored.
 pub async fn drive<H: Host>(
@@ -93,7 +91,8 @@ pub async fn drive<H: Host>(
             if session.is_idle() {
                 return Left::Idle;
             }
-            if armed.is_none() {
+            // Without an inbox an approval could only run into its timeout.
+            if armed.is_none() || !session.waiting().is_empty() {
                 return Left::Waiting;
             }
         }

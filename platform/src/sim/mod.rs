@@ -1,1 +1,145 @@
-//! A host in virtual time, for tests.
+//! A home in virtual time, for tests: hours of a conversation in milliseconds, the same every time.
+//!
+//! Invariant: nothing here waits for the real world. A run that waits for something that cannot
+//! come panics and says so, as does anything the script did not foresee.
+//!
+//! ```
+//! use tau_platform::sim::SimHost;
+//! # use tau_platform::Clock;
+//! let home = SimHost::new();
+//! home.block_on(home.clock().sleep(3_600_000));
+//! assert_eq!(home.clock().elapsed_ms(), 3_600_000);
+//! ```
+
+mod clock;
+mod http;
+mod inbox;
+mod model;
+mod storage;
+mod tools;
+
+pub use clock::{START, SimClock};
+pub use http::{Exchange, SimBody, SimHttp};
+pub use inbox::{SimInbox, timed};
+pub use model::{ScriptedGeneration, ScriptedModel, Step};
+pub use storage::SimStorage;
+pub use tools::{SimRun, SimRunState, SimTool, SimTools};
+
+use alloc::vec::Vec;
+use core::future::Future;
+use tau_core::session::{Command, Session};
+
+use crate::{
+    drive::{Left, Shown, drive},
+    host::Host,
+};
+
+/// The simulated home. Clones share everything in it.
+#[derive(Clone, Debug)]
+pub struct SimHost {
+    clock: SimClock,
+    http: SimHttp,
+    storage: SimStorage,
+    tools: SimTools,
+    model: ScriptedModel,
+}
+
+impl Default for SimHost {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl SimHost {
+    /// A home at [`START`] with an empty store and empty scripts.
+    #[must_use]
+    pub fn new() -> Self {
+        let clock = SimClock::default();
+        Self {
+            http: SimHttp::new(&clock),
+            storage: SimStorage::new(&clock),
+            tools: SimTools::new(&clock),
+            model: ScriptedModel::new(&clock),
+            clock,
+        }
+    }
+
+    /// The clock.
+    #[must_use]
+    pub fn clock(&self) -> &SimClock {
+        &self.clock
+    }
+
+    /// The network.
+    #[must_use]
+    pub fn http(&self) -> &SimHttp {
+        &self.http
+    }
+
+    /// The store.
+    #[must_use]
+    pub fn storage(&self) -> &SimStorage {
+        &self.storage
+    }
+
+    /// The tools.
+    #[must_use]
+    pub fn tools(&self) -> &SimTools {
+        &self.tools
+    }
+
+    /// The in-process model.
+    #[must_use]
+    pub fn model(&self) -> &ScriptedModel {
+        &self.model
+    }
+
+    /// Runs `future` in virtual time.
+    ///
+    /// # Panics
+    ///
+    /// When it waits for what cannot come.
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.clock.block_on(future)
+    }
+
+    /// Drives `session` through commands that come each so many milliseconds after the one before.
+    pub fn run(
+        &self,
+        session: &mut Session,
+        commands: impl IntoIterator<Item = (u64, Command)>,
+    ) -> (Vec<Shown>, Left) {
+        let mut shown = Vec::new();
+        let inbox = timed(&self.clock, commands);
+        let left = self.block_on(drive(self, session, inbox, |what| shown.push(what)));
+        (shown, left)
+    }
+}
+
+impl Host for SimHost {
+    type Clock = SimClock;
+    type Http = SimHttp;
+    type Storage = SimStorage;
+    type Tools = SimTools;
+    type Model = ScriptedModel;
+
+    fn clock(&self) -> &SimClock {
+        &self.clock
+    }
+
+    fn http(&self) -> &SimHttp {
+        &self.http
+    }
+
+    fn storage(&self) -> &SimStorage {
+        &self.storage
+    }
+
+    fn tools(&self) -> &SimTools {
+        &self.tools
+    }
+
+    fn model(&self) -> &ScriptedModel {
+        &self.model
+    }
+}

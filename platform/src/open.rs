@@ -1,0 +1,115 @@
+//! Loading a stored session: its journal, and the journals it continues.
+
+use alloc::vec::Vec;
+use tau_core::{
+    ids::SessionId,
+    journal::{self, Body, Chain, ForkPoint, JournalError},
+    session::{Journal, Session, StoreError},
+};
+use thiserror::Error;
+
+use crate::storage::Storage;
+
+/// Records asked for at once.
+const PAGE: u32 = 512;
+/// Forks of forks that are followed: more is a damaged store that leads in circles.
+const GENERATIONS: usize = 1_000;
+
+/// Why a stored session could not be opened.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum OpenError {
+    /// Nothing is stored under that name.
+    #[error("there is no session {0}")]
+    Missing(SessionId),
+    /// The store did not give it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What is stored makes no sense.
+    #[error("session {session} cannot be read: {error}")]
+    Journal {
+        /// The session whose journal it is.
+        session: SessionId,
+        /// What is wrong with it.
+        error: JournalError,
+    },
+}
+
+/// The stored records of a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// What it continues, the oldest first; each ends at its fork point.
+    pub ancestors: Vec<Journal>,
+    /// Its own records.
+    pub journal: Journal,
+}
+
+/// The session `id` as it was stored. What was unfinished stays at rest until
+/// [`Session::resume`].
+pub async fn open(storage: &impl Storage, id: &SessionId) -> Result<Session, OpenError> {
+    let stored = load(storage, id).await?;
+    Session::restore(&stored.ancestors, &stored.journal).map_err(|error| OpenError::Journal {
+        session: id.clone(),
+        error,
+    })
+}
+
+/// The records of session `id` and of those it was forked from, as bytes.
+pub async fn load(storage: &impl Storage, id: &SessionId) -> Result<Stored, OpenError> {
+    let journal = records(storage, id, u64::MAX).await?;
+    let mut next = continued(id, &journal)?;
+    let mut ancestors = Vec::new();
+    while let Some(point) = next {
+        if ancestors.len() == GENERATIONS {
+            return Err(OpenError::Journal {
+                session: id.clone(),
+                error: JournalError::OutOfPlace {
+                    seq: 0,
+                    detail: "its forks lead in circles".into(),
+                },
+            });
+        }
+        let records = records(storage, &point.session, point.records).await?;
+        next = continued(&point.session, &records)?;
+        ancestors.push(records);
+    }
+    ancestors.reverse();
+    Ok(Stored { ancestors, journal })
+}
+
+/// The first `limit` records of one session.
+async fn records(storage: &impl Storage, id: &SessionId, limit: u64) -> Result<Journal, OpenError> {
+    let mut records = Journal::new();
+    loop {
+        let have = records.len() as u64;
+        let page = u32::try_from(limit.saturating_sub(have)).map_or(PAGE, |left| left.min(PAGE));
+        if page == 0 {
+            break;
+        }
+        let rows = storage.scan(journal::range(id, have, page)).await?;
+        let whole = rows.len() == page as usize;
+        records.extend(rows.into_iter().map(|(_, record)| record));
+        if !whole {
+            break;
+        }
+    }
+    if records.is_empty() {
+        return Err(OpenError::Missing(id.clone()));
+    }
+    Ok(records)
+}
+
+/// The place in another session's journal that this one continues.
+fn continued(id: &SessionId, journal: &Journal) -> Result<Option<ForkPoint>, OpenError> {
+    let first = journal.first().map_or(&[][..], Vec::as_slice);
+    match Chain::default().read(first) {
+        Ok(record) => match record.body {
+            Body::Created(created) => Ok(created.forked_from),
+            // Told by the restore, which looks at every record.
+            _ => Ok(None),
+        },
+        Err(error) => Err(OpenError::Journal {
+            session: id.clone(),
+            error,
+        }),
+    }
+}
