@@ -1,0 +1,245 @@
+//! `tau doctor`: whether everything Tau needs is there. Looks, and changes nothing but making
+//! Tau's own folder.
+
+use serde::Serialize;
+use serde_json::json;
+use std::{
+    fs,
+    io::IsTerminal,
+    path::{Path, PathBuf},
+};
+use tau_core::model::Api;
+use tau_target_native::SqliteStorage;
+
+use super::block_on;
+use crate::{
+    cli::ModelFlags,
+    config::{self, KNOWN, Profile},
+    embedded,
+    exit::{Error, Exit},
+    home::Home,
+    host,
+    ui::{self, Ui},
+};
+
+/// Check the folder, profile, store, models, keys and workspace.
+///
+/// Ends with 0 when nothing is broken. Keys are looked for, never printed.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Print one JSON object: `{ok, checks: [{name, state, detail, hint}]}`.
+    #[arg(long)]
+    json: bool,
+    /// The folder the agent would work in [default: the current one].
+    #[arg(long, value_name = "DIR")]
+    workspace: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum State {
+    Ok,
+    /// Not there, which is no fault.
+    Note,
+    Broken,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Check {
+    name: &'static str,
+    state: State,
+    detail: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
+}
+
+impl Check {
+    fn new(name: &'static str, state: State, detail: impl Into<String>) -> Self {
+        Self {
+            name,
+            state,
+            detail: detail.into(),
+            hint: None,
+        }
+    }
+
+    fn broken(name: &'static str, error: Error) -> Self {
+        let detail = match error.cause {
+            Some(cause) => format!("{}: {cause}", error.message),
+            None => error.message,
+        };
+        Self {
+            hint: error.hint,
+            ..Self::new(name, State::Broken, detail)
+        }
+    }
+
+    fn hint(self, hint: &str) -> Self {
+        Self {
+            hint: Some(hint.into()),
+            ..self
+        }
+    }
+}
+
+/// Runs the command.
+pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
+    let checks = block_on(check(home, args.workspace.as_deref()))?;
+    let broken = checks.iter().filter(|check| check.state == State::Broken).count();
+    if args.json {
+        ui.json(&json!({ "ok": broken == 0, "checks": checks, "version": env!("CARGO_PKG_VERSION") }));
+    } else {
+        for check in &checks {
+            let mark = match check.state {
+                State::Ok => ui::good("✓"),
+                State::Note => ui::dim("·"),
+                State::Broken => ui::bad("✗"),
+            };
+            ui.line(format!("{mark} {:<10} {}", check.name, ui::plain(&check.detail)));
+            if let Some(hint) = &check.hint {
+                ui.line(format!("{:13}{}", "", ui::dim(ui::plain(hint))));
+            }
+        }
+        ui.line(match broken {
+            0 => ui::good("everything Tau needs is there"),
+            1 => ui::bad("1 thing is broken"),
+            n => ui::bad(format_args!("{n} things are broken")),
+        });
+    }
+    Ok(if broken == 0 { Exit::Ok } else { Exit::Internal })
+}
+
+async fn check(home: &Home, workspace: Option<&Path>) -> Vec<Check> {
+    let mut checks = vec![folder(home)];
+    let profile = config::load(&home.config_file());
+    checks.push(match &profile {
+        Err(error) => Check::broken("profile", error.clone()),
+        Ok(_) if home.config_file().exists() => {
+            Check::new("profile", State::Ok, home.config_file().display().to_string())
+        }
+        Ok(_) => Check::new("profile", State::Note, "none: the defaults are in force"),
+    });
+    checks.push(store(home).await);
+    checks.push(locks(home));
+    checks.push(provider(&profile.unwrap_or_default()));
+    checks.push(servers().await);
+    checks.push(embedded_model(home));
+    checks.push(match host::tools(workspace) {
+        Ok(tools) => {
+            Check::new("workspace", State::Ok, tools.workspace().display().to_string())
+        }
+        Err(error) => Check::broken("workspace", error),
+    });
+    let on = |is: bool| if is { "a terminal" } else { "no terminal" };
+    let terminal = format!(
+        "stdin is {}, stdout is {}",
+        on(std::io::stdin().is_terminal()),
+        on(std::io::stdout().is_terminal())
+    );
+    checks.push(Check::new("terminal", State::Ok, terminal));
+    checks
+}
+
+fn folder(home: &Home) -> Check {
+    let name = "folder";
+    if let Err(error) = home.make() {
+        return Check::broken(name, error);
+    }
+    match can_write(home.root()) {
+        Ok(()) => Check::new(name, State::Ok, home.root().display().to_string()),
+        Err(error) => {
+            let detail = format!("{}: {error}", home.root().display());
+            Check::new(name, State::Broken, detail)
+                .hint("set TAU_HOME to a folder you can write to")
+        }
+    }
+}
+
+fn can_write(folder: &Path) -> std::io::Result<()> {
+    let probe = folder.join(format!(".write-{}", std::process::id()));
+    fs::write(&probe, b"")?;
+    fs::remove_file(&probe)
+}
+
+async fn store(home: &Home) -> Check {
+    let name = "store";
+    let file = home.store_file();
+    if !file.exists() {
+        return Check::new(name, State::Note, "none yet: it is made with the first session");
+    }
+    let storage = match SqliteStorage::open(&file) {
+        Ok(storage) => storage,
+        Err(error) => return Check::broken(name, error.into()),
+    };
+    match storage.integrity_check().await {
+        Ok(problems) if problems.is_empty() => {
+            Check::new(name, State::Ok, format!("{}, sound", file.display()))
+        }
+        Ok(problems) => Check::new(name, State::Broken, problems.join("; "))
+            .hint("run `tau session repair`; the damaged file is kept"),
+        Err(error) => Check::broken(name, error.into()),
+    }
+}
+
+fn locks(home: &Home) -> Check {
+    let folder = home.locks();
+    if !folder.exists() {
+        return Check::new("locks", State::Note, "none yet");
+    }
+    match can_write(&folder) {
+        Ok(()) => Check::new("locks", State::Ok, folder.display().to_string()),
+        Err(error) => {
+            Check::new("locks", State::Broken, format!("{}: {error}", folder.display()))
+        }
+    }
+}
+
+fn provider(profile: &Profile) -> Check {
+    let name = "provider";
+    let env = |name: &str| std::env::var(name).ok();
+    match config::choose(&ModelFlags::default(), profile, &env) {
+        Ok(Some(choice)) => {
+            let models: Vec<String> = choice
+                .models
+                .iter()
+                .map(|model| match (&model.api, &model.secret) {
+                    (Api::Embedded, _) => model.name.clone(),
+                    (_, Some(secret)) => format!("{} at {}, key in {secret}", model.name, model.base_url),
+                    (_, None) => format!("{} at {}, no key", model.name, model.base_url),
+                })
+                .collect();
+            Check::new(name, State::Ok, format!("{} ({})", models.join(", then "), choice.why))
+        }
+        Ok(None) => {
+            let keys: Vec<&str> = KNOWN.iter().map(|known| known.key_env).collect();
+            let detail = format!("none: the profile names none, {} are not set", keys.join(", "));
+            Check::new(name, State::Note, detail)
+        }
+        Err(error) => Check::broken(name, error),
+    }
+}
+
+async fn servers() -> Check {
+    let found = config::local_servers(&host::http()).await;
+    if found.is_empty() {
+        return Check::new("servers", State::Note, "none on this machine");
+    }
+    let found: Vec<String> = found
+        .iter()
+        .map(|server| format!("{} with {} models", server.base_url, server.models.len()))
+        .collect();
+    Check::new("servers", State::Ok, found.join(", "))
+}
+
+fn embedded_model(home: &Home) -> Check {
+    let name = "embedded";
+    let parts = embedded::parts(&home.models());
+    let problems: Vec<&str> = parts.iter().filter_map(|part| part.problem.as_deref()).collect();
+    let some_there = parts.iter().any(|part| part.problem.is_none() || part.file.exists());
+    match (problems.is_empty(), some_there) {
+        (true, _) => Check::new(name, State::Ok, home.models().display().to_string()),
+        (false, false) => Check::new(name, State::Note, "not fetched; it is with its first use"),
+        (false, true) => Check::new(name, State::Broken, problems.join("; "))
+            .hint("run `tau model pull`"),
+    }
+}

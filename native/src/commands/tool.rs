@@ -1,0 +1,277 @@
+//! `tau tool`: the agent's tools, through the same dispatcher and the same gate as a model's call.
+
+use serde_json::{Value, json};
+use std::{
+    collections::BTreeSet,
+    io::Read,
+    path::{Path, PathBuf},
+};
+use tau_core::{
+    ids::{CallId, EffectId},
+    memory::{self, Memory},
+    message::{ToolCall, ToolStatus},
+    policy::Refusal,
+    safety::{Gate, Source, Untrusted},
+    session::Batch,
+    tool::{
+        ToolOutput, ToolRun, ToolSpec,
+        dispatch::{self, Verdict},
+    },
+};
+use tau_platform::{Clock, HostTools, Storage};
+use tau_target_native::{TokioClock, tools::NativeTools};
+
+use super::block_on;
+use crate::{
+    cli::PolicyFlags,
+    config,
+    exit::{Error, Exit},
+    home::Home,
+    host,
+    questions::{Answers, Question, ask_now},
+    sessions::{self, NAMESPACE},
+    signals::Signals,
+    ui::{self, Ui},
+};
+
+/// List, describe and call the agent's tools.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// List the tools and what the policy does about each.
+    List {
+        /// Print one JSON object: `{"tools": […]}`.
+        #[arg(long, conflicts_with = "jsonl")]
+        json: bool,
+        /// Print one JSON object a tool.
+        #[arg(long)]
+        jsonl: bool,
+    },
+    /// Show what a tool does and the JSON Schema of its arguments.
+    Describe {
+        /// The tool.
+        name: String,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    Call(Call),
+}
+
+/// Call a tool as a model would, under the same policy.
+///
+/// Ends with 0 when the tool did what it is for, 1 when it failed, 2 when the call is wrong and 77
+/// when policy or a person said no. For example: tau tool call read '{"path": "README.md"}'
+#[derive(Debug, clap::Args)]
+struct Call {
+    /// The tool.
+    name: String,
+    /// Its arguments, a JSON object; `-` reads them from stdin.
+    #[arg(default_value = "{}", hide_default_value = true)]
+    arguments: String,
+    /// Print one JSON object: `{tool, status, text, duration_ms}`.
+    #[arg(long)]
+    json: bool,
+    /// The folder the tool works in [default: the current one].
+    #[arg(long, value_name = "DIR")]
+    workspace: Option<PathBuf>,
+    #[command(flatten)]
+    policy: PolicyFlags,
+}
+
+/// Runs the command.
+pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
+    match args.command {
+        Command::List { json, jsonl } => list(home, ui, json, jsonl),
+        Command::Describe { name, json } => describe(ui, &name, json),
+        Command::Call(call) => block_on(invoke(call, home, ui))?,
+    }
+}
+
+fn all_tools(workspace: Option<&Path>) -> Result<(NativeTools<TokioClock>, Vec<ToolSpec>), Error> {
+    let tools = host::tools(workspace)?;
+    let mut specs = tools.specs();
+    specs.extend(memory::tool_specs());
+    Ok((tools, specs))
+}
+
+fn list(home: &Home, ui: Ui, json: bool, jsonl: bool) -> Result<Exit, Error> {
+    let policy = config::load(&home.config_file())?.policy;
+    let (_, specs) = all_tools(None)?;
+    let shown: Vec<Value> = specs
+        .iter()
+        .map(|tool| {
+            let (action, rule) = policy.action(tool);
+            json!({
+                "name": tool.name, "description": tool.description, "class": tool.class,
+                "action": action, "rule": rule,
+            })
+        })
+        .collect();
+    if json {
+        ui.json(&json!({ "tools": shown }));
+    } else if jsonl {
+        shown.iter().for_each(|tool| ui.json(tool));
+    } else {
+        for tool in &specs {
+            let (action, _) = policy.action(tool);
+            let about = ui::one_line(&tool.description, 70);
+            ui.line(format!("{:<10} {:<6} {}", tool.name, action.name(), ui::dim(about)));
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+fn describe(ui: Ui, name: &str, json: bool) -> Result<Exit, Error> {
+    let (_, specs) = all_tools(None)?;
+    let Some(tool) = specs.iter().find(|tool| tool.name == name) else {
+        let near = dispatch::nearest(name, specs.iter().map(|tool| tool.name.as_str()));
+        let error = Error::usage(format!("there is no tool {name:?}"));
+        return Err(match near {
+            Some(near) => error.hint(format!("did you mean {near}?")),
+            None => error.hint("`tau tool list` names them"),
+        });
+    };
+    if json {
+        ui.json(tool);
+    } else {
+        ui.line(ui::bold(&tool.name));
+        ui.line(&tool.description);
+        let schema = serde_json::to_string_pretty(&tool.parameters);
+        ui.line(schema.map_err(|error| Error::internal(error.to_string()))?);
+    }
+    Ok(Exit::Ok)
+}
+
+async fn invoke(args: Call, home: &Home, ui: Ui) -> Result<Exit, Error> {
+    let profile = config::load(&home.config_file())?;
+    let policy = sessions::policy(&args.policy, &profile);
+    let (tools, specs) = all_tools(args.workspace.as_deref())?;
+    let call = ToolCall {
+        id: CallId("cli".into()),
+        name: args.name.clone(),
+        arguments: arguments(&args.arguments)?,
+    };
+    let answers = Answers {
+        yes: args.policy.yes,
+        tools: args.policy.approve.iter().cloned().collect(),
+        can_ask: ui::can_ask(),
+    };
+    let mut signals = Signals::listen()?;
+    let run = match dispatch::dispatch(&call, specs.iter(), &policy, &BTreeSet::new()) {
+        Verdict::Run(run) => run,
+        Verdict::Ask { run, reason } => {
+            let question = Question {
+                call_id: call.id.clone(),
+                name: call.name.clone(),
+                arguments: call.arguments.clone(),
+                reason,
+            };
+            match ask_now(&answers, ui, question) {
+                Ok(()) => run,
+                Err(refusal) => return Ok(refused(ui, &args, &refusal, Exit::Denied)),
+            }
+        }
+        Verdict::Invalid(refusal) => return Ok(refused(ui, &args, &refusal, Exit::Usage)),
+        Verdict::Refuse(refusal) => return Ok(refused(ui, &args, &refusal, Exit::Denied)),
+    };
+    let began = TokioClock.now();
+    let output = tokio::select! {
+        output = perform(&tools, run, home) => output?,
+        _ = signals.next() => return Err(Error::new(Exit::Interrupted, "interrupted")),
+    };
+    let duration_ms = TokioClock.now().since(began);
+    let source = Source::Tool {
+        name: args.name.clone(),
+    };
+    let (text, findings) = Gate.vet(Untrusted::new(output.text, source));
+    let text = text.into_inner();
+    if args.json {
+        ui.json(&json!({
+            "tool": args.name, "status": output.status, "text": text, "images": output.images,
+            "duration_ms": duration_ms, "findings": findings,
+        }));
+    } else {
+        ui.out(&text);
+        if !text.ends_with('\n') {
+            ui.out("\n");
+        }
+        ui.note(format!("{} {duration_ms} ms", args.name));
+    }
+    Ok(match output.status {
+        ToolStatus::Ok => Exit::Ok,
+        ToolStatus::Denied => Exit::Denied,
+        ToolStatus::Error | ToolStatus::TimedOut | ToolStatus::Cancelled => Exit::Internal,
+    })
+}
+
+/// Runs a call that was let through: the memory's own tools here, all others in the workspace.
+async fn perform(
+    tools: &NativeTools<TokioClock>,
+    run: ToolRun,
+    home: &Home,
+) -> Result<ToolOutput, Error> {
+    let argument = |name: &str| run.arguments[name].as_str().unwrap_or_default().to_owned();
+    match run.name.as_str() {
+        memory::RECALL => {
+            let rows = home.store()?.scan(memory::range(NAMESPACE)).await?;
+            let found = memory::search(&rows, &argument("query"), 8);
+            Ok(ToolOutput::ok(memory::tell(&found)))
+        }
+        memory::REMEMBER => {
+            let seed = sessions::seed()?;
+            let id: String = seed.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+            match Memory::by_person(&id, &argument("text"), TokioClock.now()) {
+                Ok(entry) => {
+                    let batch = Batch {
+                        put: vec![(memory::key(NAMESPACE, &id), entry.to_bytes())],
+                        ..Batch::default()
+                    };
+                    home.store()?.commit(batch).await?;
+                    Ok(ToolOutput::ok(format!("remembered as {id}")))
+                }
+                Err(error) => Ok(ToolOutput::error(error.to_string())),
+            }
+        }
+        _ => Ok(tools.run(EffectId(0), run).await),
+    }
+}
+
+fn refused(ui: Ui, args: &Call, refusal: &Refusal, exit: Exit) -> Exit {
+    let error = Error {
+        exit,
+        message: format!("{} was not run: {}", args.name, refusal.reason),
+        cause: Some(format!("rule: {}", refusal.rule)),
+        hint: refusal.hint.clone(),
+    };
+    if args.json {
+        let status = if exit == Exit::Denied { ToolStatus::Denied } else { ToolStatus::Error };
+        ui.json(&json!({
+            "tool": args.name, "status": status, "text": refusal.to_result_text(),
+            "duration_ms": 0, "refusal": refusal, "error": error.to_json(),
+        }));
+    }
+    ui.error(&error);
+    exit
+}
+
+fn arguments(text: &str) -> Result<Value, Error> {
+    let mut piped = String::new();
+    let text = if text == "-" {
+        let read = std::io::stdin().lock().read_to_string(&mut piped);
+        read.map_err(|error| Error::usage("stdin cannot be read as text").cause(error))?;
+        &piped
+    } else {
+        text
+    };
+    serde_json::from_str(text).map_err(|error| {
+        Error::usage("the arguments are not JSON")
+            .cause(error)
+            .hint("write an object in quotes: '{\"path\": \"README.md\"}'")
+    })
+}

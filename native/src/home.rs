@@ -1,0 +1,95 @@
+//! Where Tau keeps things: `TAU_HOME`, or the platform's data folder.
+
+use etcetera::AppStrategy;
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+use tau_target_native::SqliteStorage;
+
+use crate::exit::{Error, Exit};
+
+/// The folder with everything Tau keeps. Made when something is first written.
+#[derive(Clone, Debug)]
+pub(crate) struct Home {
+    root: PathBuf,
+}
+
+impl Home {
+    /// The folder this process uses.
+    pub(crate) fn find() -> Result<Self, Error> {
+        if let Some(root) = std::env::var_os("TAU_HOME").filter(|value| !value.is_empty()) {
+            let root = std::path::absolute(PathBuf::from(root)).map_err(|error| {
+                Error::config("TAU_HOME does not name a folder").cause(error)
+            })?;
+            return Ok(Self { root });
+        }
+        let strategy = etcetera::app_strategy::choose_native_strategy(etcetera::AppStrategyArgs {
+            top_level_domain: String::new(),
+            author: String::new(),
+            app_name: "tau".into(),
+        });
+        match strategy {
+            Ok(strategy) => Ok(Self {
+                root: strategy.data_dir(),
+            }),
+            Err(error) => Err(Error::config("this system has no data folder for you")
+                .cause(error)
+                .hint("set TAU_HOME to a folder of your own")),
+        }
+    }
+
+    /// The folder itself.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The profile.
+    pub(crate) fn config_file(&self) -> PathBuf {
+        self.root.join("config.toml")
+    }
+
+    /// Sessions and memory.
+    pub(crate) fn store_file(&self) -> PathBuf {
+        self.root.join("tau.db")
+    }
+
+    /// Who has which session.
+    pub(crate) fn locks(&self) -> PathBuf {
+        self.root.join("locks")
+    }
+
+    /// The embedded models.
+    pub(crate) fn models(&self) -> PathBuf {
+        self.root.join("models")
+    }
+
+    /// What was typed in `tau chat`.
+    pub(crate) fn history_file(&self) -> PathBuf {
+        self.root.join("history.txt")
+    }
+
+    /// Makes the folder, readable by its owner alone.
+    pub(crate) fn make(&self) -> Result<(), Error> {
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(&self.root).map_err(|error| self.unusable(&error))
+    }
+
+    /// Opens the store, made when it is missing.
+    pub(crate) fn store(&self) -> Result<SqliteStorage, Error> {
+        self.make()?;
+        Ok(SqliteStorage::open(&self.store_file())?)
+    }
+
+    fn unusable(&self, error: &io::Error) -> Error {
+        Error::new(
+            Exit::Store,
+            format!("the folder {} cannot be made", self.root.display()),
+        )
+        .cause(error)
+        .hint("set TAU_HOME to a folder you can write to")
+    }
+}

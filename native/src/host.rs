@@ -1,0 +1,77 @@
+//! The native home: which adapters Tau runs on here.
+
+use std::path::Path;
+use tau_platform::Host;
+use tau_target_native::{ReqwestHttp, SqliteStorage, TokioClock, tools::NativeTools};
+
+use crate::{embedded::Embedded, exit::Error, home::Home};
+
+/// Everything a session of this home can do.
+pub(crate) struct NativeHost {
+    clock: TokioClock,
+    http: ReqwestHttp,
+    storage: SqliteStorage,
+    tools: NativeTools<TokioClock>,
+    model: Embedded,
+}
+
+impl NativeHost {
+    /// The home of an agent that works in the folder of `tools`.
+    pub(crate) fn new(
+        home: &Home,
+        http: ReqwestHttp,
+        storage: SqliteStorage,
+        tools: NativeTools<TokioClock>,
+    ) -> Self {
+        Self {
+            clock: TokioClock,
+            http,
+            storage,
+            tools,
+            model: Embedded::new(home.models()),
+        }
+    }
+}
+
+impl Host for NativeHost {
+    type Clock = TokioClock;
+    type Http = ReqwestHttp;
+    type Storage = SqliteStorage;
+    type Tools = NativeTools<TokioClock>;
+    type Model = Embedded;
+
+    fn clock(&self) -> &TokioClock {
+        &self.clock
+    }
+
+    fn http(&self) -> &ReqwestHttp {
+        &self.http
+    }
+
+    fn storage(&self) -> &SqliteStorage {
+        &self.storage
+    }
+
+    fn tools(&self) -> &NativeTools<TokioClock> {
+        &self.tools
+    }
+
+    fn model(&self) -> &Embedded {
+        &self.model
+    }
+}
+
+/// The HTTP client, which finds keys in the environment at the moment they are sent.
+pub(crate) fn http() -> ReqwestHttp {
+    ReqwestHttp::new(|name| std::env::var(name).ok())
+}
+
+/// The tools of `workspace`; without one, of the current folder.
+pub(crate) fn tools(workspace: Option<&Path>) -> Result<NativeTools<TokioClock>, Error> {
+    let folder = workspace.unwrap_or(Path::new("."));
+    NativeTools::new(folder, TokioClock).map_err(|error| {
+        Error::usage(format!("{} cannot be the workspace", folder.display()))
+            .cause(error)
+            .hint("name a folder with --workspace")
+    })
+}

@@ -1,0 +1,23 @@
+//! `tau`: the native home. Arguments are read before anything else is set up, so that `--version`
+//! and `--help` cost nothing.
+
+mod cli;
+mod commands;
+mod config;
+mod conversation;
+mod embedded;
+mod exit;
+mod home;
+mod host;
+mod log;
+mod printer;
+mod questions;
+mod sessions;
+mod signals;
+mod ui;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main(std::env::args_os().collect())
+}

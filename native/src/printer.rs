@@ -1,0 +1,314 @@
+//! A turn as it is shown: the answer on stdout, everything else on stderr.
+//!
+//! Invariant: unless it is streamed, only the last message of a turn reaches stdout: what a model
+//! says between tool calls, or says in an attempt that fails, is no part of the answer.
+
+use serde_json::{Value, json};
+use std::io::IsTerminal;
+use tau_core::{
+    ids::SessionId,
+    message::{Message, ToolResult, ToolStatus},
+    model::Usage,
+    session::{Event, Outcome},
+};
+
+use crate::{
+    conversation::Ended,
+    exit::Error,
+    ui::{self, Ui},
+};
+
+/// Lines of a tool's result that are shown.
+const RESULT_LINES: usize = 6;
+/// Lines of a diff that are shown.
+const DIFF_LINES: usize = 60;
+
+/// What stdout gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// The answer, once it is whole.
+    Text,
+    /// The answer as it is written.
+    Stream,
+    /// One object at the end.
+    Json,
+    /// Each event as it happens, and the same object at the end.
+    JsonLines,
+}
+
+impl Shape {
+    /// Streamed where a person reads along.
+    pub(crate) fn text() -> Self {
+        if std::io::stdout().is_terminal() {
+            Self::Stream
+        } else {
+            Self::Text
+        }
+    }
+}
+
+/// Shows the events of one turn and keeps what its result is made of.
+#[derive(Debug)]
+pub(crate) struct Printer {
+    ui: Ui,
+    shape: Shape,
+    model: String,
+    /// The last message's text.
+    answer: String,
+    calls: Vec<Call>,
+    /// Characters of the current message that are on stdout, and whether they end a line.
+    streamed: usize,
+    at_line_start: bool,
+}
+
+#[derive(Debug)]
+struct Call {
+    id: String,
+    name: String,
+    arguments: Value,
+    status: Option<ToolStatus>,
+    duration_ms: u64,
+}
+
+impl Printer {
+    /// Nothing has happened yet; `model` is asked first.
+    pub(crate) fn new(ui: Ui, shape: Shape, model: &str) -> Self {
+        Self {
+            ui,
+            shape,
+            model: model.into(),
+            answer: String::new(),
+            calls: Vec::new(),
+            streamed: 0,
+            at_line_start: true,
+        }
+    }
+
+    /// Shows one event.
+    pub(crate) fn event(&mut self, event: &Event) {
+        if self.shape == Shape::JsonLines {
+            self.ui.json(event);
+        }
+        match event {
+            Event::ModelCalled { model, attempt, .. } => self.model_called(model, *attempt),
+            Event::TextDelta { text } => self.stream(text),
+            Event::Message { message, .. } => self.message(message),
+            Event::Retrying { error, model, .. } => {
+                self.end_line();
+                self.streamed = 0;
+                self.ui.warn(format!("{}; asking {model} again", ui::plain(error)));
+            }
+            Event::ToolStarted {
+                call_id,
+                name,
+                arguments,
+            } => {
+                self.end_line();
+                let shown = ui::one_line(&arguments.to_string(), 200);
+                self.ui.tell(format!("{} {}", ui::bold(format_args!("▸ {}", ui::plain(name))), ui::dim(shown)));
+                self.started(&call_id.0, name, arguments.clone());
+            }
+            Event::ToolDenied {
+                call_id,
+                name,
+                refusal,
+            } => {
+                self.end_line();
+                let name = ui::plain(name);
+                let why = ui::plain(&refusal.reason);
+                self.ui.tell(ui::caution(format_args!("✗ {name} denied: {why}")));
+                self.started(&call_id.0, &name, Value::Null);
+            }
+            Event::ToolFinished { result } => self.finished(result),
+            Event::Screened { source, .. } => {
+                let source = json!(source);
+                let from = source["name"].as_str().or(source["kind"].as_str());
+                self.ui.note(format!(
+                    "control characters were removed from what came from {}",
+                    ui::plain(from.unwrap_or("outside"))
+                ));
+            }
+            Event::Compacted {
+                entries,
+                summarised,
+            } => {
+                let how = if *summarised { "summarised" } else { "left out" };
+                self.ui.note(format!("{entries} older messages are {how} from here on"));
+            }
+            Event::Notice { text } => self.ui.warn(ui::plain(text)),
+            Event::TurnFinished { outcome, usage, .. } => self.turn_finished(outcome, usage),
+            Event::TurnStarted { .. }
+            | Event::ThinkingDelta { .. }
+            | Event::ApprovalRequested { .. }
+            | Event::Usage { .. }
+            | Event::Done
+            | Event::Stopped { .. } => self.end_line(),
+        }
+    }
+
+    fn model_called(&mut self, model: &str, attempt: u32) {
+        // What was said before is commentary: another message follows.
+        if self.shape == Shape::Text && attempt == 1 && !self.answer.trim().is_empty() {
+            self.ui.note(ui::plain(self.answer.trim_end()));
+        }
+        self.answer.clear();
+        self.streamed = 0;
+        if self.model != model {
+            self.ui.warn(format!("asking {model} instead of {}", self.model));
+            self.model = model.into();
+        }
+    }
+
+    fn stream(&mut self, text: &str) {
+        if self.shape == Shape::Stream && !text.is_empty() {
+            let text = ui::plain(text);
+            self.ui.out(&text);
+            self.streamed += text.len();
+            self.at_line_start = text.ends_with('\n');
+        }
+    }
+
+    fn message(&mut self, message: &Message) {
+        self.answer = message.joined_text();
+        if self.shape == Shape::Stream && self.streamed == 0 {
+            let text = self.answer.clone();
+            self.stream(&text);
+        }
+        self.end_line();
+        for call in message.tool_calls() {
+            self.started(&call.id.0, &call.name, call.arguments.clone());
+        }
+    }
+
+    /// Ends a line of the answer before something else is said.
+    fn end_line(&mut self) {
+        if !self.at_line_start {
+            self.ui.out("\n");
+            self.at_line_start = true;
+        }
+    }
+
+    fn started(&mut self, id: &str, name: &str, arguments: Value) {
+        if self.calls.iter().all(|call| call.id != id || call.status.is_some()) {
+            self.calls.push(Call {
+                id: id.into(),
+                name: name.into(),
+                arguments,
+                status: None,
+                duration_ms: 0,
+            });
+        }
+    }
+
+    fn finished(&mut self, result: &ToolResult) {
+        self.end_line();
+        self.started(&result.call_id.0, &result.name, Value::Null);
+        let open = |call: &&mut Call| call.id == result.call_id.0 && call.status.is_none();
+        if let Some(call) = self.calls.iter_mut().find(open) {
+            call.status = Some(result.status);
+            call.duration_ms = result.duration_ms;
+        }
+        show_result(self.ui, result);
+    }
+
+    fn turn_finished(&mut self, outcome: &Outcome, usage: &Usage) {
+        self.end_line();
+        if self.shape == Shape::Text && !self.answer.is_empty() {
+            self.ui.out(&self.answer);
+            if !self.answer.ends_with('\n') {
+                self.ui.out("\n");
+            }
+        }
+        if *outcome == Outcome::Answered || usage.total_tokens() > 0 {
+            self.ui.note(usage_line(usage));
+        }
+    }
+
+    /// What the turn came to, as one object.
+    pub(crate) fn result(&self, session: &SessionId, ended: &Ended) -> Value {
+        let (turn, outcome, usage) = match ended {
+            Ended::Turn {
+                turn,
+                outcome,
+                usage,
+            } => (Some(turn.0), json!(outcome)["outcome"].clone(), *usage),
+            Ended::Abandoned => (None, "interrupted".into(), Usage::default()),
+            Ended::Done | Ended::Refused(_) | Ended::Stopped(_) => {
+                (None, "failed".into(), Usage::default())
+            }
+        };
+        let calls = self.calls.iter().map(|call| {
+            json!({
+                "name": call.name,
+                "arguments": call.arguments,
+                "status": call.status.unwrap_or(ToolStatus::Cancelled),
+                "duration_ms": call.duration_ms,
+            })
+        });
+        let mut result = json!({
+            "answer": self.answer,
+            "session": session,
+            "turn": turn,
+            "model": self.model,
+            "usage": usage,
+            "tool_calls": calls.collect::<Vec<_>>(),
+            "outcome": outcome,
+        });
+        if let Some(error) = ended.error() {
+            result["error"] = error.to_json();
+        }
+        if self.shape == Shape::JsonLines {
+            result["type"] = "result".into();
+        }
+        result
+    }
+
+    /// Shows how the turn ended, and says what is wrong with that.
+    pub(crate) fn end(mut self, session: &SessionId, ended: &Ended) -> Option<Error> {
+        self.end_line();
+        if matches!(self.shape, Shape::Json | Shape::JsonLines) {
+            self.ui.json(&self.result(session, ended));
+        }
+        ended.error()
+    }
+}
+
+/// One tool result, as a person wants to see it.
+pub(crate) fn show_result(ui: Ui, result: &ToolResult) {
+    let name = ui::plain(&result.name);
+    let took = format!("{name} {} ms", result.duration_ms);
+    match result.status {
+        ToolStatus::Ok => ui.tell(ui::good(format_args!("✓ {took}"))),
+        ToolStatus::Denied => {}
+        status => {
+            let status = json!(status);
+            let status = status.as_str().unwrap_or_default().replace('_', " ");
+            ui.tell(ui::bad(format_args!("✗ {took}, {status}")));
+        }
+    }
+    let text = ui::plain(&result.text);
+    let is_diff = text.lines().any(|line| line.starts_with("@@ "));
+    let most = if is_diff { DIFF_LINES } else { RESULT_LINES };
+    for line in text.lines().take(most) {
+        let line: String = line.chars().take(200).collect();
+        let line = if is_diff { ui::diff_line(&line) } else { ui::dim(&line) };
+        ui.tell(format!("  {line}"));
+    }
+    let more = text.lines().count().saturating_sub(most);
+    if more > 0 {
+        ui.note(format!("  … {more} more lines"));
+    }
+}
+
+/// Tokens and cost in words.
+pub(crate) fn usage_line(usage: &Usage) -> String {
+    let mut line = format!("{} tokens in", usage.input_tokens);
+    if usage.cached_input_tokens > 0 {
+        line += &format!(" ({} cached)", usage.cached_input_tokens);
+    }
+    line += &format!(", {} out", usage.output_tokens);
+    if usage.cost_nano_usd > 0 {
+        line += &format!(", ${:.4}", usage.cost_nano_usd as f64 / 1e9);
+    }
+    line
+}

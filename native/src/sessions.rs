@@ -1,0 +1,302 @@
+//! Setting up: from flags and profile to a session that is open for writing.
+
+use std::{collections::BTreeSet, fs, io::IsTerminal, path::PathBuf, sync::Arc};
+use tau_core::{
+    context::system_prompt,
+    ids::SessionId,
+    journal::{self, Summary},
+    memory,
+    model::{Api, Pricing},
+    policy::Policy,
+    session::{Budgets, Config, Range, Session},
+    tool::{ToolSpec, dispatch},
+};
+use tau_platform::{Clock, Entropy, HostTools, Storage, open};
+use tau_target_native::{SessionLock, SqliteStorage, SystemEntropy, TokioClock};
+
+use crate::{
+    cli::{AgentFlags, LimitFlags, ModelFlags, PolicyFlags, Which},
+    config::{self, Choice, Profile},
+    conversation::Conversation,
+    embedded,
+    exit::{Error, Exit},
+    home::Home,
+    host::{self, NativeHost},
+    questions::Answers,
+    signals::Signals,
+    ui::{self, Ui},
+};
+
+/// The part of memory that belongs to no project in particular.
+pub(crate) const NAMESPACE: &str = "default";
+/// Sessions that are listed at once.
+const PAGE: u32 = 500;
+/// Bytes of a file that goes into the system prompt.
+const SYSTEM_FILE_BYTES: usize = 64 * 1024;
+
+/// Opens the session that `flags` ask for, with everything it needs, and says which model it uses
+/// and why. `program` is what other processes are told about who has the session.
+pub(crate) async fn begin(
+    flags: &AgentFlags,
+    home: &Home,
+    ui: Ui,
+    program: &str,
+) -> Result<Conversation, Error> {
+    let profile = config::load(&home.config_file())?;
+    let tools = host::tools(flags.workspace.as_deref())?;
+    let policy = policy(&flags.policy, &profile);
+    let budgets = budgets(&flags.limits, &profile)?;
+    let http = host::http();
+    let choice = choose_model(&flags.model, &profile, home, &http, ui).await?;
+    warn_about_cost(&budgets, &choice, ui)?;
+
+    let mut system = match choice.models.first().map(|model| model.api) {
+        Some(Api::Embedded) => embedded::system_prompt(),
+        _ => system_prompt(&format!("the folder {}", tools.workspace().display())),
+    };
+    for file in &flags.system {
+        system += &system_file(file)?;
+    }
+    let config = Config {
+        models: choice.models,
+        system,
+        tools: tools.specs(),
+        policy,
+        budgets,
+        retry: profile.retry,
+        compaction: profile.compaction,
+        memory_namespace: profile.memory.then(|| NAMESPACE.into()),
+    };
+    let answers = answers(&flags.policy, &config)?;
+    let storage = home.store()?;
+    let (session, lock) = open_session(&flags.which, config, &storage, home, program).await?;
+    Ok(Conversation {
+        host: NativeHost::new(home, http, storage, tools),
+        session,
+        signals: Signals::listen()?,
+        answers,
+        ui,
+        _lock: lock,
+    })
+}
+
+async fn open_session(
+    which: &Which,
+    config: Config,
+    storage: &SqliteStorage,
+    home: &Home,
+    program: &str,
+) -> Result<(Session, SessionLock), Error> {
+    let now = TokioClock.now();
+    let lock = |id: &SessionId| SessionLock::acquire(&home.locks(), id, program, now);
+    let existing = match (&which.session, which.latest) {
+        (Some(name), _) => Some(find(storage, name).await?),
+        (None, true) => Some(latest(storage).await?),
+        (None, false) => None,
+    };
+    if let Some(id) = existing {
+        // Before it is read: what another process writes meanwhile would be missing.
+        let lock = lock(&id)?;
+        let mut session = open::open(storage, &id).await?;
+        session.configure(config, now);
+        return Ok((session, lock));
+    }
+    let session = Session::new(config, seed()?, now);
+    let lock = lock(session.id())?;
+    Ok((session, lock))
+}
+
+/// Thirty-two bytes nobody can guess.
+pub(crate) fn seed() -> Result<[u8; 32], Error> {
+    let mut seed = [0; 32];
+    let filled = SystemEntropy.fill(&mut seed);
+    filled.map_err(|error| Error::internal(error.to_string()))?;
+    Ok(seed)
+}
+
+/// All sessions, the last written first.
+pub(crate) async fn list(storage: &SqliteStorage) -> Result<Vec<Summary>, Error> {
+    let mut all = Vec::new();
+    let mut range = Range::prefix("sessions/", PAGE);
+    loop {
+        let rows = storage.scan(range.clone()).await?;
+        let whole = rows.len() == PAGE as usize;
+        if let Some((last, _)) = rows.last() {
+            range.start = format!("{last}\0");
+        }
+        let read = rows.iter().filter_map(|(_, value)| serde_json::from_slice(value).ok());
+        all.extend(read);
+        if !whole {
+            break;
+        }
+    }
+    all.sort_by(|a: &Summary, b: &Summary| b.updated.cmp(&a.updated).then(a.session.cmp(&b.session)));
+    Ok(all)
+}
+
+/// The session whose name begins with `name`.
+pub(crate) async fn find(storage: &SqliteStorage, name: &str) -> Result<SessionId, Error> {
+    let unknown = || {
+        Error::usage(format!("there is no session {name:?}")).hint("`tau session list` names them")
+    };
+    if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(unknown());
+    }
+    let name = name.to_ascii_lowercase();
+    let rows = storage.scan(Range::prefix(&format!("sessions/{name}"), 2)).await?;
+    let mut ids = rows.iter().filter_map(|(key, _)| key.strip_prefix("sessions/"));
+    match (ids.next(), ids.next()) {
+        (Some(id), None) => Ok(SessionId(id.into())),
+        (Some(a), Some(b)) => Err(Error::usage(format!("{name:?} may be {a} or {b}"))
+            .hint("write more of its name")),
+        (None, _) => {
+            // The list is kept beside the journals: a session may be missing from it alone.
+            let id = SessionId(name.clone());
+            match storage.get(journal::key(&id, 0)).await? {
+                Some(_) => Ok(id),
+                None => Err(unknown()),
+            }
+        }
+    }
+}
+
+/// The session that was last written.
+pub(crate) async fn latest(storage: &SqliteStorage) -> Result<SessionId, Error> {
+    let all = list(storage).await?;
+    all.into_iter().next().map(|summary| summary.session).ok_or_else(|| {
+        Error::usage("there is no session yet").hint("begin one: tau \"hello\", or tau chat")
+    })
+}
+
+/// The policy of this run: the profile's explicit values stay, whatever preset a flag names.
+pub(crate) fn policy(flags: &PolicyFlags, profile: &Profile) -> Policy {
+    let mut policy = profile.policy.clone();
+    policy.preset = flags.policy.unwrap_or(policy.preset);
+    policy
+}
+
+fn budgets(flags: &LimitFlags, profile: &Profile) -> Result<Budgets, Error> {
+    let of_profile = profile.budgets.budgets()?;
+    Ok(Budgets {
+        steps: flags.max_steps.unwrap_or(of_profile.steps),
+        tokens: flags.max_tokens.or(of_profile.tokens),
+        cost_nano_usd: flags.max_cost.or(of_profile.cost_nano_usd),
+        deadline_ms: flags.deadline.or(of_profile.deadline_ms),
+    })
+}
+
+/// A limit on money that counts nothing must not look like one.
+fn warn_about_cost(budgets: &Budgets, choice: &Choice, ui: Ui) -> Result<(), Error> {
+    if budgets.cost_nano_usd.is_none() {
+        return Ok(());
+    }
+    for model in &choice.models {
+        if model.api == Api::Embedded || model.pricing != Pricing::default() {
+            continue;
+        }
+        let name = &model.name;
+        if !is_local(&model.base_url) {
+            return Err(Error::config(format!("a limit on cost needs the price of {name}"))
+                .hint("set provider.pricing in the profile, or limit tokens: --max-tokens N"));
+        }
+        ui.warn(format!("no price is set for {name}: the limit on cost counts nothing"));
+    }
+    Ok(())
+}
+
+fn is_local(base_url: &str) -> bool {
+    let host = base_url.split_once("://").map_or(base_url, |(_, rest)| rest);
+    ["localhost", "127.", "[::1]"].iter().any(|local| host.starts_with(local))
+}
+
+/// The first place in the order that has a model, and says so.
+pub(crate) async fn choose_model(
+    flags: &ModelFlags,
+    profile: &Profile,
+    home: &Home,
+    http: &tau_target_native::ReqwestHttp,
+    ui: Ui,
+) -> Result<Choice, Error> {
+    let env = |name: &str| std::env::var(name).ok();
+    let choice = match config::choose(flags, profile, &env)? {
+        Some(choice) => choice,
+        None => on_this_machine(flags, http).await?,
+    };
+    let Some(first) = choice.models.first().cloned() else {
+        return Err(Error::internal("no model was chosen"));
+    };
+    let place = match first.api {
+        Api::Embedded => String::new(),
+        Api::OpenAi | Api::Anthropic => format!(" at {}", first.base_url),
+    };
+    ui.note(format!("model: {}{place} ({})", first.name, choice.why));
+    if first.api == Api::Embedded {
+        ui.note(embedded::LIMITS);
+        embedded::ready(home, ui).await?;
+    }
+    Ok(choice)
+}
+
+async fn on_this_machine(
+    flags: &ModelFlags,
+    http: &tau_target_native::ReqwestHttp,
+) -> Result<Choice, Error> {
+    let servers = config::local_servers(http).await;
+    for server in &servers {
+        if let Some(model) = server.model(flags.model.as_deref()) {
+            let why = format!("found on this machine, where {} usually listens", server.name);
+            return Ok(Choice::one(model, why));
+        }
+    }
+    if let Some(name) = &flags.model {
+        let offered = servers.iter().flat_map(|server| &server.models);
+        let offered: Vec<&str> = offered.map(|model| model.name.as_str()).collect();
+        let error = Error::new(Exit::Config, format!("no provider is set for model {name:?}"));
+        return Err(error.hint(if offered.is_empty() {
+            "add --base-url URL, set [provider] in the profile, or export a provider's key".into()
+        } else {
+            format!("the servers of this machine have {}", offered.join(", "))
+        }));
+    }
+    Ok(Choice {
+        models: vec![Arc::new(config::embedded())],
+        why: "no provider is set, no key is in the environment, no server is on this machine".into(),
+    })
+}
+
+fn answers(flags: &PolicyFlags, config: &Config) -> Result<Answers, Error> {
+    let own = memory::tool_specs();
+    let known: Vec<&str> = config.tools.iter().chain(&own).map(tool_name).collect();
+    for name in &flags.approve {
+        if !known.contains(&name.as_str()) {
+            let error = Error::usage(format!("--approve {name}: there is no such tool"));
+            return Err(error.hint(match dispatch::nearest(name, known.iter().copied()) {
+                Some(near) => format!("did you mean {near}?"),
+                None => format!("the tools are {}", known.join(", ")),
+            }));
+        }
+    }
+    Ok(Answers {
+        yes: flags.yes,
+        tools: flags.approve.iter().cloned().collect::<BTreeSet<_>>(),
+        can_ask: ui::can_ask() && std::io::stdin().is_terminal(),
+    })
+}
+
+fn tool_name(tool: &ToolSpec) -> &str {
+    &tool.name
+}
+
+fn system_file(file: &PathBuf) -> Result<String, Error> {
+    let name = file.display();
+    let bytes = fs::read(file)
+        .map_err(|error| Error::usage(format!("--system {name} cannot be read")).cause(error))?;
+    if bytes.len() > SYSTEM_FILE_BYTES {
+        return Err(Error::usage(format!("--system {name} has {} bytes", bytes.len()))
+            .hint("at most 64 KiB go into the system prompt: ask to read the file instead"));
+    }
+    let text = String::from_utf8(bytes)
+        .map_err(|_| Error::usage(format!("--system {name} is not UTF-8 text")))?;
+    let title = file.file_name().unwrap_or_default().to_string_lossy();
+    Ok(format!("\n\n# {title}\n{}", text.trim()))
+}
