@@ -229,7 +229,14 @@ fn deny() -> Result<Outcome> {
         ));
     }
     // Advisories need a database from the network; the rest is decided by what is in the tree.
-    command(&["deny", "--offline", "check", "licenses", "bans", "sources"])
+    command(&[
+        "deny",
+        "check",
+        "--hide-inclusion-graph",
+        "licenses",
+        "bans",
+        "sources",
+    ])
 }
 
 #[cfg(test)]

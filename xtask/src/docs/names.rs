@@ -51,66 +51,80 @@ fn is_there(name: &str, tree: &Tree) -> bool {
 
 /// Command lines whose subcommand or flag the program does not have.
 pub(super) fn commands(page: &Page, programs: &[Help]) -> Vec<Dangling> {
-    let lines = page.commands.iter().chain(&page.spans);
     let mut found = Vec::new();
-    for (line, code) in lines {
-        for program in programs {
-            if let Some(what) = code
-                .split([';', '|', '&'])
-                .find_map(|part| refused(part, program))
-            {
-                found.push(Dangling {
-                    path: page.path.clone(),
-                    line: *line,
-                    what,
-                });
-            }
-        }
+    for (line, code) in page.commands.iter().chain(&page.spans) {
+        let typed = typed(code);
+        let pairs = programs
+            .iter()
+            .flat_map(|program| typed.iter().map(move |words| (words, program)));
+        found.extend(pairs.filter_map(|(words, program)| {
+            Some(Dangling {
+                path: page.path.clone(),
+                line: *line,
+                what: refused(words, program)?,
+            })
+        }));
     }
     found
 }
 
-/// Why `program` would not take this line, as far as its help tells.
-fn refused(line: &str, program: &Help) -> Option<String> {
+/// The commands of a line as a shell would see them, each as its words. A quoted word keeps its quotes.
+fn typed(line: &str) -> Vec<Vec<String>> {
+    let mut commands = vec![vec![String::new()]];
+    let mut quote = None;
+    for c in line.chars() {
+        let Some(words) = commands.last_mut() else {
+            break;
+        };
+        match (quote, c) {
+            (None, '#') if words.last().is_some_and(String::is_empty) => break,
+            (None, ';' | '|' | '&') => commands.push(vec![String::new()]),
+            (None, c) if c.is_whitespace() => words.push(String::new()),
+            _ => {
+                match quote {
+                    None if matches!(c, '"' | '\'') => quote = Some(c),
+                    Some(open) if open == c => quote = None,
+                    _ => {}
+                }
+                words.last_mut().into_iter().for_each(|word| word.push(c));
+            }
+        }
+    }
+    for words in &mut commands {
+        words.retain(|word| !word.is_empty());
+    }
+    commands
+}
+
+/// Why `program` would not take these words, as far as its help tells.
+fn refused(words: &[String], program: &Help) -> Option<String> {
     // Assignments before a command are the shell's.
-    let assignment = |word: &str| word.contains('=') && !word.starts_with('-');
-    let line = line.split('#').next().unwrap_or_default();
-    let words: Vec<&str> = line
-        .split_whitespace()
-        .skip_while(|word| assignment(word))
-        .collect();
-    let name: Vec<&str> = program.name().split(' ').collect();
+    let is_assignment = |word: &&String| word.contains('=') && !word.starts_with('-');
+    let words = &words[words.iter().take_while(is_assignment).count()..];
+    let name: Vec<String> = program.name().split(' ').map(str::to_owned).collect();
     let words = words.strip_prefix(name.as_slice())?;
     let mut command = program;
-    let mut is_named = false;
-    for word in words {
+    let mut is_complete = false;
+    for (index, word) in words.iter().enumerate() {
         // What follows belongs to another program, or is not literal.
-        if *word == "--" || *word == "…" {
+        if word == "--" || word == "…" {
             return None;
         }
         if word.starts_with('-') {
-            let flag = word
-                .split('=')
-                .next()
-                .unwrap_or_default()
-                .trim_end_matches([',', '…', ']']);
-            if flag.len() > 1 && flag != "-h" && !command.has_flag(flag) && !program.has_flag(flag)
-            {
+            let flag = word.split('=').next().unwrap_or_default();
+            let flag = flag.trim_end_matches([',', '…', ']']);
+            if flag.len() > 1 && !command.has_flag(flag) && !program.has_flag(flag) {
                 return Some(format!("`{}` has no {flag}", command.command));
             }
-        } else if !is_named && let Some(below) = command.below(word) {
+        } else if is_complete {
+            // An argument or the value of a flag.
+        } else if let Some(below) = command.below(word) {
             command = below;
-        } else if !is_named
-            && command.is_group()
-            && is_name(word)
-            && !std::ptr::eq(command, program)
-        {
-            return Some(format!("`{}` has no command `{word}`", command.command));
-        } else if !is_named && command.is_group() && is_name(word) && words.len() > 1 {
-            // A lone word after the program may be a prompt; one with more after it is meant as a command.
+        } else if command.is_group() && is_name(word) && (index > 0 || words.len() > 1) {
+            // A lone word after the program may be a prompt; with more around it, it is meant as a command.
             return Some(format!("`{}` has no command `{word}`", command.command));
         } else {
-            is_named = true;
+            is_complete = true;
         }
     }
     None
@@ -169,6 +183,7 @@ mod tests {
             .subcommand(Command::new("run").arg(flag("json")))
             .subcommand(Command::new("session").subcommand(Command::new("list")));
         let tau = Help::of_clap("tau", &tau);
+        let why = |line: &str| typed(line).iter().find_map(|words| refused(words, &tau));
         for fine in [
             "tau",
             "tau \"list files\"",
@@ -180,20 +195,17 @@ mod tests {
             "echo hi | tau run --json  # a comment --gone",
             "taut gone --gone",
             "tau run -- --gone",
+            "tau run 'a; tau gone --gone'",
         ] {
-            let fine = fine.replace("--what", "what");
-            assert_eq!(
-                fine.split('|').find_map(|part| refused(part, &tau)),
-                None,
-                "{fine}"
-            );
+            assert_eq!(why(fine), None, "{fine}");
         }
-        let why = |line| refused(line, &tau).unwrap();
-        assert_eq!(why("tau run --gone"), "`tau run` has no --gone");
-        assert_eq!(
-            why("tau session gone"),
-            "`tau session` has no command `gone`"
-        );
-        assert_eq!(why("tau gone list"), "`tau` has no command `gone`");
+        for (line, refusal) in [
+            ("tau run --gone", "`tau run` has no --gone"),
+            ("true && tau run --gone", "`tau run` has no --gone"),
+            ("tau session gone", "`tau session` has no command `gone`"),
+            ("tau gone list", "`tau` has no command `gone`"),
+        ] {
+            assert_eq!(why(line).as_deref(), Some(refusal), "{line}");
+        }
     }
 }

@@ -60,10 +60,10 @@ pub(super) fn of(binary: &Path, home: &Path, arguments: &[&str]) -> Result<Peak>
 /// Runs the hidden chore: prints the child's peak and this process's own, in bytes.
 pub(crate) fn run(args: &Args) -> Result<()> {
     let (program, arguments) = args.command.split_first().context("no program")?;
-    let own = peak(Whose::This)?;
     let mut command = Command::new(program);
     process::quiet(command.args(arguments))?;
-    eprintln!("{} {own}", peak(Whose::Child)?);
+    // Asked last: starting the child has cost this process memory too, and the child began with it.
+    eprintln!("{} {}", peak(Whose::Child)?, peak(Whose::This)?);
     Ok(())
 }
 

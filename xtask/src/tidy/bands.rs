@@ -2,7 +2,7 @@
 
 use super::{
     Violation,
-    tree::{Member, Tree},
+    tree::{Member, Need, Tree},
 };
 use std::collections::BTreeSet;
 
@@ -69,7 +69,9 @@ pub(super) fn direction(tree: &Tree) -> Vec<Violation> {
             found.push(Violation::new(&manifest, 1, "bands", hint));
             continue;
         };
-        for need in &member.needs {
+        // A crate's tests may depend on the crate itself: that is how they turn its features on.
+        let is_itself = |need: &&Need| need.is_dev && need.directory == member.directory;
+        for need in member.needs.iter().filter(|need| !is_itself(need)) {
             let allowed = Band::of(&need.directory).is_some_and(|on| band.may_need().contains(&on));
             if !allowed {
                 let line = line_of(tree, &manifest, &need.directory);
@@ -163,7 +165,7 @@ mod tests {
         let tree = tree(&[
             ("kamn", &[]),
             ("core", &["kamn"]),
-            ("platform", &["core"]),
+            ("platform", &["core", "~platform"]),
             ("targets/rten", &["core", "platform"]),
             ("native", &["targets/rten"]),
             ("tests", &["native", "platform"]),
