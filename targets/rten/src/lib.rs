@@ -1,9 +1,12 @@
 //! The embedded model: Tau's first command works with no account, no network and no key.
 
+pub mod agent;
 mod cancel;
 pub mod convert;
 mod embed;
 mod error;
+#[cfg(feature = "eval")]
+pub mod eval;
 pub mod gguf;
 mod onnx;
 pub mod safetensors;

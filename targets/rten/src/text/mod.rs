@@ -29,6 +29,8 @@ pub struct TextModel {
     layers: usize,
     kv_heads: usize,
     head: usize,
+    /// Tokens whose text begins with a double quote: they end a quoted value.
+    quotes: Vec<u32>,
 }
 
 struct Nodes {
@@ -99,6 +101,9 @@ impl TextModel {
             present: cache("present")?,
         };
         let tokenizer = TextTokenizer::load(tokenizer)?;
+        let quotes = (0..tokenizer.vocabulary() as u32)
+            .filter(|token| tokenizer.bytes(*token).first() == Some(&b'"'))
+            .collect();
         Ok(Self {
             model,
             tokenizer,
@@ -107,6 +112,7 @@ impl TextModel {
             layers,
             kv_heads,
             head,
+            quotes,
         })
     }
 
@@ -118,6 +124,15 @@ impl TextModel {
     /// Most tokens a session can hold.
     pub fn context(&self) -> usize {
         CONTEXT
+    }
+
+    /// The threads it runs on.
+    pub fn threads(&self) -> &Threads {
+        &self.threads
+    }
+
+    pub(crate) fn quote_tokens(&self) -> &[u32] {
+        &self.quotes
     }
 
     /// An empty session.
