@@ -134,8 +134,16 @@ impl ModelCall {
     ) -> Next {
         match (&mut self.stage, answer) {
             (Stage::Sent, Answer::HttpHead(Ok(head))) => self.head(head, new_id),
-            (Stage::Sent, Answer::HttpHead(Err(error)))
-            | (Stage::Streaming { .. }, Answer::HttpChunk(Err(error))) => {
+            (Stage::Sent, Answer::HttpHead(Err(error))) => {
+                Next::Failed(retry::connection(&self.model, &error))
+            }
+            // All of the answer was there: asking again would pay twice for it.
+            (Stage::Streaming { assembler, .. }, Answer::HttpChunk(Err(_)))
+                if assembler.is_stopped() =>
+            {
+                Next::Done
+            }
+            (Stage::Streaming { .. }, Answer::HttpChunk(Err(error))) => {
                 Next::Failed(retry::connection(&self.model, &error))
             }
             (Stage::ErrorBody { head, body, .. }, Answer::HttpChunk(chunk)) => {

@@ -128,8 +128,10 @@ fn assistant(message: &Message) -> Option<Value> {
     let calls: Vec<Value> = message
         .tool_calls()
         .map(|call| {
+            // Servers parse the history too: what the model once wrote that is no JSON would have
+            // them refuse every later request of the session.
             let arguments = match &call.arguments {
-                Value::String(words) => words.clone(),
+                Value::String(words) => json!({ "unparsed": words }).to_string(),
                 value => value.to_string(),
             };
             json!({"id": &call.id, "type": "function", "function": {
