@@ -1,0 +1,13 @@
+//! Tau from end to end.
+//!
+//! ```text
+//! scenarios/NAME.md ──parse──> Scenario ──play──> Played { journal, requests, … } ──> NAME.transcript
+//!                                             └── a simulated home in virtual time, which may die
+//! ```
+//!
+//! [`scenario`] reads and plays conversations written as Markdown; it needs no files, clock or
+//! network, so any home can play them. [`wire`] speaks the providers' side of their formats, for
+//! scenarios and for the scripted server that the tests of the program talk to.
+
+pub mod scenario;
+pub mod wire;
