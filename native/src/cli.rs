@@ -31,7 +31,12 @@ environment, a server on localhost, the embedded model. TAU_HOME moves everythin
 ///
 /// `tau "PROMPT"` asks once and prints the answer; `tau chat` holds a conversation.
 #[derive(Debug, Parser)]
-#[command(name = "tau", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(
+    name = "tau",
+    version,
+    max_term_width = 100,
+    arg_required_else_help = true
+)]
 pub(crate) struct Cli {
     #[command(flatten)]
     output: Output,
@@ -42,7 +47,14 @@ pub(crate) struct Cli {
 #[derive(Debug, Args)]
 struct Output {
     /// When to colour.
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN", hide_possible_values = true)]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "WHEN",
+        hide_possible_values = true
+    )]
     color: Color,
     /// Say only what needs attention on stderr.
     #[arg(short, long, global = true)]
@@ -154,7 +166,11 @@ pub(crate) fn main(arguments: Vec<OsString>) -> ExitCode {
     let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
-            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Ok };
+            let exit = if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Ok
+            };
             if json && exit != Exit::Ok {
                 let error = Error::usage(error.to_string());
                 Ui::new(Color::Auto, false).json(&serde_json::json!({ "error": error.to_json() }));
@@ -170,7 +186,11 @@ pub(crate) fn main(arguments: Vec<OsString>) -> ExitCode {
     let exit = match done {
         Ok(exit) if ui.stdout_failed() => {
             ui.warn("standard output could not be written");
-            if exit == Exit::Ok { Exit::Internal } else { exit }
+            if exit == Exit::Ok {
+                Exit::Internal
+            } else {
+                exit
+            }
         }
         Ok(exit) => exit,
         Err(error) => fail(ui, json, &error),
@@ -220,7 +240,10 @@ fn asks_for_json(arguments: &[OsString]) -> bool {
 /// Makes `tau "PROMPT"` into `tau run "PROMPT"`.
 fn complete(mut arguments: Vec<OsString>) -> Result<Vec<OsString>, Error> {
     let known = command();
-    let names: Vec<&str> = known.get_subcommands().map(clap::Command::get_name).collect();
+    let names: Vec<&str> = known
+        .get_subcommands()
+        .map(clap::Command::get_name)
+        .collect();
     let rest = arguments.get(1..).unwrap_or_default();
     let word = first_word(rest);
     match word.map(|word| (word, word.to_str().unwrap_or_default())) {
@@ -228,9 +251,11 @@ fn complete(mut arguments: Vec<OsString>) -> Result<Vec<OsString>, Error> {
         Some((_, name)) => {
             let near = dispatch::nearest(name, names.iter().copied());
             if let (Some(near), false) = (near, name.contains(char::is_whitespace)) {
-                return Err(Error::usage(format!("there is no command {name:?}")).hint(format!(
-                    "did you mean `tau {near}`? To ask it as a question: tau run {name:?}"
-                )));
+                return Err(
+                    Error::usage(format!("there is no command {name:?}")).hint(format!(
+                        "did you mean `tau {near}`? To ask it as a question: tau run {name:?}"
+                    )),
+                );
             }
         }
         None if rest.iter().any(|a| asks_for_help(a)) => return Ok(arguments),
@@ -243,7 +268,9 @@ fn complete(mut arguments: Vec<OsString>) -> Result<Vec<OsString>, Error> {
 }
 
 fn asks_for_help(argument: &OsStr) -> bool {
-    ["-h", "--help", "-V", "--version"].iter().any(|help| argument == *help)
+    ["-h", "--help", "-V", "--version"]
+        .iter()
+        .any(|help| argument == *help)
 }
 
 /// The first argument that is no option. The values of options that may stand before a command are

@@ -2,9 +2,7 @@
 
 use serde_json::{Value, json};
 use std::process::ExitCode;
-use tau_core::{
-    session::{CommandError, Failure, FailureKind, Outcome, StoreError},
-};
+use tau_core::session::{CommandError, Failure, FailureKind, Outcome, StoreError};
 use tau_platform::open::OpenError;
 use tau_target_native::LockError;
 
@@ -179,7 +177,7 @@ impl Error {
                     Budget::Deadline => ("time", "--deadline"),
                 };
                 Some(
-                    Self::new(exit, format!("the {what} for this turn are used up"))
+                    Self::new(exit, format!("the turn has used up its {what}"))
                         .hint(format!("raise {how}, or the budgets of the profile")),
                 )
             }
@@ -207,7 +205,9 @@ impl From<StoreError> for Error {
         let hint = match &error {
             StoreError::Conflict { .. } => Some("open the session again to see what was written"),
             StoreError::Locked { .. } => Some("wait until it has finished and try again"),
-            StoreError::Corrupt { .. } => Some("run `tau session repair`; the damaged file is kept"),
+            StoreError::Corrupt { .. } => {
+                Some("run `tau session repair`; the damaged file is kept")
+            }
             StoreError::Full => Some("free some space; everything stored before is safe"),
             StoreError::Io { .. } => Some("run `tau doctor` to see what is wrong with the folder"),
         };

@@ -19,9 +19,8 @@ impl Home {
     /// The folder this process uses.
     pub(crate) fn find() -> Result<Self, Error> {
         if let Some(root) = std::env::var_os("TAU_HOME").filter(|value| !value.is_empty()) {
-            let root = std::path::absolute(PathBuf::from(root)).map_err(|error| {
-                Error::config("TAU_HOME does not name a folder").cause(error)
-            })?;
+            let root = std::path::absolute(PathBuf::from(root))
+                .map_err(|error| Error::config("TAU_HOME does not name a folder").cause(error))?;
             return Ok(Self { root });
         }
         let strategy = etcetera::app_strategy::choose_native_strategy(etcetera::AppStrategyArgs {
@@ -75,7 +74,9 @@ impl Home {
         builder.recursive(true);
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(&self.root).map_err(|error| self.unusable(&error))
+        builder
+            .create(&self.root)
+            .map_err(|error| self.unusable(&error))
     }
 
     /// Opens the store, made when it is missing.

@@ -96,7 +96,14 @@ impl Printer {
             Event::Retrying { error, model, .. } => {
                 self.end_line();
                 self.streamed = 0;
-                self.ui.warn(format!("{}; asking {model} again", ui::plain(error)));
+                let why = ui::plain(error);
+                if self.model == *model {
+                    self.ui.warn(format!("{why}; asking {model} again"));
+                } else {
+                    self.ui
+                        .warn(format!("{why}; asking {model} instead of {}", self.model));
+                    self.model.clone_from(model);
+                }
             }
             Event::ToolStarted {
                 call_id,
@@ -105,7 +112,11 @@ impl Printer {
             } => {
                 self.end_line();
                 let shown = ui::one_line(&arguments.to_string(), 200);
-                self.ui.tell(format!("{} {}", ui::bold(format_args!("▸ {}", ui::plain(name))), ui::dim(shown)));
+                self.ui.tell(format!(
+                    "{} {}",
+                    ui::bold(format_args!("▸ {}", ui::plain(name))),
+                    ui::dim(shown)
+                ));
                 self.started(&call_id.0, name, arguments.clone());
             }
             Event::ToolDenied {
@@ -116,7 +127,8 @@ impl Printer {
                 self.end_line();
                 let name = ui::plain(name);
                 let why = ui::plain(&refusal.reason);
-                self.ui.tell(ui::caution(format_args!("✗ {name} denied: {why}")));
+                self.ui
+                    .tell(ui::caution(format_args!("✗ {name} denied: {why}")));
                 self.started(&call_id.0, &name, Value::Null);
             }
             Event::ToolFinished { result } => self.finished(result),
@@ -132,8 +144,13 @@ impl Printer {
                 entries,
                 summarised,
             } => {
-                let how = if *summarised { "summarised" } else { "left out" };
-                self.ui.note(format!("{entries} older messages are {how} from here on"));
+                let how = if *summarised {
+                    "summarised"
+                } else {
+                    "left out"
+                };
+                self.ui
+                    .note(format!("{entries} older messages are {how} from here on"));
             }
             Event::Notice { text } => self.ui.warn(ui::plain(text)),
             Event::TurnFinished { outcome, usage, .. } => self.turn_finished(outcome, usage),
@@ -147,14 +164,13 @@ impl Printer {
     }
 
     fn model_called(&mut self, model: &str, attempt: u32) {
-        // What was said before is commentary: another message follows.
-        if self.shape == Shape::Text && attempt == 1 && !self.answer.trim().is_empty() {
-            self.ui.note(ui::plain(self.answer.trim_end()));
+        if attempt == 1 {
+            self.answer.clear();
         }
-        self.answer.clear();
         self.streamed = 0;
         if self.model != model {
-            self.ui.warn(format!("asking {model} instead of {}", self.model));
+            self.ui
+                .warn(format!("asking {model} instead of {}", self.model));
             self.model = model.into();
         }
     }
@@ -175,6 +191,10 @@ impl Printer {
             self.stream(&text);
         }
         self.end_line();
+        let has_calls = message.tool_calls().next().is_some();
+        if self.shape == Shape::Text && has_calls && !self.answer.trim().is_empty() {
+            self.ui.note(ui::plain(self.answer.trim_end()));
+        }
         for call in message.tool_calls() {
             self.started(&call.id.0, &call.name, call.arguments.clone());
         }
@@ -189,7 +209,11 @@ impl Printer {
     }
 
     fn started(&mut self, id: &str, name: &str, arguments: Value) {
-        if self.calls.iter().all(|call| call.id != id || call.status.is_some()) {
+        if self
+            .calls
+            .iter()
+            .all(|call| call.id != id || call.status.is_some())
+        {
             self.calls.push(Call {
                 id: id.into(),
                 name: name.into(),
@@ -208,7 +232,12 @@ impl Printer {
             call.status = Some(result.status);
             call.duration_ms = result.duration_ms;
         }
-        show_result(self.ui, result);
+        // Why was said when it was denied.
+        if result.status != ToolStatus::Denied {
+            result_lines(result)
+                .iter()
+                .for_each(|line| self.ui.tell(line));
+        }
     }
 
     fn turn_finished(&mut self, outcome: &Outcome, usage: &Usage) {
@@ -254,6 +283,13 @@ impl Printer {
             "tool_calls": calls.collect::<Vec<_>>(),
             "outcome": outcome,
         });
+        if let Ended::Turn {
+            outcome: Outcome::BudgetExhausted { budget },
+            ..
+        } = ended
+        {
+            result["budget"] = json!(budget);
+        }
         if let Some(error) = ended.error() {
             result["error"] = error.to_json();
         }
@@ -273,31 +309,32 @@ impl Printer {
     }
 }
 
-/// One tool result, as a person wants to see it.
-pub(crate) fn show_result(ui: Ui, result: &ToolResult) {
-    let name = ui::plain(&result.name);
-    let took = format!("{name} {} ms", result.duration_ms);
-    match result.status {
-        ToolStatus::Ok => ui.tell(ui::good(format_args!("✓ {took}"))),
-        ToolStatus::Denied => {}
-        status => {
-            let status = json!(status);
-            let status = status.as_str().unwrap_or_default().replace('_', " ");
-            ui.tell(ui::bad(format_args!("✗ {took}, {status}")));
-        }
-    }
+/// One tool result, as a person wants to see it, line by line.
+pub(crate) fn result_lines(result: &ToolResult) -> Vec<String> {
+    let took = format!("{} {} ms", ui::plain(&result.name), result.duration_ms);
+    let status = json!(result.status);
+    let status = status.as_str().unwrap_or_default().replace('_', " ");
+    let mut lines = vec![match result.status {
+        ToolStatus::Ok => ui::good(format_args!("✓ {took}")),
+        _ => ui::bad(format_args!("✗ {took}, {status}")),
+    }];
     let text = ui::plain(&result.text);
     let is_diff = text.lines().any(|line| line.starts_with("@@ "));
     let most = if is_diff { DIFF_LINES } else { RESULT_LINES };
     for line in text.lines().take(most) {
         let line: String = line.chars().take(200).collect();
-        let line = if is_diff { ui::diff_line(&line) } else { ui::dim(&line) };
-        ui.tell(format!("  {line}"));
+        let line = if is_diff {
+            ui::diff_line(&line)
+        } else {
+            ui::dim(&line)
+        };
+        lines.push(format!("  {line}"));
     }
     let more = text.lines().count().saturating_sub(most);
     if more > 0 {
-        ui.note(format!("  … {more} more lines"));
+        lines.push(ui::dim(format_args!("  … {more} more lines")));
     }
+    lines
 }
 
 /// Tokens and cost in words.

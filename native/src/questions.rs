@@ -66,7 +66,11 @@ impl Questions {
     pub(crate) fn put(&mut self, question: Question) {
         let Question { call_id, name, .. } = &question;
         if self.answers.yes || self.answers.tools.contains(name) {
-            let how = if self.answers.yes { "--yes" } else { "--approve" };
+            let how = if self.answers.yes {
+                "--yes"
+            } else {
+                "--approve"
+            };
             self.ui.note(format!("{name} is approved by {how}"));
             send(&self.inbox, approve(call_id.clone(), false));
         } else if self.answers.can_ask {
@@ -113,9 +117,14 @@ pub(crate) fn ask_now(answers: &Answers, ui: Ui, question: Question) -> Result<(
         return Ok(());
     }
     if !answers.can_ask {
-        let mut refusal = dispatch::refused_by_person(Some("nobody is there to ask"));
-        refusal.hint = Some(format!("allow it with --approve {}", question.name));
-        return Err(refusal);
+        return Err(Refusal {
+            rule: "approval".into(),
+            reason: format!(
+                "it needs a yes ({}) and nobody is there to ask",
+                question.reason
+            ),
+            hint: Some(format!("allow it with --approve {}", question.name)),
+        });
     }
     match answer(ui, question, &AtomicBool::new(false)) {
         Some(Command::Approve { .. }) => Ok(()),
@@ -155,7 +164,10 @@ fn answer(ui: Ui, question: Question, over: &AtomicBool) -> Option<Command> {
     typed::discard();
     loop {
         ui.ask("allow it? [y]es once, [a]lways in this session, [n]o, or n and why: ");
-        let line = typed::line(over)?;
+        let Some(line) = typed::line(over) else {
+            ui.ask("\n");
+            return None;
+        };
         let Some(line) = line else {
             ui.ask("\n");
             return Some(Command::Deny {
@@ -202,7 +214,10 @@ mod tests {
         assert_eq!(read(" Yes "), Some(Reply::Once));
         assert_eq!(read("a"), Some(Reply::Always));
         assert_eq!(read("no"), Some(Reply::No(None)));
-        assert_eq!(read("n, too risky"), Some(Reply::No(Some("too risky".into()))));
+        assert_eq!(
+            read("n, too risky"),
+            Some(Reply::No(Some("too risky".into())))
+        );
         for unclear in ["", "yes but", "what?", "ya", "always not"] {
             assert_eq!(read(unclear), None, "{unclear}");
         }

@@ -124,13 +124,17 @@ pub(crate) async fn list(storage: &SqliteStorage) -> Result<Vec<Summary>, Error>
         if let Some((last, _)) = rows.last() {
             range.start = format!("{last}\0");
         }
-        let read = rows.iter().filter_map(|(_, value)| serde_json::from_slice(value).ok());
+        let read = rows
+            .iter()
+            .filter_map(|(_, value)| serde_json::from_slice(value).ok());
         all.extend(read);
         if !whole {
             break;
         }
     }
-    all.sort_by(|a: &Summary, b: &Summary| b.updated.cmp(&a.updated).then(a.session.cmp(&b.session)));
+    all.sort_by(|a: &Summary, b: &Summary| {
+        b.updated.cmp(&a.updated).then(a.session.cmp(&b.session))
+    });
     Ok(all)
 }
 
@@ -143,12 +147,17 @@ pub(crate) async fn find(storage: &SqliteStorage, name: &str) -> Result<SessionI
         return Err(unknown());
     }
     let name = name.to_ascii_lowercase();
-    let rows = storage.scan(Range::prefix(&format!("sessions/{name}"), 2)).await?;
-    let mut ids = rows.iter().filter_map(|(key, _)| key.strip_prefix("sessions/"));
+    let rows = storage
+        .scan(Range::prefix(&format!("sessions/{name}"), 2))
+        .await?;
+    let mut ids = rows
+        .iter()
+        .filter_map(|(key, _)| key.strip_prefix("sessions/"));
     match (ids.next(), ids.next()) {
         (Some(id), None) => Ok(SessionId(id.into())),
-        (Some(a), Some(b)) => Err(Error::usage(format!("{name:?} may be {a} or {b}"))
-            .hint("write more of its name")),
+        (Some(a), Some(b)) => {
+            Err(Error::usage(format!("{name:?} may be {a} or {b}")).hint("write more of its name"))
+        }
         (None, _) => {
             // The list is kept beside the journals: a session may be missing from it alone.
             let id = SessionId(name.clone());
@@ -163,9 +172,12 @@ pub(crate) async fn find(storage: &SqliteStorage, name: &str) -> Result<SessionI
 /// The session that was last written.
 pub(crate) async fn latest(storage: &SqliteStorage) -> Result<SessionId, Error> {
     let all = list(storage).await?;
-    all.into_iter().next().map(|summary| summary.session).ok_or_else(|| {
-        Error::usage("there is no session yet").hint("begin one: tau \"hello\", or tau chat")
-    })
+    all.into_iter()
+        .next()
+        .map(|summary| summary.session)
+        .ok_or_else(|| {
+            Error::usage("there is no session yet").hint("begin one: tau \"hello\", or tau chat")
+        })
 }
 
 /// The policy of this run: the profile's explicit values stay, whatever preset a flag names.
@@ -196,17 +208,25 @@ fn warn_about_cost(budgets: &Budgets, choice: &Choice, ui: Ui) -> Result<(), Err
         }
         let name = &model.name;
         if !is_local(&model.base_url) {
-            return Err(Error::config(format!("a limit on cost needs the price of {name}"))
-                .hint("set provider.pricing in the profile, or limit tokens: --max-tokens N"));
+            return Err(
+                Error::config(format!("a limit on cost needs the price of {name}"))
+                    .hint("set provider.pricing in the profile, or limit tokens: --max-tokens N"),
+            );
         }
-        ui.warn(format!("no price is set for {name}: the limit on cost counts nothing"));
+        ui.warn(format!(
+            "no price is set for {name}: the limit on cost counts nothing"
+        ));
     }
     Ok(())
 }
 
 fn is_local(base_url: &str) -> bool {
-    let host = base_url.split_once("://").map_or(base_url, |(_, rest)| rest);
-    ["localhost", "127.", "[::1]"].iter().any(|local| host.starts_with(local))
+    let host = base_url
+        .split_once("://")
+        .map_or(base_url, |(_, rest)| rest);
+    ["localhost", "127.", "[::1]"]
+        .iter()
+        .any(|local| host.starts_with(local))
 }
 
 /// The first place in the order that has a model, and says so.
@@ -244,14 +264,20 @@ async fn on_this_machine(
     let servers = config::local_servers(http).await;
     for server in &servers {
         if let Some(model) = server.model(flags.model.as_deref()) {
-            let why = format!("found on this machine, where {} usually listens", server.name);
+            let why = format!(
+                "found on this machine, where {} usually listens",
+                server.name
+            );
             return Ok(Choice::one(model, why));
         }
     }
     if let Some(name) = &flags.model {
         let offered = servers.iter().flat_map(|server| &server.models);
         let offered: Vec<&str> = offered.map(|model| model.name.as_str()).collect();
-        let error = Error::new(Exit::Config, format!("no provider is set for model {name:?}"));
+        let error = Error::new(
+            Exit::Config,
+            format!("no provider is set for model {name:?}"),
+        );
         return Err(error.hint(if offered.is_empty() {
             "add --base-url URL, set [provider] in the profile, or export a provider's key".into()
         } else {
@@ -260,7 +286,8 @@ async fn on_this_machine(
     }
     Ok(Choice {
         models: vec![Arc::new(config::embedded())],
-        why: "no provider is set, no key is in the environment, no server is on this machine".into(),
+        why: "no provider is set, no key is in the environment, no server is on this machine"
+            .into(),
     })
 }
 
@@ -270,10 +297,12 @@ fn answers(flags: &PolicyFlags, config: &Config) -> Result<Answers, Error> {
     for name in &flags.approve {
         if !known.contains(&name.as_str()) {
             let error = Error::usage(format!("--approve {name}: there is no such tool"));
-            return Err(error.hint(match dispatch::nearest(name, known.iter().copied()) {
-                Some(near) => format!("did you mean {near}?"),
-                None => format!("the tools are {}", known.join(", ")),
-            }));
+            return Err(
+                error.hint(match dispatch::nearest(name, known.iter().copied()) {
+                    Some(near) => format!("did you mean {near}?"),
+                    None => format!("the tools are {}", known.join(", ")),
+                }),
+            );
         }
     }
     Ok(Answers {
@@ -292,8 +321,10 @@ fn system_file(file: &PathBuf) -> Result<String, Error> {
     let bytes = fs::read(file)
         .map_err(|error| Error::usage(format!("--system {name} cannot be read")).cause(error))?;
     if bytes.len() > SYSTEM_FILE_BYTES {
-        return Err(Error::usage(format!("--system {name} has {} bytes", bytes.len()))
-            .hint("at most 64 KiB go into the system prompt: ask to read the file instead"));
+        return Err(
+            Error::usage(format!("--system {name} has {} bytes", bytes.len()))
+                .hint("at most 64 KiB go into the system prompt: ask to read the file instead"),
+        );
     }
     let text = String::from_utf8(bytes)
         .map_err(|_| Error::usage(format!("--system {name} is not UTF-8 text")))?;

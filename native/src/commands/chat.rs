@@ -44,7 +44,10 @@ pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
         let mut conversation = sessions::begin(&args.agent, home, ui, "tau chat").await?;
         home.make()?;
         let lines = Lines::new(home.history_file());
-        ui.note(format!("session: {} (/help, Ctrl-D leaves)", conversation.id()));
+        ui.note(format!(
+            "session: {} (/help, Ctrl-D leaves)",
+            conversation.id()
+        ));
         if conversation.session.is_running() {
             ui.warn("going on with the turn that was left unfinished");
             turn(&mut conversation, Begin::Unfinished).await?;
@@ -87,7 +90,11 @@ async fn message(conversation: &mut Conversation, text: &str) -> Result<Next, Er
     if !first.starts_with('/') || first.trim_start_matches('/').contains('/') {
         let text = text.to_owned();
         let images = Vec::new();
-        turn(conversation, Begin::Command(Command::Prompt { text, images })).await?;
+        turn(
+            conversation,
+            Begin::Command(Command::Prompt { text, images }),
+        )
+        .await?;
         return Ok(Next::Message);
     }
     match slash::read(text) {
@@ -122,7 +129,11 @@ async fn message(conversation: &mut Conversation, text: &str) -> Result<Next, Er
 async fn turn(conversation: &mut Conversation, begin: Begin) -> Result<(), Error> {
     let ui = conversation.ui;
     let config = conversation.session.config();
-    let model = config.models.first().map(|model| model.name.clone()).unwrap_or_default();
+    let model = config
+        .models
+        .first()
+        .map(|model| model.name.clone())
+        .unwrap_or_default();
     let compacting = matches!(begin, Begin::Command(Command::Compact));
     let mut printer = Printer::new(ui, Shape::text(), &model);
     let ended = conversation
@@ -141,7 +152,9 @@ async fn turn(conversation: &mut Conversation, begin: Begin) -> Result<(), Error
             conversation.reopen().await?;
             ui.warn("the session was opened again as it is stored; say it once more");
             if conversation.session.is_running() {
-                let _ = conversation.run(Begin::Command(Command::Interrupt), |_| {}).await;
+                let _ = conversation
+                    .run(Begin::Command(Command::Interrupt), |_| {})
+                    .await;
             }
         }
         Ended::Refused(_) | Ended::Turn { .. } => match error {
@@ -157,7 +170,11 @@ async fn turn(conversation: &mut Conversation, begin: Begin) -> Result<(), Error
 fn show_session(conversation: &Conversation) {
     let summary = conversation.session.summary();
     let ui = conversation.ui;
-    ui.tell(format!("{} {}", summary.session, ui::dim(ui::one_line(&summary.title, 60))));
+    ui.tell(format!(
+        "{} {}",
+        summary.session,
+        ui::dim(ui::one_line(&summary.title, 60))
+    ));
     ui.tell(format!(
         "{} turns, {} messages, {}",
         summary.turns,
@@ -175,6 +192,8 @@ fn show_tools(conversation: &Conversation) {
             Action::Ask => ui::caution(action.name()),
             Action::Deny => ui::bad(action.name()),
         };
-        conversation.ui.tell(format!("{:<10} {action} {}", tool.name, ui::dim(rule)));
+        conversation
+            .ui
+            .tell(format!("{:<10} {action} {}", tool.name, ui::dim(rule)));
     }
 }

@@ -63,7 +63,11 @@ pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
         Command::Path => ui.line(file.display()),
         Command::Show { json: true } => ui.json(&config::load(&file)?),
         Command::Show { json: false } => {
-            let exists = if file.exists() { "" } else { " (not there: these are the defaults)" };
+            let exists = if file.exists() {
+                ""
+            } else {
+                " (not there: these are the defaults)"
+            };
             ui.note(format!("{}{exists}", file.display()));
             ui.out(&text(&config::load(&file)?)?);
         }

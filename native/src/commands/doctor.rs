@@ -85,9 +85,14 @@ impl Check {
 /// Runs the command.
 pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
     let checks = block_on(check(home, args.workspace.as_deref()))?;
-    let broken = checks.iter().filter(|check| check.state == State::Broken).count();
+    let broken = checks
+        .iter()
+        .filter(|check| check.state == State::Broken)
+        .count();
     if args.json {
-        ui.json(&json!({ "ok": broken == 0, "checks": checks, "version": env!("CARGO_PKG_VERSION") }));
+        ui.json(
+            &json!({ "ok": broken == 0, "checks": checks, "version": env!("CARGO_PKG_VERSION") }),
+        );
     } else {
         for check in &checks {
             let mark = match check.state {
@@ -95,7 +100,11 @@ pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
                 State::Note => ui::dim("·"),
                 State::Broken => ui::bad("✗"),
             };
-            ui.line(format!("{mark} {:<10} {}", check.name, ui::plain(&check.detail)));
+            ui.line(format!(
+                "{mark} {:<10} {}",
+                check.name,
+                ui::plain(&check.detail)
+            ));
             if let Some(hint) = &check.hint {
                 ui.line(format!("{:13}{}", "", ui::dim(ui::plain(hint))));
             }
@@ -106,7 +115,11 @@ pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
             n => ui::bad(format_args!("{n} things are broken")),
         });
     }
-    Ok(if broken == 0 { Exit::Ok } else { Exit::Internal })
+    Ok(if broken == 0 {
+        Exit::Ok
+    } else {
+        Exit::Internal
+    })
 }
 
 async fn check(home: &Home, workspace: Option<&Path>) -> Vec<Check> {
@@ -114,9 +127,11 @@ async fn check(home: &Home, workspace: Option<&Path>) -> Vec<Check> {
     let profile = config::load(&home.config_file());
     checks.push(match &profile {
         Err(error) => Check::broken("profile", error.clone()),
-        Ok(_) if home.config_file().exists() => {
-            Check::new("profile", State::Ok, home.config_file().display().to_string())
-        }
+        Ok(_) if home.config_file().exists() => Check::new(
+            "profile",
+            State::Ok,
+            home.config_file().display().to_string(),
+        ),
         Ok(_) => Check::new("profile", State::Note, "none: the defaults are in force"),
     });
     checks.push(store(home).await);
@@ -125,9 +140,11 @@ async fn check(home: &Home, workspace: Option<&Path>) -> Vec<Check> {
     checks.push(servers().await);
     checks.push(embedded_model(home));
     checks.push(match host::tools(workspace) {
-        Ok(tools) => {
-            Check::new("workspace", State::Ok, tools.workspace().display().to_string())
-        }
+        Ok(tools) => Check::new(
+            "workspace",
+            State::Ok,
+            tools.workspace().display().to_string(),
+        ),
         Err(error) => Check::broken("workspace", error),
     });
     let on = |is: bool| if is { "a terminal" } else { "no terminal" };
@@ -165,7 +182,11 @@ async fn store(home: &Home) -> Check {
     let name = "store";
     let file = home.store_file();
     if !file.exists() {
-        return Check::new(name, State::Note, "none yet: it is made with the first session");
+        return Check::new(
+            name,
+            State::Note,
+            "none yet: it is made with the first session",
+        );
     }
     let storage = match SqliteStorage::open(&file) {
         Ok(storage) => storage,
@@ -188,9 +209,11 @@ fn locks(home: &Home) -> Check {
     }
     match can_write(&folder) {
         Ok(()) => Check::new("locks", State::Ok, folder.display().to_string()),
-        Err(error) => {
-            Check::new("locks", State::Broken, format!("{}: {error}", folder.display()))
-        }
+        Err(error) => Check::new(
+            "locks",
+            State::Broken,
+            format!("{}: {error}", folder.display()),
+        ),
     }
 }
 
@@ -204,15 +227,24 @@ fn provider(profile: &Profile) -> Check {
                 .iter()
                 .map(|model| match (&model.api, &model.secret) {
                     (Api::Embedded, _) => model.name.clone(),
-                    (_, Some(secret)) => format!("{} at {}, key in {secret}", model.name, model.base_url),
+                    (_, Some(secret)) => {
+                        format!("{} at {}, key in {secret}", model.name, model.base_url)
+                    }
                     (_, None) => format!("{} at {}, no key", model.name, model.base_url),
                 })
                 .collect();
-            Check::new(name, State::Ok, format!("{} ({})", models.join(", then "), choice.why))
+            Check::new(
+                name,
+                State::Ok,
+                format!("{} ({})", models.join(", then "), choice.why),
+            )
         }
         Ok(None) => {
             let keys: Vec<&str> = KNOWN.iter().map(|known| known.key_env).collect();
-            let detail = format!("none: the profile names none, {} are not set", keys.join(", "));
+            let detail = format!(
+                "none: the profile names none, {} are not set",
+                keys.join(", ")
+            );
             Check::new(name, State::Note, detail)
         }
         Err(error) => Check::broken(name, error),
@@ -234,12 +266,18 @@ async fn servers() -> Check {
 fn embedded_model(home: &Home) -> Check {
     let name = "embedded";
     let parts = embedded::parts(&home.models());
-    let problems: Vec<&str> = parts.iter().filter_map(|part| part.problem.as_deref()).collect();
-    let some_there = parts.iter().any(|part| part.problem.is_none() || part.file.exists());
+    let problems: Vec<&str> = parts
+        .iter()
+        .filter_map(|part| part.problem.as_deref())
+        .collect();
+    let some_there = parts
+        .iter()
+        .any(|part| part.problem.is_none() || part.file.exists());
     match (problems.is_empty(), some_there) {
         (true, _) => Check::new(name, State::Ok, home.models().display().to_string()),
         (false, false) => Check::new(name, State::Note, "not fetched; it is with its first use"),
-        (false, true) => Check::new(name, State::Broken, problems.join("; "))
-            .hint("run `tau model pull`"),
+        (false, true) => {
+            Check::new(name, State::Broken, problems.join("; ")).hint("run `tau model pull`")
+        }
     }
 }

@@ -119,7 +119,11 @@ async fn add(storage: &SqliteStorage, ui: Ui, text: &str, json: bool) -> Result<
     }
     let text = if text == "-" { &piped } else { text };
     let seed = sessions::seed()?;
-    let id: String = seed.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let id: String = seed
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     let entry = Memory::by_person(&id, text, TokioClock.now())
         .map_err(|error| Error::usage(error.to_string()))?;
     let key = memory::key(NAMESPACE, &id);
@@ -156,8 +160,10 @@ async fn find(storage: &SqliteStorage, id: &str) -> Result<Memory, Error> {
     found.retain(|entry| !id.is_empty() && entry.id.starts_with(id));
     match (found.pop(), found.len()) {
         (Some(entry), 0) => Ok(entry),
-        (Some(_), more) => Err(Error::usage(format!("{} entries begin with {id:?}", more + 1))
-            .hint("write more of the name")),
+        (Some(_), more) => Err(
+            Error::usage(format!("{} entries begin with {id:?}", more + 1))
+                .hint("write more of the name"),
+        ),
         (None, _) => Err(Error::usage(format!("nothing is remembered as {id:?}"))
             .hint("`tau memory list` names what is")),
     }
@@ -172,7 +178,11 @@ fn print(ui: Ui, entries: &[Memory], json: bool, jsonl: bool) {
         ui.note("nothing is remembered about that");
     } else {
         for entry in entries {
-            ui.line(format!("{}  {}", ui::dim(&entry.id), ui::one_line(&entry.text, 100)));
+            ui.line(format!(
+                "{}  {}",
+                ui::dim(&entry.id),
+                ui::one_line(&entry.text, 100)
+            ));
         }
     }
 }

@@ -61,7 +61,10 @@ pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
             Command::List { json } => list(home, ui, json).await?,
             Command::Pull => {
                 embedded::pull(home, ui).await?;
-                ui.note(format!("the embedded model is in {}", home.models().display()));
+                ui.note(format!(
+                    "the embedded model is in {}",
+                    home.models().display()
+                ));
             }
             Command::Use(chosen) => choose(chosen, home, ui).await?,
         }
@@ -87,7 +90,8 @@ async fn list(home: &Home, ui: Ui, json: bool) -> Result<(), Error> {
             Ok(choice) => (choice, None),
             Err(error) => (None, Some(error.message)),
         };
-        let configured = configured.map(|choice| json!({ "why": choice.why, "models": choice.models }));
+        let configured =
+            configured.map(|choice| json!({ "why": choice.why, "models": choice.models }));
         ui.json(&json!({
             "configured": configured, "problem": problem, "servers": servers,
             "known": known.collect::<Vec<_>>(),
@@ -98,8 +102,16 @@ async fn list(home: &Home, ui: Ui, json: bool) -> Result<(), Error> {
     match configured {
         Ok(Some(choice)) => {
             for model in &choice.models {
-                let place = if model.base_url.is_empty() { "in this program" } else { &model.base_url };
-                ui.line(format!("{}  {place}  {}", ui::bold(&model.name), ui::dim(&choice.why)));
+                let place = if model.base_url.is_empty() {
+                    "in this program"
+                } else {
+                    &model.base_url
+                };
+                ui.line(format!(
+                    "{}  {place}  {}",
+                    ui::bold(&model.name),
+                    ui::dim(&choice.why)
+                ));
             }
         }
         Ok(None) => ui.note("no provider is set and no key is in the environment"),
@@ -107,17 +119,36 @@ async fn list(home: &Home, ui: Ui, json: bool) -> Result<(), Error> {
     }
     for server in &servers {
         for model in &server.models {
-            let place = ui::dim(format_args!("on this machine, where {} listens", server.name));
-            ui.line(format!("{}  {}  {place}", ui::bold(&model.name), server.base_url));
+            let place = ui::dim(format_args!(
+                "on this machine, where {} listens",
+                server.name
+            ));
+            ui.line(format!(
+                "{}  {}  {place}",
+                ui::bold(&model.name),
+                server.base_url
+            ));
         }
     }
-    let state = if fetched { "fetched" } else { "not fetched: tau model pull" };
-    ui.line(format!("{}  in this program  {}", ui::bold("embedded"), ui::dim(state)));
+    let state = if fetched {
+        "fetched"
+    } else {
+        "not fetched: tau model pull"
+    };
+    ui.line(format!(
+        "{}  in this program  {}",
+        ui::bold("embedded"),
+        ui::dim(state)
+    ));
     Ok(())
 }
 
 fn server_json(server: &Server) -> Value {
-    let models: Vec<&str> = server.models.iter().map(|model| model.name.as_str()).collect();
+    let models: Vec<&str> = server
+        .models
+        .iter()
+        .map(|model| model.name.as_str())
+        .collect();
     json!({ "name": server.name, "base_url": server.base_url, "models": models })
 }
 
@@ -134,7 +165,10 @@ async fn choose(chosen: Use, home: &Home, ui: Ui) -> Result<(), Error> {
         api = Some(Api::Embedded);
     } else if base_url.is_none() && api.is_none() {
         let servers = config::local_servers(&host::http()).await;
-        if let Some(server) = servers.iter().find(|server| server.model(Some(&name)).is_some()) {
+        if let Some(server) = servers
+            .iter()
+            .find(|server| server.model(Some(&name)).is_some())
+        {
             base_url = Some(server.base_url.clone());
             api = Some(Api::OpenAi);
         } else if let Some(known) = KNOWN.iter().find(|known| known.model == name) {
@@ -148,8 +182,12 @@ async fn choose(chosen: Use, home: &Home, ui: Ui) -> Result<(), Error> {
                 .chain(KNOWN.iter().map(|known| known.model))
                 .collect();
             let offered: Vec<&str> = offered.into_iter().collect();
-            return Err(Error::usage(format!("nobody is known to have model {name:?}"))
-                .hint(format!("add --base-url or --api; known are {}", offered.join(", "))));
+            return Err(
+                Error::usage(format!("nobody is known to have model {name:?}")).hint(format!(
+                    "add --base-url or --api; known are {}",
+                    offered.join(", ")
+                )),
+            );
         }
     }
     let model = (api != Some(Api::Embedded)).then_some(name.as_str());
@@ -167,6 +205,9 @@ async fn choose(chosen: Use, home: &Home, ui: Ui) -> Result<(), Error> {
             ("provider.images", None),
         ],
     )?;
-    ui.note(format!("{name} is the model from now on ({})", home.config_file().display()));
+    ui.note(format!(
+        "{name} is the model from now on ({})",
+        home.config_file().display()
+    ));
     Ok(())
 }

@@ -56,7 +56,11 @@ pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
     };
     let rows = rows(&policy);
     let specs = host::tools(None)?.specs();
-    let memory_tools = profile.memory.then(memory::tool_specs).into_iter().flatten();
+    let memory_tools = profile
+        .memory
+        .then(memory::tool_specs)
+        .into_iter()
+        .flatten();
     let tools: Vec<_> = specs.into_iter().chain(memory_tools).collect();
     if json {
         let mut values = Map::new();
@@ -78,14 +82,26 @@ pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
         }));
         return Ok(Exit::Ok);
     }
-    ui.line(format!("{:<20} {:<12} {}", "preset", policy.preset.name(), ui::dim(preset_origin)));
+    ui.line(format!(
+        "{:<20} {:<12} {}",
+        "preset",
+        policy.preset.name(),
+        ui::dim(preset_origin)
+    ));
     for (name, value, origin) in rows {
-        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let value = value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned);
         ui.line(format!("{name:<20} {value:<12} {}", ui::dim(origin)));
     }
     for tool in &tools {
         let (action, rule) = policy.action(tool);
-        ui.line(format!("tool {:<15} {:<12} {}", tool.name, action.name(), ui::dim(rule)));
+        ui.line(format!(
+            "tool {:<15} {:<12} {}",
+            tool.name,
+            action.name(),
+            ui::dim(rule)
+        ));
     }
     Ok(Exit::Ok)
 }
@@ -94,17 +110,49 @@ pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
 fn rows(policy: &Policy) -> Vec<(&'static str, Value, String)> {
     let limits = policy.tool_limits();
     let origin = |explicit: bool| {
-        if explicit { "profile".to_owned() } else { format!("preset {}", policy.preset) }
+        if explicit {
+            "profile".to_owned()
+        } else {
+            format!("preset {}", policy.preset)
+        }
     };
     let class = |class| json!(policy.class_action(class));
     vec![
-        ("read", class(ToolClass::Read), origin(policy.read.is_some())),
-        ("remember", class(ToolClass::Remember), origin(policy.remember.is_some())),
-        ("write", class(ToolClass::Write), origin(policy.write.is_some())),
-        ("execute", class(ToolClass::Execute), origin(policy.execute.is_some())),
-        ("tool_timeout_ms", limits.timeout_ms.into(), origin(policy.tool_timeout_ms.is_some())),
-        ("tool_output_bytes", limits.output_bytes.into(), origin(policy.tool_output_bytes.is_some())),
-        ("parallel_tools", policy.parallel_tools().into(), origin(policy.parallel_tools.is_some())),
+        (
+            "read",
+            class(ToolClass::Read),
+            origin(policy.read.is_some()),
+        ),
+        (
+            "remember",
+            class(ToolClass::Remember),
+            origin(policy.remember.is_some()),
+        ),
+        (
+            "write",
+            class(ToolClass::Write),
+            origin(policy.write.is_some()),
+        ),
+        (
+            "execute",
+            class(ToolClass::Execute),
+            origin(policy.execute.is_some()),
+        ),
+        (
+            "tool_timeout_ms",
+            limits.timeout_ms.into(),
+            origin(policy.tool_timeout_ms.is_some()),
+        ),
+        (
+            "tool_output_bytes",
+            limits.output_bytes.into(),
+            origin(policy.tool_output_bytes.is_some()),
+        ),
+        (
+            "parallel_tools",
+            policy.parallel_tools().into(),
+            origin(policy.parallel_tools.is_some()),
+        ),
         (
             "approval_timeout_ms",
             policy.approval_timeout_ms().into(),

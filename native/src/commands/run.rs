@@ -59,11 +59,17 @@ pub(crate) fn stdin_is_terminal() -> bool {
 
 /// Runs the command.
 pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
-    let images = args.image.iter().map(|file| image(file)).collect::<Result<Vec<_>, _>>()?;
+    let images = args
+        .image
+        .iter()
+        .map(|file| image(file))
+        .collect::<Result<Vec<_>, _>>()?;
     let prompt = prompt(args.prompt.as_deref(), !images.is_empty(), ui)?;
     let existing = args.agent.which.session.is_some() || args.agent.which.latest;
     if prompt.is_none() && images.is_empty() && !existing {
-        return Err(Error::usage("there is no prompt").hint("say what you want: tau \"list the files\""));
+        return Err(
+            Error::usage("there is no prompt").hint("say what you want: tau \"list the files\"")
+        );
     }
     let shape = match (args.json, args.jsonl, args.stream) {
         (true, ..) => Shape::Json,
@@ -76,7 +82,9 @@ pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
         let begin = match prompt {
             None if images.is_empty() => {
                 if !conversation.session.is_running() {
-                    return Err(Error::usage("nothing is unfinished in this session").hint("add a prompt"));
+                    return Err(
+                        Error::usage("nothing is unfinished in this session").hint("add a prompt")
+                    );
                 }
                 ui.note("going on with the unfinished turn");
                 Begin::Unfinished
@@ -94,7 +102,11 @@ pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
 /// Runs and shows one turn; an error was not shown yet, but told in JSON where that was asked for.
 async fn turn(conversation: &mut Conversation, begin: Begin, shape: Shape) -> Result<Exit, Error> {
     let config = conversation.session.config();
-    let model = config.models.first().map(|model| model.name.clone()).unwrap_or_default();
+    let model = config
+        .models
+        .first()
+        .map(|model| model.name.clone())
+        .unwrap_or_default();
     let ui = conversation.ui;
     let mut printer = Printer::new(ui, shape, &model);
     let ended = conversation.run(begin, |event| printer.event(event)).await;
@@ -118,10 +130,13 @@ async fn interrupt_unfinished(conversation: &mut Conversation, ui: Ui) -> Result
         return Ok(());
     }
     ui.warn("the last turn was left unfinished: it is interrupted, what it said and did is kept");
-    match conversation.run(Begin::Command(Command::Interrupt), |_| {}).await {
-        ended @ (Ended::Refused(_) | Ended::Stopped(_) | Ended::Abandoned) => {
-            Err(ended.error().unwrap_or_else(|| Error::internal("interrupting failed")))
-        }
+    match conversation
+        .run(Begin::Command(Command::Interrupt), |_| {})
+        .await
+    {
+        ended @ (Ended::Refused(_) | Ended::Stopped(_) | Ended::Abandoned) => Err(ended
+            .error()
+            .unwrap_or_else(|| Error::internal("interrupting failed"))),
         Ended::Turn { .. } | Ended::Done => Ok(()),
     }
 }
@@ -144,11 +159,10 @@ fn prompt(argument: Option<&str>, has_images: bool, ui: Ui) -> Result<Option<Str
         Some(text) if text.trim().is_empty() && !has_images => {
             Err(tau_core::session::CommandError::EmptyPrompt.into())
         }
-        Some(text) if text.len() > PROMPT_BYTES => Err(Error::usage(format!(
-            "the prompt has {} bytes, at most {PROMPT_BYTES} are taken",
-            text.len()
-        ))
-        .hint("put the text into a file of the workspace and ask to read it")),
+        Some(text) if text.len() > PROMPT_BYTES => {
+            Err(Error::usage("the prompt is larger than 1 MiB")
+                .hint("put the text into a file of the workspace and ask to read it"))
+        }
         _ => Ok(text),
     }
 }
@@ -179,7 +193,10 @@ fn piped(patience: Option<(Duration, Ui)>) -> Result<Option<String>, Error> {
     }
     let mut bytes = Vec::new();
     // One more than is taken, so that too much is told as such.
-    let read = io::stdin().lock().take(PROMPT_BYTES as u64 + 1).read_to_end(&mut bytes);
+    let read = io::stdin()
+        .lock()
+        .take(PROMPT_BYTES as u64 + 1)
+        .read_to_end(&mut bytes);
     read.map_err(|error| Error::usage("stdin cannot be read").cause(error))?;
     let too_long = bytes.len() > PROMPT_BYTES;
     match String::from_utf8(bytes) {
@@ -188,8 +205,10 @@ fn piped(patience: Option<(Duration, Ui)>) -> Result<Option<String>, Error> {
         Err(error) if too_long => Ok(Some(String::from_utf8_lossy(error.as_bytes()).into_owned())),
         Err(error) => {
             let at = error.utf8_error().valid_up_to();
-            Err(Error::usage(format!("stdin is not UTF-8 text: byte {at} is wrong"))
-                .hint("save it as a file of the workspace and ask about the file"))
+            Err(
+                Error::usage(format!("stdin is not UTF-8 text: byte {at} is wrong"))
+                    .hint("save it as a file of the workspace and ask about the file"),
+            )
         }
     }
 }
@@ -210,8 +229,8 @@ fn has_input(_: Duration) -> bool {
 
 fn image(file: &Path) -> Result<Image, Error> {
     let name = file.display();
-    let bytes =
-        fs::read(file).map_err(|error| Error::usage(format!("{name} cannot be read")).cause(error))?;
+    let bytes = fs::read(file)
+        .map_err(|error| Error::usage(format!("{name} cannot be read")).cause(error))?;
     if bytes.len() > IMAGE_BYTES {
         return Err(Error::usage(format!("{name} has {} bytes", bytes.len()))
             .hint("pictures of up to 10 MiB are sent"));
@@ -220,10 +239,26 @@ fn image(file: &Path) -> Result<Image, Error> {
         [0x89, b'P', b'N', b'G', ..] => "image/png",
         [0xff, 0xd8, 0xff, ..] => "image/jpeg",
         [b'G', b'I', b'F', b'8', ..] => "image/gif",
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => "image/webp",
+        [
+            b'R',
+            b'I',
+            b'F',
+            b'F',
+            _,
+            _,
+            _,
+            _,
+            b'W',
+            b'E',
+            b'B',
+            b'P',
+            ..,
+        ] => "image/webp",
         _ => {
-            return Err(Error::usage(format!("{name} is no picture that models take"))
-                .hint("PNG, JPEG, GIF and WebP are"));
+            return Err(
+                Error::usage(format!("{name} is no picture that models take"))
+                    .hint("PNG, JPEG, GIF and WebP are"),
+            );
         }
     };
     Ok(Image {

@@ -15,7 +15,7 @@ use super::block_on;
 use crate::{
     exit::{Error, Exit},
     home::Home,
-    printer::{show_result, usage_line},
+    printer::{result_lines, usage_line},
     sessions,
     ui::{self, Ui},
 };
@@ -107,12 +107,16 @@ async fn list(
     } else {
         let now = TokioClock.now();
         for session in &all {
-            let state = if session.running { ui::caution("unfinished") } else { String::new() };
+            let state = if session.running {
+                ui::caution("unfinished")
+            } else {
+                String::new()
+            };
             ui.line(format!(
-                "{}  {:>10}  {:>3} turns  {} {state}",
+                "{}  {:>10}  {:>9}  {} {state}",
                 session.session,
                 ui::ago(session.updated, now),
-                session.turns,
+                turns(session.turns),
                 ui::one_line(&session.title, 60),
             ));
         }
@@ -140,14 +144,28 @@ async fn show(
         return Ok(());
     }
     let summary = session.summary();
-    ui.note(format!("{id}: {} turns, {}", summary.turns, usage_line(session.usage())));
+    ui.note(format!(
+        "{id}: {}, {}",
+        turns(summary.turns),
+        usage_line(session.usage())
+    ));
     for entry in session.entries().path() {
         show_entry(ui, entry);
     }
     if session.is_running() {
-        ui.note(format!("the last turn is unfinished: tau run --session {id} goes on with it"));
+        ui.note(format!(
+            "the last turn is unfinished: tau run --session {id} goes on with it"
+        ));
     }
     Ok(())
+}
+
+fn turns(count: u32) -> String {
+    if count == 1 {
+        "1 turn".into()
+    } else {
+        format!("{count} turns")
+    }
 }
 
 fn show_entry(ui: Ui, entry: &Entry) {
@@ -167,9 +185,13 @@ fn show_entry(ui: Ui, entry: &Entry) {
             Part::Thinking { .. } => {}
             Part::ToolCall(call) => {
                 let arguments = ui::one_line(&call.arguments.to_string(), 200);
-                ui.line(format!("▸ {} {}", ui::plain(&call.name), ui::dim(arguments)));
+                ui.line(format!(
+                    "▸ {} {}",
+                    ui::plain(&call.name),
+                    ui::dim(arguments)
+                ));
             }
-            Part::ToolResult(result) => show_result(ui, result),
+            Part::ToolResult(result) => result_lines(result).iter().for_each(|line| ui.line(line)),
         }
     }
     if entry.message.role != Role::Tool {
@@ -222,14 +244,21 @@ async fn export(
             .unwrap_or_default(),
     };
     let end = serde_json::to_string(&end);
-    text.extend(end.map_err(|error| Error::internal(error.to_string()))?.bytes());
+    text.extend(
+        end.map_err(|error| Error::internal(error.to_string()))?
+            .bytes(),
+    );
     text.push(b'\n');
     match output {
         Some(file) => {
             fs::write(&file, text).map_err(|error| {
                 Error::usage(format!("{} cannot be written", file.display())).cause(error)
             })?;
-            ui.note(format!("{} records of {id} are in {}", stored.journal.len(), file.display()));
+            ui.note(format!(
+                "{} records of {id} are in {}",
+                stored.journal.len(),
+                file.display()
+            ));
         }
         None => ui.bytes(&text),
     }
@@ -239,7 +268,10 @@ async fn export(
 fn repair(home: &Home, ui: Ui, json: bool) -> Result<Exit, Error> {
     let file = home.store_file();
     if !file.exists() {
-        return Err(Error::usage(format!("there is no store at {}", file.display())));
+        return Err(Error::usage(format!(
+            "there is no store at {}",
+            file.display()
+        )));
     }
     let report = sqlite::repair(&file)?;
     let gaps: Vec<_> = report
@@ -257,7 +289,10 @@ fn repair(home: &Home, ui: Ui, json: bool) -> Result<Exit, Error> {
         return Ok(Exit::Ok);
     }
     match &report.damaged {
-        None => ui.line(format!("the store is sound: {} keys, nothing was changed", report.rows)),
+        None => ui.line(format!(
+            "the store is sound: {} keys, nothing was changed",
+            report.rows
+        )),
         Some(damaged) => {
             ui.line(format!("{} keys were saved", report.rows));
             ui.line(format!("the damaged file is kept as {}", damaged.display()));

@@ -121,7 +121,12 @@ fn list(home: &Home, ui: Ui, json: bool, jsonl: bool) -> Result<Exit, Error> {
         for tool in &specs {
             let (action, _) = policy.action(tool);
             let about = ui::one_line(&tool.description, 70);
-            ui.line(format!("{:<10} {:<6} {}", tool.name, action.name(), ui::dim(about)));
+            ui.line(format!(
+                "{:<10} {:<6} {}",
+                tool.name,
+                action.name(),
+                ui::dim(about)
+            ));
         }
     }
     Ok(Exit::Ok)
@@ -225,7 +230,11 @@ async fn perform(
         }
         memory::REMEMBER => {
             let seed = sessions::seed()?;
-            let id: String = seed.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+            let id: String = seed
+                .iter()
+                .take(8)
+                .map(|byte| format!("{byte:02x}"))
+                .collect();
             match Memory::by_person(&id, &argument("text"), TokioClock.now()) {
                 Ok(entry) => {
                     let batch = Batch {
@@ -250,7 +259,11 @@ fn refused(ui: Ui, args: &Call, refusal: &Refusal, exit: Exit) -> Exit {
         hint: refusal.hint.clone(),
     };
     if args.json {
-        let status = if exit == Exit::Denied { ToolStatus::Denied } else { ToolStatus::Error };
+        let status = if exit == Exit::Denied {
+            ToolStatus::Denied
+        } else {
+            ToolStatus::Error
+        };
         ui.json(&json!({
             "tool": args.name, "status": status, "text": refusal.to_result_text(),
             "duration_ms": 0, "refusal": refusal, "error": error.to_json(),

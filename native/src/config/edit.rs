@@ -101,18 +101,32 @@ mod tests {
 
     #[test]
     fn values_keep_their_types() {
-        assert_eq!(changed("", "budgets.steps", "4").unwrap(), "[budgets]\nsteps = 4\n");
+        assert_eq!(
+            changed("", "budgets.steps", "4").unwrap(),
+            "[budgets]\nsteps = 4\n"
+        );
         assert_eq!(
             changed("", "policy.tools.shell", "allow").unwrap(),
             "[policy.tools]\nshell = \"allow\"\n"
         );
-        assert_eq!(changed("", "compaction", "false").unwrap(), "compaction = false\n");
+        assert_eq!(
+            changed("", "compaction", "false").unwrap(),
+            "compaction = false\n"
+        );
     }
 
     #[test]
     fn a_profile_that_would_break_is_not_written() {
-        assert!(changed("", "provider.modle", "b").unwrap_err().contains("unknown field `modle`"));
-        assert!(changed("", "budgets.steps", "many").unwrap_err().starts_with("not changed"));
+        assert!(
+            changed("", "provider.modle", "b")
+                .unwrap_err()
+                .contains("unknown field `modle`")
+        );
+        assert!(
+            changed("", "budgets.steps", "many")
+                .unwrap_err()
+                .starts_with("not changed")
+        );
         assert!(changed("compaction = true", "compaction.x", "1").is_err());
         assert!(changed("", "provider..model", "1").is_err());
     }

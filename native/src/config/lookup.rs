@@ -138,7 +138,10 @@ fn model(provider: &Provider, env: Env<'_>) -> Result<ModelConfig, Error> {
         (api, url) => providers::known(api, url),
     };
     let known = guessed.filter(|known| provider.api.is_none_or(|api| api == known.api));
-    let api = provider.api.or(known.map(|known| known.api)).unwrap_or(Api::OpenAi);
+    let api = provider
+        .api
+        .or(known.map(|known| known.api))
+        .unwrap_or(Api::OpenAi);
     let (Some(base_url), Some(name)) = (
         base_url.or(known.map(|known| known.base_url)),
         provider.model.as_deref().or(known.map(|known| known.model)),
@@ -160,7 +163,11 @@ fn model(provider: &Provider, env: Env<'_>) -> Result<ModelConfig, Error> {
     let mut model = match known {
         Some(known) => ModelConfig {
             name: name.into(),
-            pricing: if name == known.model { known.pricing } else { Pricing::default() },
+            pricing: if name == known.model {
+                known.pricing
+            } else {
+                Pricing::default()
+            },
             ..of_known(known)
         },
         None => fresh,
@@ -170,7 +177,9 @@ fn model(provider: &Provider, env: Env<'_>) -> Result<ModelConfig, Error> {
         model.context_tokens = tokens;
         model.max_output_tokens = model.max_output_tokens.min(tokens / 4).max(1);
     }
-    model.max_output_tokens = provider.max_output_tokens.unwrap_or(model.max_output_tokens);
+    model.max_output_tokens = provider
+        .max_output_tokens
+        .unwrap_or(model.max_output_tokens);
     if model.max_output_tokens >= model.context_tokens {
         return Err(Error::config(format!(
             "max_output_tokens ({}) leaves nothing of context_tokens ({})",
@@ -217,14 +226,20 @@ fn secret(
         };
     }
     if let Some(known) = known {
-        let found = [known.key_env, "TAU_API_KEY"].into_iter().find(|name| is_set(env, name));
-        return found.map(|name| Some(name.into())).ok_or_else(|| missing(known.key_env));
+        let found = [known.key_env, "TAU_API_KEY"]
+            .into_iter()
+            .find(|name| is_set(env, name));
+        return found
+            .map(|name| Some(name.into()))
+            .ok_or_else(|| missing(known.key_env));
     }
     let of_api = match api {
         Api::Anthropic => "ANTHROPIC_API_KEY",
         Api::OpenAi | Api::Embedded => "OPENAI_API_KEY",
     };
-    let found = ["TAU_API_KEY", of_api].into_iter().find(|name| is_set(env, name));
+    let found = ["TAU_API_KEY", of_api]
+        .into_iter()
+        .find(|name| is_set(env, name));
     Ok(found.map(Into::into))
 }
 
@@ -306,8 +321,16 @@ mod tests {
                 PROFILE,
                 "anthropic m http://x/v1 ANTHROPIC_API_KEY (--base-url)",
             ),
-            ("model=embedded", PROFILE, "embedded embedded  - (asked for)"),
-            ("", PROFILE, "openai p http://h/v1 OPENAI_API_KEY (named in the profile)"),
+            (
+                "model=embedded",
+                PROFILE,
+                "embedded embedded  - (asked for)",
+            ),
+            (
+                "",
+                PROFILE,
+                "openai p http://h/v1 OPENAI_API_KEY (named in the profile)",
+            ),
             (
                 "model=q",
                 PROFILE,
@@ -335,7 +358,11 @@ mod tests {
             "openai m http://x/v1 - (--base-url)"
         );
         assert_eq!(
-            looked_up("url=http://x/v1 model=m", "", &[("OPENAI_API_KEY", "o"), ("TAU_API_KEY", "t")]),
+            looked_up(
+                "url=http://x/v1 model=m",
+                "",
+                &[("OPENAI_API_KEY", "o"), ("TAU_API_KEY", "t")]
+            ),
             "openai m http://x/v1 TAU_API_KEY (--base-url)"
         );
     }
@@ -344,7 +371,11 @@ mod tests {
     fn keys_are_looked_for_in_order() {
         assert_eq!(looked_up("", "", &[]), "nothing");
         assert_eq!(
-            looked_up("", "", &[("OPENAI_API_KEY", "k"), ("OPENAI_BASE_URL", "http://o/v1")]),
+            looked_up(
+                "",
+                "",
+                &[("OPENAI_API_KEY", "k"), ("OPENAI_BASE_URL", "http://o/v1")]
+            ),
             "openai gpt-5-mini http://o/v1 OPENAI_API_KEY (OPENAI_API_KEY is set)"
         );
         assert_eq!(
@@ -358,9 +389,21 @@ mod tests {
         for (flags, profile, expected) in [
             ("url=http://x/v1", "", "2: --base-url needs --model"),
             ("key=K", "", "2: --key-env says nothing without a provider"),
-            ("api=anthropic", "", "4: the environment has no ANTHROPIC_API_KEY"),
-            ("url=http://x/v1 model=m key=K", "", "4: the environment has no K"),
-            ("", "[provider]\nmodel = \"m\"", "3: no provider is named and no key is set"),
+            (
+                "api=anthropic",
+                "",
+                "4: the environment has no ANTHROPIC_API_KEY",
+            ),
+            (
+                "url=http://x/v1 model=m key=K",
+                "",
+                "4: the environment has no K",
+            ),
+            (
+                "",
+                "[provider]\nmodel = \"m\"",
+                "3: no provider is named and no key is set",
+            ),
         ] {
             assert_eq!(looked_up(flags, profile, &[]), expected);
         }
@@ -384,7 +427,10 @@ mod tests {
             choice.models[0].pricing.output_nano_usd
         };
         assert_eq!(cost(&ModelFlags::default(), ""), 15_000);
-        let other = ModelFlags { model: Some("other".into()), ..ModelFlags::default() };
+        let other = ModelFlags {
+            model: Some("other".into()),
+            ..ModelFlags::default()
+        };
         assert_eq!(cost(&other, ""), 0);
         let priced = format!("{PROFILE}[provider.pricing]\ninput = 0.5\noutput = 1.5\n");
         assert_eq!(cost(&ModelFlags::default(), &priced), 1_500);

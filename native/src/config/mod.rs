@@ -158,9 +158,7 @@ pub(crate) fn load(file: &Path) -> Result<Profile, Error> {
     match fs::read_to_string(file) {
         Ok(text) => parse(&text, &file.display().to_string()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Profile::default()),
-        Err(error) => {
-            Err(Error::config(format!("{} cannot be read", file.display())).cause(error))
-        }
+        Err(error) => Err(Error::config(format!("{} cannot be read", file.display())).cause(error)),
     }
 }
 
@@ -206,7 +204,9 @@ fn check(profile: &Profile) -> Result<(), Error> {
         return Err(Error::config("retry.attempts: at least 1"));
     }
     if profile.provider.is_none() && !profile.fallbacks.is_empty() {
-        return Err(Error::config("fallbacks: there is no [provider] they stand in for"));
+        return Err(Error::config(
+            "fallbacks: there is no [provider] they stand in for",
+        ));
     }
     if let Some(provider) = &profile.provider {
         check_provider(provider, "provider")?;
@@ -224,7 +224,10 @@ fn check_provider(provider: &Provider, key: &str) -> Result<(), Error> {
     {
         return bad("base_url", "begins with http:// or https://");
     }
-    if provider.temperature.is_some_and(|heat| !(0.0..=2.0).contains(&heat)) {
+    if provider
+        .temperature
+        .is_some_and(|heat| !(0.0..=2.0).contains(&heat))
+    {
         return bad("temperature", "between 0 and 2");
     }
     if provider.context_tokens == Some(0) || provider.max_output_tokens == Some(0) {
@@ -232,7 +235,11 @@ fn check_provider(provider: &Provider, key: &str) -> Result<(), Error> {
     }
     if let Some(prices) = provider.pricing {
         let all = [Some(prices.input), Some(prices.output), prices.cached_input];
-        if all.into_iter().flatten().any(|price| !(0.0..1e6).contains(&price)) {
+        if all
+            .into_iter()
+            .flatten()
+            .any(|price| !(0.0..1e6).contains(&price))
+        {
             return bad("pricing", "USD per million tokens, not negative");
         }
     }

@@ -76,24 +76,45 @@ fn an_unknown_key_is_named_with_its_line() {
     );
     assert!(unknown.ends_with("did you mean model?"), "{unknown}");
     let unknown = why("[policy]\nshell = \"allow\"\n");
-    assert!(unknown.contains("line 2: unknown field `shell`"), "{unknown}");
+    assert!(
+        unknown.contains("line 2: unknown field `shell`"),
+        "{unknown}"
+    );
 }
 
 #[test]
 fn a_value_that_cannot_be_is_explained() {
     for (text, expected) in [
-        ("compaction = 3", "line 1: invalid type: integer `3`, expected a boolean"),
-        ("[policy]\npreset = \"lax\"", "line 2: unknown variant `lax`"),
-        ("[budgets]\ndeadline = \"soon\"", "budgets.deadline: a duration such as"),
+        (
+            "compaction = 3",
+            "line 1: invalid type: integer `3`, expected a boolean",
+        ),
+        (
+            "[policy]\npreset = \"lax\"",
+            "line 2: unknown variant `lax`",
+        ),
+        (
+            "[budgets]\ndeadline = \"soon\"",
+            "budgets.deadline: a duration such as",
+        ),
         ("[budgets]\nsteps = 0", "budgets.steps: at least 1"),
         ("[retry]\nattempts = 0", "retry.attempts: at least 1"),
-        ("[provider]\nbase_url = \"x\"", "provider.base_url: begins with http"),
+        (
+            "[provider]\nbase_url = \"x\"",
+            "provider.base_url: begins with http",
+        ),
         (
             "[provider]\nbase_url = \"http://x/v1\"",
             "provider.model: is needed with base_url",
         ),
-        ("[provider]\ntemperature = 3.0", "provider.temperature: between 0 and 2"),
-        ("[[fallbacks]]\nmodel = \"x\"", "fallbacks: there is no [provider]"),
+        (
+            "[provider]\ntemperature = 3.0",
+            "provider.temperature: between 0 and 2",
+        ),
+        (
+            "[[fallbacks]]\nmodel = \"x\"",
+            "fallbacks: there is no [provider]",
+        ),
         ("compaction = ", "line 1:"),
     ] {
         let message = why(text);

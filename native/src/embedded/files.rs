@@ -27,7 +27,10 @@ pub(crate) async fn pull(_home: &Home, _ui: Ui) -> Result<(), Error> {
 
 /// Makes sure the model can be loaded.
 pub(crate) async fn ready(home: &Home, ui: Ui) -> Result<(), Error> {
-    if parts(&home.models()).iter().all(|part| part.problem.is_none()) {
+    if parts(&home.models())
+        .iter()
+        .all(|part| part.problem.is_none())
+    {
         return Ok(());
     }
     pull(home, ui).await

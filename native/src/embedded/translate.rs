@@ -8,7 +8,11 @@ use tau_target_rten::agent::{Call, Finish, Piece, Request, Tool, Turn};
 
 /// The request as the agent layer reads it.
 pub(super) fn request(request: &ModelRequest) -> Request {
-    let mut turns: Vec<Turn> = request.messages.iter().flat_map(|message| of_message(message)).collect();
+    let mut turns: Vec<Turn> = request
+        .messages
+        .iter()
+        .flat_map(|message| of_message(message))
+        .collect();
     // A note after a tool's result would hide what the person asked.
     let after_result = matches!(turns.last(), Some(Turn::ToolResult { .. }));
     if let Some(closing) = &request.closing
@@ -123,7 +127,12 @@ mod tests {
         };
         let answer = Message {
             role: Role::Assistant,
-            parts: vec![Part::Text { text: "Looking.".into() }, Part::ToolCall(call)],
+            parts: vec![
+                Part::Text {
+                    text: "Looking.".into(),
+                },
+                Part::ToolCall(call),
+            ],
         };
         let result = Message {
             role: Role::Tool,
@@ -151,7 +160,9 @@ mod tests {
         assert_eq!(deltas(piece).len(), 2);
         assert_eq!(
             stop(Finish::Length),
-            Delta::Stop { reason: StopReason::MaxTokens }
+            Delta::Stop {
+                reason: StopReason::MaxTokens
+            }
         );
     }
 }

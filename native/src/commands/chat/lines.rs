@@ -144,7 +144,10 @@ fn plain(stdin: &mut impl BufRead) -> Typed {
 
 /// Whether a message is complete: no code block is open and no backslash asks for another line.
 pub(super) fn is_whole(text: &str) -> bool {
-    let fences = text.lines().filter(|line| line.trim_start().starts_with("```")).count();
+    let fences = text
+        .lines()
+        .filter(|line| line.trim_start().starts_with("```"))
+        .count();
     fences % 2 == 0 && !text.ends_with('\\')
 }
 

@@ -44,7 +44,9 @@ pub(super) fn read(text: &str) -> Result<Slash, String> {
     let command = match (name, argument) {
         ("policy", argument) => {
             let preset = argument.map(str::parse).transpose();
-            Slash::Policy(preset.map_err(|error: tau_core::policy::UnknownPreset| error.to_string())?)
+            Slash::Policy(
+                preset.map_err(|error: tau_core::policy::UnknownPreset| error.to_string())?,
+            )
         }
         ("help" | "", None) => Slash::Help,
         ("session", None) => Slash::Session,
@@ -73,13 +75,19 @@ mod tests {
     fn commands_are_read_and_slips_are_told() {
         assert_eq!(read("/help"), Ok(Slash::Help));
         assert_eq!(read("/policy"), Ok(Slash::Policy(None)));
-        assert_eq!(read("/policy strict"), Ok(Slash::Policy(Some(Preset::Strict))));
+        assert_eq!(
+            read("/policy strict"),
+            Ok(Slash::Policy(Some(Preset::Strict)))
+        );
         assert_eq!(read("/exit"), Ok(Slash::Quit));
         assert_eq!(
             read("/sesion"),
             Err("there is no /sesion; did you mean /session?".into())
         );
         assert!(read("/policy lax").unwrap_err().contains("lax"));
-        assert_eq!(read("/quit now"), Err("/quit takes nothing after it".into()));
+        assert_eq!(
+            read("/quit now"),
+            Err("/quit takes nothing after it".into())
+        );
     }
 }
