@@ -1,1 +1,254 @@
-//! The tools of the native home.
+//! The tools of the native home: files, searches, a shell and the clock.
+//!
+//! Invariants: file tools stay inside the workspace ([`workspace`]) and do not write what is
+//! [`PROTECTED`]; every result keeps to the call's [`ToolLimits`](tau_core::tool::ToolLimits); a
+//! call that panics or hangs fails alone. Whether a call may run at all was decided before it came
+//! here.
+//!
+//! Blocking work runs on tokio's blocking threads. A thread stuck in the operating system (a dead
+//! network file system) cannot be ended: its call times out and the thread stays behind.
+
+mod diff;
+mod edit;
+mod glob;
+mod grep;
+mod kind;
+mod ls;
+mod output;
+mod place;
+mod process;
+mod protect;
+mod read;
+mod shell;
+mod time;
+mod walk;
+mod workspace;
+mod write;
+
+use std::{
+    any::Any,
+    future::{Future, poll_fn},
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::Poll,
+    time::Duration,
+};
+
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use tau_core::{
+    ids::EffectId,
+    message::ToolStatus,
+    tool::{OnRestore, ToolClass, ToolOutput, ToolRun, ToolSpec},
+};
+use tau_platform::{Clock, HostTools};
+
+use output::Fault;
+pub use protect::PROTECTED;
+use workspace::Workspace;
+pub use workspace::WorkspaceError;
+
+/// The tools of one workspace.
+#[derive(Debug)]
+pub struct NativeTools<C> {
+    workspace: Arc<Workspace>,
+    clock: C,
+}
+
+impl<C: Clock> NativeTools<C> {
+    /// Opens `workspace`, which must be a directory, and keeps it open. `clock` is what the `time`
+    /// tool reads.
+    pub fn new(workspace: &Path, clock: C) -> Result<Self, WorkspaceError> {
+        Ok(Self {
+            workspace: Arc::new(Workspace::open(workspace)?),
+            clock,
+        })
+    }
+
+    /// The canonical path of the workspace.
+    #[must_use]
+    pub fn workspace(&self) -> &Path {
+        self.workspace.root()
+    }
+
+    async fn dispatch(&self, run: ToolRun) -> ToolOutput {
+        let work = match run.name.as_str() {
+            "read" => read::run,
+            "write" => write::run,
+            "edit" => edit::run,
+            "ls" => ls::run,
+            "glob" => glob::run,
+            "grep" => grep::run,
+            "time" => {
+                let now = self.clock.now();
+                return self
+                    .blocking(run, move |call| time::run(&call.arguments, now))
+                    .await;
+            }
+            "shell" => {
+                let root = self.workspace.root();
+                return unless_panic("shell", shell::run(root, run.arguments, run.limits))
+                    .await
+                    .unwrap_or_else(Fault::into_output);
+            }
+            name => {
+                return Fault::new(format!("this home has no tool {name}")).into_output();
+            }
+        };
+        self.blocking(run, work).await
+    }
+
+    /// Runs `work` on a thread of its own, until the call's time is up.
+    async fn blocking(
+        &self,
+        run: ToolRun,
+        work: impl FnOnce(&Call) -> Result<ToolOutput, Fault> + Send + 'static,
+    ) -> ToolOutput {
+        let call = Call {
+            workspace: Arc::clone(&self.workspace),
+            arguments: run.arguments,
+            output_bytes: usize::try_from(run.limits.output_bytes).unwrap_or(usize::MAX),
+            cancelled: Cancelled::default(),
+        };
+        let _stop = CancelOnDrop(call.cancelled.clone());
+        let thread = tokio::task::spawn_blocking(move || work(&call));
+        let timeout = Duration::from_millis(run.limits.timeout_ms);
+        match tokio::time::timeout(timeout, thread).await {
+            Ok(Ok(done)) => done.unwrap_or_else(Fault::into_output),
+            Ok(Err(error)) if error.is_panic() => {
+                panicked(&run.name, &*error.into_panic()).into_output()
+            }
+            Ok(Err(_)) => Fault::new("Tau is shutting down").into_output(),
+            Err(_) => ToolOutput {
+                status: ToolStatus::TimedOut,
+                ..Fault::new(format!(
+                    "{} did not finish in {} ms",
+                    run.name, run.limits.timeout_ms
+                ))
+                .hint("ask for less at a time")
+                .into_output()
+            },
+        }
+    }
+}
+
+impl<C: Clock> HostTools for NativeTools<C> {
+    fn specs(&self) -> Vec<ToolSpec> {
+        vec![
+            read::spec(),
+            write::spec(),
+            edit::spec(),
+            ls::spec(),
+            glob::spec(),
+            grep::spec(),
+            shell::spec(),
+            time::spec(),
+        ]
+    }
+
+    async fn run(&self, _id: EffectId, run: ToolRun) -> ToolOutput {
+        let limit = usize::try_from(run.limits.output_bytes).unwrap_or(usize::MAX);
+        let mut output = self.dispatch(run).await;
+        output.text = output::fit(output.text, limit);
+        output
+    }
+}
+
+/// One call, as the blocking tools see it.
+struct Call {
+    workspace: Arc<Workspace>,
+    arguments: Value,
+    output_bytes: usize,
+    cancelled: Cancelled,
+}
+
+impl Call {
+    fn arguments<T: DeserializeOwned>(&self) -> Result<T, Fault> {
+        arguments(&self.arguments)
+    }
+}
+
+/// The arguments as a tool's own type. The dispatcher has checked them against the schema; what
+/// does not fit even so fails the call.
+fn arguments<T: DeserializeOwned>(value: &Value) -> Result<T, Fault> {
+    T::deserialize(value).map_err(|error| Fault::new("the arguments do not fit").cause(error))
+}
+
+/// Set when nobody waits for the call any more.
+#[derive(Clone, Debug, Default)]
+struct Cancelled(Arc<AtomicBool>);
+
+impl Cancelled {
+    fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+struct CancelOnDrop(Cancelled);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Polls `work`; a panic in it becomes a failure of the call.
+async fn unless_panic<T>(
+    tool: &str,
+    work: impl Future<Output = Result<T, Fault>>,
+) -> Result<T, Fault> {
+    let mut work = pin!(work);
+    poll_fn(|context| {
+        catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context)))
+            .unwrap_or_else(|panic| Poll::Ready(Err(panicked(tool, &*panic))))
+    })
+    .await
+}
+
+fn panicked(tool: &str, panic: &(dyn Any + Send)) -> Fault {
+    let message = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message");
+    Fault::new(format!("{tool} failed inside, a fault of Tau's"))
+        .cause(message)
+        .hint("other calls are not affected; try another way")
+}
+
+/// A spec whose arguments are `properties`, of which `required` must be there.
+fn spec(
+    name: &str,
+    description: &str,
+    class: ToolClass,
+    properties: Value,
+    required: &[&str],
+) -> ToolSpec {
+    let mut parameters = json!({
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": false,
+    });
+    if !required.is_empty() {
+        parameters["required"] = required.into();
+    }
+    ToolSpec {
+        name: name.into(),
+        description: description.into(),
+        parameters,
+        class,
+        on_restore: match class {
+            ToolClass::Read => OnRestore::Reissue,
+            ToolClass::Remember | ToolClass::Write => OnRestore::Fail,
+            ToolClass::Execute => OnRestore::Ask,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests;

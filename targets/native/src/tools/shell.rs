@@ -1,0 +1,306 @@
+//! `shell`: one command, and nothing of it left behind.
+//!
+//! The command runs in the workspace directory, in a session of its own without a terminal, with
+//! standard input closed. It sees [`PASSED`] of the environment and nothing else: keys and tokens
+//! that Tau was started with do not reach it. Confining what it may touch is the sandbox's task,
+//! not this module's.
+//!
+//! Output is read while the command runs, standard output and error through one pipe, so they are
+//! in the order they were written; of a long output the first and the last part are kept.
+//!
+//! When the shell has exited, or its time is up, or the future is dropped, every process it started
+//! is ended ([`super::process`]). A background process therefore lasts no longer than the call.
+
+use std::{
+    collections::VecDeque,
+    ffi::OsString,
+    io::{PipeReader, Read},
+    path::Path,
+    process::{ExitStatus, Stdio},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use process_wrap::tokio::{CommandWrap, KillOnDrop};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tau_core::{
+    message::ToolStatus,
+    tool::{ToolClass, ToolLimits, ToolOutput, ToolSpec},
+};
+use tokio::{sync::oneshot, time::timeout};
+
+use super::{
+    output::{Fault, gap, plural},
+    process::{Ended, Mark, Tree},
+};
+
+/// The environment variables a command gets, and those whose name starts with `LC_`.
+const PASSED: &[&str] = if cfg!(windows) {
+    &[
+        "PATH",
+        "PATHEXT",
+        "ComSpec",
+        "SystemRoot",
+        "SystemDrive",
+        "TEMP",
+        "TMP",
+        "USERPROFILE",
+        "USERNAME",
+        "TZ",
+    ]
+} else {
+    &["PATH", "HOME", "LANG", "TZ", "USER", "TMPDIR"]
+};
+/// What the last line may take of the output.
+const NOTICE_BYTES: usize = 250;
+/// How long the pipe is read after the last process of the tree was ended.
+const DRAIN: Duration = Duration::from_millis(500);
+
+pub(super) fn spec() -> ToolSpec {
+    super::spec(
+        "shell",
+        "Run a shell command in the workspace. No input; background processes end with it.",
+        ToolClass::Execute,
+        json!({
+            "command": {"type": "string"},
+            "timeout_ms": {"type": "integer", "minimum": 1},
+        }),
+        &["command"],
+    )
+}
+
+#[derive(Deserialize)]
+struct Arguments {
+    command: String,
+    timeout_ms: Option<u64>,
+}
+
+pub(super) async fn run(
+    root: &Path,
+    arguments: Value,
+    limits: ToolLimits,
+) -> Result<ToolOutput, Fault> {
+    let Arguments {
+        command,
+        timeout_ms,
+    } = super::arguments(&arguments)?;
+    let millis = timeout_ms.map_or(limits.timeout_ms, |asked| asked.min(limits.timeout_ms));
+    let room = usize::try_from(limits.output_bytes)
+        .unwrap_or(usize::MAX)
+        .saturating_sub(NOTICE_BYTES);
+
+    let failed = |error| Fault::io("cannot start the shell", &error);
+    let mark = Mark::new().map_err(failed)?;
+    let (reader, writer) = std::io::pipe().map_err(failed)?;
+    let mut shell = shell_command(&command, &mark);
+    shell
+        .current_dir(root)
+        .env_clear()
+        .envs(environment())
+        .env(Mark::VARIABLE, mark.variable())
+        .stdin(Stdio::null())
+        .stdout(writer.try_clone().map_err(failed)?)
+        .stderr(writer);
+    let mut shell = CommandWrap::from(shell);
+    shell.wrap(KillOnDrop);
+    #[cfg(unix)]
+    shell.wrap(process_wrap::tokio::ProcessSession);
+    #[cfg(windows)]
+    shell.wrap(process_wrap::tokio::JobObject);
+    let mut child = shell.spawn().map_err(failed)?;
+    // Declared after the child, so dropped before it: while the shell is not reaped, its process
+    // id names nothing else.
+    let tree = Tree::new(child.id(), mark);
+    // Our ends of the pipe that is written to are in there.
+    drop(shell);
+    let (captured, drained) = capture(reader, room);
+
+    let exited = timeout(Duration::from_millis(millis), child.inner_mut().wait()).await;
+    #[cfg(windows)]
+    let _ = child.start_kill();
+    let ended = tree.end().await;
+    let status = match exited {
+        Ok(status) => Some(status.map_err(|error| Fault::io("lost the shell", &error))?),
+        Err(_) => {
+            let _ = timeout(DRAIN, child.inner_mut().wait()).await;
+            None
+        }
+    };
+    // A process that could not be ended may hold the pipe for ever.
+    let _ = timeout(DRAIN, drained).await;
+    Ok(report(&captured, status, millis, &ended))
+}
+
+fn shell_command(command: &str, mark: &Mark) -> tokio::process::Command {
+    if cfg!(windows) {
+        let mut shell = tokio::process::Command::new("cmd");
+        shell.args(["/C", command]);
+        shell
+    } else {
+        let mut shell = tokio::process::Command::new("sh");
+        shell.args([
+            "-c",
+            &mark.shell_prelude("exec sh -c \"$1\""),
+            "sh",
+            command,
+        ]);
+        shell
+    }
+}
+
+fn environment() -> impl Iterator<Item = (OsString, OsString)> {
+    let passed = std::env::vars_os().filter(|(name, _)| {
+        name.to_str()
+            .is_some_and(|name| PASSED.contains(&name) || name.starts_with("LC_"))
+    });
+    passed.chain([("TERM".into(), "dumb".into())])
+}
+
+fn report(
+    captured: &Mutex<Captured>,
+    status: Option<ExitStatus>,
+    millis: u64,
+    ended: &Ended,
+) -> ToolOutput {
+    let mut text = locked(captured).text();
+    let mut notices = Vec::new();
+    let status = match status {
+        None => {
+            notices.push(format!("timed out after {millis} ms and was ended"));
+            ToolStatus::TimedOut
+        }
+        Some(status) if status.success() => ToolStatus::Ok,
+        Some(status) => {
+            notices.push(match status.code() {
+                Some(code) => format!("exit code {code}"),
+                None => format!("ended by {status}"),
+            });
+            ToolStatus::Error
+        }
+    };
+    if ended.others > 0 && status != ToolStatus::TimedOut {
+        notices.push(format!(
+            "{} left running: ended",
+            plural(ended.others, "process", "processes")
+        ));
+    }
+    if !ended.left.is_empty() {
+        notices.push(format!("could not be ended: {}", ended.left.join(", ")));
+    }
+    if text.is_empty() && notices.is_empty() {
+        notices.push("no output".into());
+    }
+    if !notices.is_empty() {
+        if !text.is_empty() && !text.ends_with('\n') {
+            text.push('\n');
+        }
+        text.push_str(&format!("[{}]", notices.join("; ")));
+    }
+    ToolOutput {
+        status,
+        text,
+        images: Vec::new(),
+    }
+}
+
+/// Reads the pipe on a thread of its own until every writer is gone.
+///
+/// Not a thread of the runtime: a runtime waits for its threads, and this one waits for processes.
+fn capture(mut reader: PipeReader, room: usize) -> (Arc<Mutex<Captured>>, oneshot::Receiver<()>) {
+    let captured = Arc::new(Mutex::new(Captured::new(room)));
+    let (done, drained) = oneshot::channel();
+    let shared = Arc::clone(&captured);
+    std::thread::spawn(move || {
+        let mut buffer = vec![0; 64 << 10];
+        loop {
+            match reader.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(read) => locked(&shared).push(&buffer[..read]),
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(_) => break,
+            }
+        }
+        let _ = done.send(());
+    });
+    (captured, drained)
+}
+
+fn locked(captured: &Mutex<Captured>) -> MutexGuard<'_, Captured> {
+    captured.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The first and the last bytes of an output of any length.
+struct Captured {
+    head: Vec<u8>,
+    tail: VecDeque<u8>,
+    half: usize,
+    left_out: u64,
+}
+
+impl Captured {
+    fn new(room: usize) -> Self {
+        Self {
+            head: Vec::new(),
+            tail: VecDeque::new(),
+            half: room / 2,
+            left_out: 0,
+        }
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        let (head, rest) = bytes.split_at(bytes.len().min(self.half - self.head.len()));
+        self.head.extend_from_slice(head);
+        // Of the rest only what can stay: one read may be larger than the tail.
+        let skipped = rest.len().saturating_sub(self.half);
+        let overflow = (self.tail.len() + rest.len() - skipped).saturating_sub(self.half);
+        self.tail.drain(..overflow);
+        self.tail.extend(&rest[skipped..]);
+        self.left_out += (skipped + overflow) as u64;
+    }
+
+    fn text(&self) -> String {
+        let tail: Vec<u8> = self.tail.iter().copied().collect();
+        if self.left_out == 0 {
+            let mut whole = self.head.clone();
+            whole.extend(tail);
+            return String::from_utf8_lossy(&whole).into_owned();
+        }
+        let head = String::from_utf8_lossy(&self.head);
+        let tail = String::from_utf8_lossy(&tail);
+        // Cutting by bytes leaves halves of characters at both ends.
+        let (head, tail) = (
+            head.trim_end_matches('\u{fffd}'),
+            tail.trim_start_matches('\u{fffd}'),
+        );
+        format!("{head}\n{}\n{tail}", gap(self.left_out))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_output_keeps_its_start_and_its_end_in_bounded_memory() {
+        for chunk in [1, 7, 64, 5_000] {
+            let mut captured = Captured::new(100);
+            let written: Vec<u8> = (0..20_000).map(|n| b'a' + (n % 26) as u8).collect();
+            written.chunks(chunk).for_each(|bytes| captured.push(bytes));
+            assert_eq!(captured.head, written[..50]);
+            assert_eq!(captured.tail, &written[19_950..]);
+            assert_eq!(captured.left_out, 19_900);
+            assert!(captured.tail.capacity() < 10_000);
+        }
+    }
+
+    #[test]
+    fn an_output_that_fits_is_kept_whole_even_across_the_halves() {
+        let mut captured = Captured::new(6);
+        captured.push("a€€".as_bytes().split_at(5).0);
+        captured.push(b"\xac");
+        captured.push(b"");
+        assert_eq!(captured.left_out, 0);
+        assert_eq!(captured.text().chars().count(), 3);
+    }
+}
