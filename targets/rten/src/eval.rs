@@ -215,3 +215,28 @@ pub fn speed(model: &TextModel) -> Result<Speed> {
         threads: model.threads().count(),
     })
 }
+
+/// llama.cpp's figures for the same file, by its own `llama-bench`. `None` if that is not installed or fails.
+#[cfg(feature = "fetch")]
+pub fn llama_bench(gguf: &std::path::Path, threads: usize) -> Option<Speed> {
+    let output = std::process::Command::new("llama-bench")
+        .args(["-p", "270", "-n", "64", "-o", "json", "-t"])
+        .arg(threads.to_string())
+        .arg("-m")
+        .arg(gguf)
+        .output()
+        .ok()
+        .filter(|output| output.status.success())?;
+    let runs: Vec<Value> = serde_json::from_slice(&output.stdout).ok()?;
+    let rate = |length: &str| {
+        let run = runs
+            .iter()
+            .find(|run| run[length].as_u64().is_some_and(|n| n > 0))?;
+        run["avg_ts"].as_f64()
+    };
+    Some(Speed {
+        prompt: rate("n_prompt")?,
+        decode: rate("n_gen")?,
+        threads,
+    })
+}

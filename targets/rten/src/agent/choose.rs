@@ -68,6 +68,12 @@ impl Agent {
                 let about = tools[index].description.clone();
                 cosine(&asked, &self.embed_cached(state, &[about])?[0]) + DESCRIPTION_BONUS
             } else {
+                let asked = match tools.get(index) {
+                    Some(tool) => self
+                        .embed_cached(state, &[slotted(tool, instruction)?])?
+                        .remove(0),
+                    None => asked.clone(),
+                };
                 let mut near: Vec<f32> = self
                     .embed_cached(state, &requests)?
                     .iter()
@@ -176,6 +182,22 @@ fn none_fit(instruction: &str) -> f32 {
     let named =
         said.iter().any(|word| words::is_file(word.text)) || words::folder(&said, false).is_some();
     if named { -FITTING } else { 0.0 }
+}
+
+/// The instruction as [`masked`], with what a search would look for replaced, too: `Which files mention Lisbon?` is
+/// close to requests for a search whatever it is about.
+fn slotted(tool: &Tool, instruction: &str) -> Result<String> {
+    for parameter in arguments::parameters(tool)? {
+        if parameter.kind(tool) != Kind::Pattern {
+            continue;
+        }
+        if let Offer::Value(value) = parameter.offer(tool, instruction)
+            && let Some(text) = value.as_str().filter(|text| !text.is_empty())
+        {
+            return Ok(masked(&instruction.replacen(text, "apple", 1)));
+        }
+    }
+    Ok(masked(instruction))
 }
 
 /// The instruction with its own files, folders and quotations replaced, so that only what is asked is compared.
