@@ -83,7 +83,7 @@ pub(crate) struct Which {
     #[arg(long, value_name = "SESSION", conflicts_with = "latest")]
     pub(crate) session: Option<String>,
     /// Go on with the session that was last written.
-    #[arg(short, long = "continue", id = "latest")]
+    #[arg(short = 'c', long = "continue", id = "latest")]
     pub(crate) latest: bool,
 }
 
@@ -200,9 +200,25 @@ pub(crate) fn main(arguments: Vec<OsString>) -> ExitCode {
 
 /// The whole command line, for help and completions.
 pub(crate) fn command() -> clap::Command {
-    Cli::command()
-        .after_help(EXIT_CODES)
-        .after_long_help(format!("{EXAMPLES}\n{EXIT_CODES}"))
+    let after = format!("{EXAMPLES}\n{EXIT_CODES}");
+    with_short_help(Cli::command().after_help(after).term_width(100))
+}
+
+/// Help that fits a screen: one line an option, under everything there is to say about the command.
+fn with_short_help(command: clap::Command) -> clap::Command {
+    let about = command.get_long_about().or(command.get_about()).cloned();
+    let help = clap::Arg::new("help")
+        .short('h')
+        .long("help")
+        .action(clap::ArgAction::HelpShort)
+        .help("Print help");
+    command
+        .disable_help_flag(true)
+        .disable_help_subcommand(true)
+        .before_help(about.unwrap_or_default())
+        .help_template("{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}")
+        .arg(help)
+        .mut_subcommands(with_short_help)
 }
 
 fn run(command: Command, home: &Home, ui: Ui) -> Result<Exit, Error> {
@@ -247,7 +263,12 @@ fn complete(mut arguments: Vec<OsString>) -> Result<Vec<OsString>, Error> {
     let rest = arguments.get(1..).unwrap_or_default();
     let word = first_word(rest);
     match word.map(|word| (word, word.to_str().unwrap_or_default())) {
-        Some((_, name)) if name == "help" || names.contains(&name) => return Ok(arguments),
+        Some((_, name)) if names.contains(&name) => return Ok(arguments),
+        Some((_, "help")) => {
+            arguments.retain(|argument| argument != "help");
+            arguments.push("--help".into());
+            return Ok(arguments);
+        }
         Some((_, name)) => {
             let near = dispatch::nearest(name, names.iter().copied());
             if let (Some(near), false) = (near, name.contains(char::is_whitespace)) {
@@ -320,7 +341,8 @@ mod tests {
             ("tau session list", "tau session list"),
             ("tau -q session list", "tau -q session list"),
             ("tau --version", "tau --version"),
-            ("tau help run", "tau help run"),
+            ("tau help run", "tau run --help"),
+            ("tau help", "tau --help"),
         ] {
             assert_eq!(completed(line).as_deref(), Ok(expected));
         }

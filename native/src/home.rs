@@ -58,9 +58,12 @@ impl Home {
         self.root.join("locks")
     }
 
-    /// The embedded models.
+    /// The embedded models: `TAU_MODELS`, so that several homes can share them, or a folder here.
     pub(crate) fn models(&self) -> PathBuf {
-        self.root.join("models")
+        match std::env::var_os("TAU_MODELS").filter(|value| !value.is_empty()) {
+            Some(folder) => folder.into(),
+            None => self.root.join("models"),
+        }
     }
 
     /// What was typed in `tau chat`.
