@@ -5,7 +5,7 @@ use std::{
     cell::RefCell,
     fs::{self, File, OpenOptions},
     future::Future,
-    io::{BufRead, BufReader, Seek, SeekFrom, Write},
+    io::{BufRead, BufReader, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
     process::{Command, Stdio},
     task::{Context, Waker},
@@ -23,7 +23,9 @@ fn put(key: impl Into<String>, value: &[u8]) -> Batch {
 }
 
 fn record(n: usize) -> (String, Vec<u8>) {
-    let record = format!(r#"{{"v":1,"seq":{n},"at":1767225600000,"type":"prompt","text":"{n}"}}"#);
+    let record = format!(
+        r#"{{"v":1,"seq":{n},"at":1767225600000,"type":"prompt","message":{{"role":"user","parts":[{{"type":"text","text":"say {n}"}}]}}}}"#
+    );
     (
         format!("session/00c0ffee00c0ffee/journal/{n:010}"),
         record.into_bytes(),
@@ -182,17 +184,23 @@ async fn people_can_read_the_views() {
         .await
         .unwrap();
 
+    let summary = br#"{"v":1,"title":"tea","created":1767225600000,"turns":2,"running":false}"#;
+    store
+        .commit(put("sessions/00c0ffee00c0ffee", summary))
+        .await
+        .unwrap();
+
     let reader = rusqlite::Connection::open(&path).unwrap();
     let line = |sql: &str| -> String { reader.query_row(sql, [], |row| row.get(0)).unwrap() };
     assert_eq!(
         line(
-            "SELECT group_concat(concat_ws(' ', session, seq, at, type), '; ') FROM entries WHERE seq > 1"
+            "SELECT group_concat(concat_ws(' ', session, seq, at, type, text), '; ') FROM entries WHERE seq > 1"
         ),
-        "00c0ffee00c0ffee 2 2026-01-01 00:00:00 prompt; 00c0ffee00c0ffee 3"
+        "00c0ffee00c0ffee 2 2026-01-01 00:00:00 prompt say 2; 00c0ffee00c0ffee 3"
     );
     assert_eq!(
-        line("SELECT concat_ws(' ', session, started, entries, prompts) FROM sessions"),
-        "00c0ffee00c0ffee 2026-01-01 00:00:00 4 3"
+        line("SELECT concat_ws(' ', session, title, created, turns, running) FROM sessions"),
+        "00c0ffee00c0ffee tea 2026-01-01 00:00:00 2 0"
     );
     assert_eq!(
         line("SELECT group_concat(concat_ws(' ', namespace, id, text, at), '; ') FROM memories"),
@@ -371,11 +379,21 @@ async fn repair_saves_what_was_not_cut() {
     assert!(keys.len() > 1_500, "{} of 4000 rows saved", keys.len());
 }
 
+/// The first byte of a leaf page: <https://sqlite.org/fileformat2.html#b_tree_pages>.
+const LEAF: u8 = 0x0a;
+
 #[tokio::test]
 async fn repair_steps_over_damaged_pages() {
     let (keys, length) = damaged_and_repaired(4_000, |file, length| {
         for part in 1..5 {
-            let page = length / 4096 * part / 5;
+            // The next leaf: an inner page would take the leaves below it along.
+            let mut page = length / 4096 * part / 5;
+            let mut kind = [0];
+            while kind != [LEAF] {
+                page += 1;
+                file.seek(SeekFrom::Start(page * 4096)).unwrap();
+                file.read_exact(&mut kind).unwrap();
+            }
             file.seek(SeekFrom::Start(page * 4096)).unwrap();
             file.write_all(&[0xff; 4096]).unwrap();
         }

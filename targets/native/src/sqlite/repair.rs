@@ -4,7 +4,8 @@
 //! one is complete before it takes the name.
 //!
 //! A b-tree is read from its low end until a page is missing, from its high end until a page is
-//! missing, and what lies between is halved by key until nothing more is found.
+//! missing, and what lies between is halved by key until nothing more is found. Rows whose path
+//! from the root leads over a lost page are lost with it.
 
 use rusqlite::{Connection, OpenFlags, config::DbConfig, params};
 use std::{
@@ -18,8 +19,8 @@ use super::{
     open::{self, beside, log_of},
 };
 
-/// How often a stretch that cannot be read is halved.
-const HALVINGS: u32 = 12;
+/// How often a stretch is halved without a row found before it is given up: 127 places to look.
+const HALVINGS: u32 = 7;
 
 /// Below every key.
 const LOWEST: &str = "";
@@ -165,14 +166,16 @@ impl Salvager<'_> {
         before: Option<String>,
         halvings: u32,
     ) {
-        let (low, whole) = self.read(source, after, before.clone(), true);
+        let (low, whole) = self.read(source, after.clone(), before.clone(), true);
         if whole {
             return;
         }
-        let (high, whole) = self.read(source, before, low.clone(), false);
+        let (high, whole) = self.read(source, before.clone(), low.clone(), false);
         if whole {
             return;
         }
+        let found = low != after || high != before;
+        let halvings = if found { HALVINGS } else { halvings };
         let middle = middle(low.as_deref(), high.as_deref());
         match middle.filter(|_| halvings > 0 && self.failed.is_none()) {
             Some(middle) => {
@@ -265,35 +268,45 @@ impl Salvager<'_> {
     }
 }
 
+/// What keys are written in from the first character on in which two differ, narrowest first: a
+/// half in the middle of characters that no key has would find nothing.
+const ALPHABETS: [&[u8]; 2] = [b"0123456789", b"0123456789abcdef"];
+
 /// A key about half-way between two keys; `None` when there is none.
 fn middle(low: Option<&str>, high: Option<&str>) -> Option<String> {
     /// Characters after what both have in common that are looked at.
     const DIGITS: usize = 8;
-    let (low, high) = (low.unwrap_or(""), high.unwrap_or("\u{7f}"));
-    let shared = low
-        .bytes()
-        .zip(high.bytes())
-        .take_while(|(a, b)| a == b)
-        .count();
+    let (low, high) = (low.unwrap_or(LOWEST), high.unwrap_or("\u{7f}"));
+    let pairs = low.bytes().zip(high.bytes());
+    let shared = pairs.take_while(|(a, b)| a == b).count();
+    let ascii: Vec<u8> = (0..0x80).collect();
+    let differing = [low, high].map(|key| key.as_bytes().get(shared).copied());
+    let fits = |alphabet: &&[u8]| differing.iter().flatten().all(|c| alphabet.contains(c));
+    let alphabet = ALPHABETS.into_iter().find(fits).unwrap_or(&ascii);
+
+    let base = alphabet.len() as u64;
     let number = |key: &str| {
         let rest = key.as_bytes().get(shared..).unwrap_or_default();
         (0..DIGITS).fold(0_u64, |sum, at| {
-            sum << 7 | u64::from(rest.get(at).copied().unwrap_or(0) & 0x7f)
+            let digit = rest.get(at).map_or(0, |c| {
+                // What the alphabet lacks counts as the next lower character it has.
+                alphabet.partition_point(|a| a <= c).saturating_sub(1)
+            });
+            sum * base + digit as u64
         })
     };
     let (from, to) = (number(low), number(high));
-    let half = from + to.checked_sub(from)? / 2;
+    let mut half = from + to.checked_sub(from)? / 2;
     if half == from {
         return None;
     }
+    let mut digits = [0; DIGITS];
+    for digit in digits.iter_mut().rev() {
+        *digit = alphabet[(half % base) as usize];
+        half /= base;
+    }
     let mut key = low.get(..shared)?.to_owned();
-    key.extend(
-        (0..DIGITS)
-            .rev()
-            .map(|at| char::from((half >> (7 * at)) as u8 & 0x7f)),
-    );
-    // Zeros at the end sort after the same key without them, and nobody writes them.
-    key.truncate(key.trim_end_matches('\0').len());
+    key.push_str(std::str::from_utf8(&digits).ok()?);
     Some(key).filter(|key| key.as_str() > low && key.as_str() < high)
 }
 
@@ -303,10 +316,12 @@ mod tests {
 
     #[test]
     fn the_middle_lies_between() {
-        assert_eq!(middle(Some("a/0"), Some("a/4")).as_deref(), Some("a/2"));
-        assert_eq!(middle(None, None).as_deref(), Some("?@"));
-        assert_eq!(middle(Some("b"), Some("a")), None);
-        assert_eq!(middle(Some("a"), Some("a\0")), None);
+        let middle_of = |low, high| middle(Some(low), Some(high));
+        assert_eq!(middle_of("a/0", "a/4").as_deref(), Some("a/20000000"));
+        assert_eq!(middle_of("s/0a", "s/f").as_deref(), Some("s/7d000000"));
+        assert!(middle(None, None).is_some());
+        assert_eq!(middle_of("b", "a"), None);
+        assert_eq!(middle_of("a", "a\0"), None);
         let key = |n: u32| format!("session/s/journal/{n:010}");
         let half = middle(Some(&key(100)), Some(&key(500))).unwrap();
         assert!(key(200) < half && half < key(400), "{half}");

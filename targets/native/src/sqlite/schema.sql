@@ -4,13 +4,14 @@ CREATE TABLE kv (
     value BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- One row for each record of a session's journal; a record that is no JSON shows as NULL.
+-- One row for each record of a session's journal; what is no JSON shows as NULL.
 CREATE VIEW entries AS
 SELECT
     session,
     seq,
     datetime(record ->> '$.at' / 1000.0, 'unixepoch') AS at,
     record ->> '$.type' AS type,
+    record ->> '$.message.parts[0].text' AS text,
     record
 FROM (
     SELECT
@@ -25,12 +26,20 @@ FROM (
 CREATE VIEW sessions AS
 SELECT
     session,
-    min(at) AS started,
-    max(at) AS updated,
-    count(*) AS entries,
-    sum(type = 'prompt') AS prompts
-FROM entries
-GROUP BY session;
+    summary ->> '$.title' AS title,
+    datetime(summary ->> '$.created' / 1000.0, 'unixepoch') AS created,
+    datetime(summary ->> '$.updated' / 1000.0, 'unixepoch') AS updated,
+    summary ->> '$.turns' AS turns,
+    summary ->> '$.records' AS records,
+    summary ->> '$.model' AS model,
+    summary ->> '$.running' AS running
+FROM (
+    SELECT
+        substr(key, 10) AS session,
+        iif(json_valid(CAST(value AS TEXT)), CAST(value AS TEXT), NULL) AS summary
+    FROM kv
+    WHERE key >= 'sessions/' AND key < 'sessions0'
+);
 
 -- One row for each thing to remember.
 CREATE VIEW memories AS
@@ -38,7 +47,8 @@ SELECT
     substr(rest, 1, instr(rest, '/') - 1) AS namespace,
     substr(rest, instr(rest, '/') + 1) AS id,
     memory ->> '$.text' AS text,
-    datetime(memory ->> '$.at' / 1000.0, 'unixepoch') AS at
+    datetime(memory ->> '$.at' / 1000.0, 'unixepoch') AS at,
+    memory ->> '$.session' AS session
 FROM (
     SELECT
         substr(key, 8) AS rest,
