@@ -9,7 +9,10 @@ use tau_core::{
     model::Usage,
     session::{Command, CommandError, Config, Event, Outcome, Session, StoreError},
 };
-use tau_platform::{Clock, Host, Shown, drive, open};
+use tau_platform::{
+    Clock, Host, Shown, drive,
+    open::{self, OpenError},
+};
 use tau_target_native::SessionLock;
 use tokio::sync::mpsc;
 
@@ -28,6 +31,8 @@ pub(crate) struct Conversation {
     pub(crate) signals: Signals,
     pub(crate) answers: Answers,
     pub(crate) ui: Ui,
+    /// Of a session that was begun here: until its first commit nothing of it is stored.
+    pub(crate) seed: Option<[u8; 32]>,
     pub(crate) _lock: SessionLock,
 }
 
@@ -166,9 +171,17 @@ impl Conversation {
     /// Opens the session again from what is stored, after it could not be stored or was abandoned.
     pub(crate) async fn reopen(&mut self) -> Result<(), Error> {
         let config: Config = (**self.session.config()).clone();
-        let mut session = open::open(self.host.storage(), self.session.id()).await?;
-        session.configure(config, self.host.clock().now());
-        self.session = session;
+        let now = self.host.clock().now();
+        let stored = open::open(self.host.storage(), self.session.id()).await;
+        self.session = match (stored, self.seed) {
+            (Ok(mut session), _) => {
+                session.configure(config, now);
+                session
+            }
+            // The same name, because the lock is held for it.
+            (Err(OpenError::Missing(_)), Some(seed)) => Session::new(config, seed, now),
+            (Err(error), _) => return Err(error.into()),
+        };
         Ok(())
     }
 }

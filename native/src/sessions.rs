@@ -50,9 +50,13 @@ pub(crate) async fn begin(
     let choice = choose_model(&flags.model, &profile, home, &http, ui).await?;
     warn_about_cost(&budgets, &choice, ui)?;
 
-    let mut system = match choice.models.first().map(|model| model.api) {
-        Some(Api::Embedded) => embedded::system_prompt(),
-        _ => system_prompt(&format!("the folder {}", tools.workspace().display())),
+    let is_embedded = choice
+        .models
+        .first()
+        .is_some_and(|model| model.api == Api::Embedded);
+    let mut system = match is_embedded {
+        true => embedded::system_prompt(),
+        false => system_prompt(&format!("the folder {}", tools.workspace().display())),
     };
     for file in &flags.system {
         system += &system_file(file)?;
@@ -64,18 +68,20 @@ pub(crate) async fn begin(
         policy,
         budgets,
         retry: profile.retry,
-        compaction: profile.compaction,
+        // A model this small invents when it summarises.
+        compaction: profile.compaction && !is_embedded,
         memory_namespace: profile.memory.then(|| NAMESPACE.into()),
     };
     let answers = answers(&flags.policy, &config)?;
     let storage = home.store()?;
-    let (session, lock) = open_session(&flags.which, config, &storage, home, program).await?;
+    let (session, seed, lock) = open_session(&flags.which, config, &storage, home, program).await?;
     Ok(Conversation {
         host: NativeHost::new(home, http, storage, tools),
         session,
         signals: Signals::listen()?,
         answers,
         ui,
+        seed,
         _lock: lock,
     })
 }
@@ -86,7 +92,7 @@ async fn open_session(
     storage: &SqliteStorage,
     home: &Home,
     program: &str,
-) -> Result<(Session, SessionLock), Error> {
+) -> Result<(Session, Option<[u8; 32]>, SessionLock), Error> {
     let now = TokioClock.now();
     let lock = |id: &SessionId| SessionLock::acquire(&home.locks(), id, program, now);
     let existing = match (&which.session, which.latest) {
@@ -99,11 +105,12 @@ async fn open_session(
         let lock = lock(&id)?;
         let mut session = open::open(storage, &id).await?;
         session.configure(config, now);
-        return Ok((session, lock));
+        return Ok((session, None, lock));
     }
-    let session = Session::new(config, seed()?, now);
+    let seed = seed()?;
+    let session = Session::new(config, seed, now);
     let lock = lock(session.id())?;
-    Ok((session, lock))
+    Ok((session, Some(seed), lock))
 }
 
 /// Thirty-two bytes nobody can guess.

@@ -64,8 +64,9 @@ pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
         .iter()
         .map(|file| image(file))
         .collect::<Result<Vec<_>, _>>()?;
-    let prompt = prompt(args.prompt.as_deref(), !images.is_empty(), ui)?;
     let existing = args.agent.which.session.is_some() || args.agent.which.latest;
+    let optional = existing || !images.is_empty();
+    let prompt = prompt(args.prompt.as_deref(), optional, ui)?;
     if prompt.is_none() && images.is_empty() && !existing {
         return Err(
             Error::usage("there is no prompt").hint("say what you want: tau \"list the files\"")
@@ -141,8 +142,9 @@ async fn interrupt_unfinished(conversation: &mut Conversation, ui: Ui) -> Result
     }
 }
 
-/// The prompt, with what is piped in; `None` when there is neither.
-fn prompt(argument: Option<&str>, has_images: bool, ui: Ui) -> Result<Option<String>, Error> {
+/// The prompt, with what is piped in; `None` when there is neither. Where it is `optional`, a silent
+/// pipe is no reason to wait.
+fn prompt(argument: Option<&str>, optional: bool, ui: Ui) -> Result<Option<String>, Error> {
     let text = match argument {
         Some("-") => Some(piped(None)?.unwrap_or_default()),
         Some(prompt) if stdin_may_hold_more() => match piped(Some((PIPE_PATIENCE, ui)))? {
@@ -150,13 +152,13 @@ fn prompt(argument: Option<&str>, has_images: bool, ui: Ui) -> Result<Option<Str
             _ => Some(prompt.to_owned()),
         },
         Some(prompt) => Some(prompt.to_owned()),
-        None if !has_images && stdin_may_hold_more() => {
-            piped(None)?.filter(|text| !text.trim().is_empty())
+        None if stdin_may_hold_more() => {
+            piped(optional.then_some((PIPE_PATIENCE, ui)))?.filter(|text| !text.trim().is_empty())
         }
         None => None,
     };
     match &text {
-        Some(text) if text.trim().is_empty() && !has_images => {
+        Some(text) if text.trim().is_empty() && !optional => {
             Err(tau_core::session::CommandError::EmptyPrompt.into())
         }
         Some(text) if text.len() > PROMPT_BYTES => {
