@@ -11,7 +11,7 @@ use crate::{tidy::tree::Tree, workspace};
 use anyhow::{Context, Result, bail};
 use clap::CommandFactory;
 use help::Help;
-use std::{fmt, fs};
+use std::{fmt, fs, path::PathBuf};
 
 /// Where the command line's reference is written.
 const REFERENCE: &str = "docs/cli.md";
@@ -22,6 +22,9 @@ pub(crate) struct Args {
     /// Write docs/cli.md from the program's help first.
     #[arg(long)]
     write: bool,
+    /// Ask this program instead of building `tau`.
+    #[arg(long, value_name = "FILE")]
+    binary: Option<PathBuf>,
 }
 
 /// Something a page names that is not there.
@@ -42,8 +45,15 @@ impl fmt::Display for Dangling {
 pub(crate) fn run(args: &Args) -> Result<()> {
     let mut programs = vec![Help::of_clap("cargo xtask", &crate::Cli::command())];
     let mut found = Vec::new();
-    if workspace::has_package("tau")? {
-        let tau = help::of_tau(&workspace::tau(workspace::Build::Tests)?)?;
+    let binary = match &args.binary {
+        Some(file) => {
+            Some(fs::canonicalize(file).with_context(|| format!("no {}", file.display()))?)
+        }
+        None if workspace::has_package("tau")? => Some(workspace::tau(workspace::Build::Tests)?),
+        None => None,
+    };
+    if let Some(binary) = binary {
+        let tau = help::of_tau(&binary)?;
         found.extend(reference(&tau, args.write)?);
         programs.push(tau);
     } else if args.write {

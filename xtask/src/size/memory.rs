@@ -63,29 +63,32 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let mut command = Command::new(program);
     process::quiet(command.args(arguments))?;
     // Asked last: starting the child has cost this process memory too, and the child began with it.
-    eprintln!("{} {}", peak(Whose::Child)?, peak(Whose::This)?);
+    eprintln!("{} {}", children()?, own());
     Ok(())
 }
 
-/// Whose maximum is asked for.
-enum Whose {
-    This,
-    Child,
-}
-
+/// The most memory the child held, in bytes.
 #[cfg(unix)]
-fn peak(whose: Whose) -> Result<u64> {
+fn children() -> Result<u64> {
     use nix::sys::resource::{UsageWho, getrusage};
-    let usage = getrusage(match whose {
-        Whose::This => UsageWho::RUSAGE_SELF,
-        Whose::Child => UsageWho::RUSAGE_CHILDREN,
-    })?;
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
     // getrusage(2): kilobytes, but bytes on macOS.
     let unit = if cfg!(target_os = "macos") { 1 } else { 1024 };
     Ok(u64::try_from(usage.max_rss())? * unit)
 }
 
 #[cfg(not(unix))]
-fn peak(_: Whose) -> Result<u64> {
+fn children() -> Result<u64> {
     bail!("peak memory is measured on Unix only")
+}
+
+/// The most memory this program held, in bytes; 0 where the system does not say.
+///
+/// Not from getrusage, whose figure for this process begins with that of the one that started it.
+fn own() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes =
+        line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());
+    kilobytes.unwrap_or(0) * 1024
 }

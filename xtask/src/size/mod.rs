@@ -14,7 +14,7 @@ use std::{
     collections::BTreeSet,
     fs,
     io::Write,
-    path::Path,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
@@ -27,6 +27,9 @@ pub(crate) struct Args {
     /// One JSON object instead of lines.
     #[arg(long)]
     json: bool,
+    /// Measure this program instead of a release build.
+    #[arg(long, value_name = "FILE")]
+    binary: Option<PathBuf>,
 }
 
 /// What is measured.
@@ -42,7 +45,10 @@ struct Size {
 
 /// Runs the chore.
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let binary = workspace::tau(Build::Release)?;
+    let binary = match &args.binary {
+        Some(file) => fs::canonicalize(file).with_context(|| format!("no {}", file.display()))?,
+        None => workspace::tau(Build::Release)?,
+    };
     let home = workspace::scratch("size")?;
     let bytes = fs::read(&binary).with_context(|| format!("cannot read {}", binary.display()))?;
     let size = Size {
