@@ -115,7 +115,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if !missing.is_empty() {
         bail!("setup: missing: {}", missing.join(", "));
     }
-    eprintln!("setup: everything is there");
+    match args.check {
+        true => eprintln!("setup: every tool is there; the models were not looked at"),
+        false => eprintln!("setup: everything is there"),
+    }
     Ok(())
 }
 
