@@ -9,8 +9,10 @@
     reason = "printing is what a chore is for"
 )]
 
+mod bench;
 mod ci;
 mod docs;
+mod eval;
 mod process;
 mod setup;
 mod size;
@@ -40,6 +42,10 @@ enum Chore {
     Docs(docs::Args),
     /// Print what `tau` weighs: bytes, dependencies, start-up, memory, tokens of the first request.
     Size(size::Args),
+    /// Measure what turns, forks and long sessions cost, beside named peers in the same run.
+    Bench(bench::Args),
+    /// Score Tau on lists: so far, the embedded model on plain instructions.
+    Eval(eval::Args),
     /// Run a program and print its peak memory in bytes on the last line of stderr.
     #[command(hide = true)]
     PeakMemory(size::memory::Args),
@@ -52,6 +58,8 @@ fn main() -> ExitCode {
         Chore::Tidy(args) => tidy::run(&args),
         Chore::Docs(args) => docs::run(&args),
         Chore::Size(args) => size::run(&args),
+        Chore::Bench(args) => bench::run(&args),
+        Chore::Eval(args) => eval::run(&args),
         Chore::PeakMemory(args) => size::memory::run(&args),
     };
     match result {

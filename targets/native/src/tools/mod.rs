@@ -87,7 +87,9 @@ impl<C: Clock> NativeTools<C> {
             "time" => {
                 let now = self.clock.now();
                 return self
-                    .blocking(run, move |call| time::run(&call.arguments, now))
+                    .blocking(run, move |call| {
+                        time::run(&call.arguments, now, jiff::tz::TimeZone::system())
+                    })
                     .await;
             }
             "shell" => {

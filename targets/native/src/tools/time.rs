@@ -1,6 +1,10 @@
 //! `time`: what the clock says, in a zone.
 
-use jiff::{Timestamp, fmt::temporal::DateTimeParser, tz};
+use jiff::{
+    Timestamp,
+    fmt::temporal::DateTimeParser,
+    tz::{self, TimeZone},
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tau_core::{
@@ -15,7 +19,7 @@ pub(super) fn spec() -> ToolSpec {
         "time",
         "Current date and time.",
         ToolClass::Read,
-        json!({"timezone": {"type": "string", "description": "e.g. Europe/Berlin, default UTC"}}),
+        json!({"timezone": {"type": "string", "description": "e.g. Europe/Berlin, default: the person's"}}),
         &[],
     )
 }
@@ -25,22 +29,49 @@ struct Arguments {
     timezone: Option<String>,
 }
 
-pub(super) fn run(arguments: &Value, now: UnixMillis) -> Result<ToolOutput, Fault> {
+/// `home` is the zone of a person who names none.
+pub(super) fn run(arguments: &Value, now: UnixMillis, home: TimeZone) -> Result<ToolOutput, Fault> {
     let wanted = super::arguments::<Arguments>(arguments)?.timezone;
-    let wanted = wanted.as_deref().unwrap_or("UTC");
-    let zone = DateTimeParser::new()
-        .parse_time_zone(wanted)
-        .map_err(|_| unknown_zone(wanted))?;
+    let zone = match &wanted {
+        None => home,
+        Some(wanted) => DateTimeParser::new()
+            .parse_time_zone(wanted)
+            .ok()
+            .or_else(|| of_city(wanted))
+            .ok_or_else(|| unknown_zone(wanted))?,
+    };
     let now = i64::try_from(now.0)
         .ok()
         .and_then(|millis| Timestamp::from_millisecond(millis).ok())
         .ok_or_else(|| Fault::new("the clock is outside the calendar"))?
         .to_zoned(zone);
-    let name = now.time_zone().iana_name().unwrap_or(wanted);
+    let name = now
+        .time_zone()
+        .iana_name()
+        .or(wanted.as_deref())
+        .unwrap_or("local time");
     Ok(ToolOutput::ok(format!(
         "{} {name}",
         now.strftime("%Y-%m-%dT%H:%M:%S%:z %A")
     )))
+}
+
+/// The zone called after a city, where only one is: `Tokyo` is `Asia/Tokyo`.
+fn of_city(wanted: &str) -> Option<TimeZone> {
+    let city = wanted.trim().replace(' ', "_");
+    let mut zones = tz::db().available().filter(|zone| {
+        let mut parts = zone.as_str().rsplit('/');
+        let named = parts
+            .next()
+            .is_some_and(|part| part.eq_ignore_ascii_case(&city));
+        // Files of the system's database hold copies of all zones under these names.
+        named && !zone.as_str().starts_with("posix/") && !zone.as_str().starts_with("right/")
+    });
+    let zone = zones.next()?;
+    if zones.next().is_some() {
+        return None;
+    }
+    tz::db().get(zone.as_str()).ok()
 }
 
 fn unknown_zone(wanted: &str) -> Fault {
@@ -75,7 +106,7 @@ mod tests {
 
     fn time(timezone: Option<&str>) -> Result<String, String> {
         let arguments = timezone.map_or(json!({}), |zone| json!({"timezone": zone}));
-        match run(&arguments, NOON) {
+        match run(&arguments, NOON, TimeZone::UTC) {
             Ok(output) => Ok(output.text),
             Err(fault) => Err(fault.into_output().text),
         }
@@ -98,13 +129,20 @@ mod tests {
     }
 
     #[test]
+    fn a_city_that_names_one_zone_is_enough() {
+        let told = time(Some("Berlin")).unwrap();
+        assert_eq!(told, "2026-08-01T14:00:00+02:00 Saturday Europe/Berlin");
+        let told = time(Some("new york")).unwrap();
+        assert!(told.ends_with("America/New_York"), "{told}");
+    }
+
+    #[test]
     fn an_unknown_zone_is_answered_with_the_nearest_one() {
         assert!(
             time(Some("Europe/Berlim"))
                 .unwrap_err()
                 .contains("Europe/Berlin")
         );
-        assert!(time(Some("berlin")).unwrap_err().contains("Europe/Berlin"));
         assert!(time(Some("12345")).unwrap_err().contains("such as"));
     }
 }
