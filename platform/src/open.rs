@@ -113,3 +113,6 @@ fn continued(id: &SessionId, journal: &Journal) -> Result<Option<ForkPoint>, Ope
         }),
     }
 }
+
+#[cfg(test)]
+mod tests;
