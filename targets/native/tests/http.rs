@@ -1,5 +1,10 @@
 //! The HTTP client against a server that behaves badly on purpose.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper that fails is a test that fails"
+)]
+
 use std::{
     sync::{
         Arc,

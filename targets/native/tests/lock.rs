@@ -1,5 +1,10 @@
 //! Session locks between two processes.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper that fails is a test that fails"
+)]
+
 use std::{
     io::{BufRead, BufReader},
     path::Path,

@@ -1,6 +1,11 @@
 //! The SQLite store: the suite of every store, what a file may be when it is opened, and what is
 //! left when a process is killed.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper that fails is a test that fails"
+)]
+
 use std::{
     cell::RefCell,
     fs::{self, File, OpenOptions},
