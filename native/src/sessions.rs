@@ -54,8 +54,12 @@ pub(crate) async fn begin(
         .models
         .first()
         .is_some_and(|model| model.api == Api::Embedded);
+    let mut specs = tools.specs();
     let mut system = match is_embedded {
-        true => embedded::system_prompt(),
+        true => {
+            specs.retain(|spec| embedded::TOOLS.contains(&spec.name.as_str()));
+            embedded::system_prompt()
+        }
         false => system_prompt(&format!("the folder {}", tools.workspace().display())),
     };
     for file in &flags.system {
@@ -64,7 +68,7 @@ pub(crate) async fn begin(
     let config = Config {
         models: choice.models,
         system,
-        tools: tools.specs(),
+        tools: specs,
         policy,
         budgets,
         retry: profile.retry,

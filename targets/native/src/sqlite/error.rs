@@ -1,6 +1,6 @@
 //! SQLite's errors in the words of the platform.
 
-use rusqlite::{Error, ErrorCode};
+use rusqlite::{Error, ErrorCode, ffi};
 use std::path::Path;
 use tau_core::session::StoreError;
 
@@ -15,8 +15,11 @@ pub(super) fn words(error: Error) -> StoreError {
         Error::SqliteFailure(_, Some(text)) => text.clone(),
         other => other.to_string(),
     };
+    let extended = error.sqlite_error().map(|error| error.extended_code);
     match code {
         Some(ErrorCode::DiskFull) => StoreError::Full,
+        // The log's index could not grow: what a full disk is called when the store is opened.
+        _ if extended == Some(ffi::SQLITE_IOERR_SHMSIZE) => StoreError::Full,
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => damaged(&detail),
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Locked {
             holder: "another process that is writing".to_owned(),
