@@ -19,7 +19,7 @@ use super::{Body, Chain, FinishedBy, Record, sha256_hex};
 use crate::{
     context::summary_message,
     ids::{CallId, EffectId, SessionId, UnixMillis},
-    message::{Message, Part},
+    message::{Message, Part, ToolResult},
     model::{Delta, StopReason, Usage},
     session::{Answer, Budget, Command, Effect, GenerateError, Journal, Outcome, Session},
     tool::ToolOutput,
@@ -340,37 +340,7 @@ impl<'a> Replay<'a> {
                     at,
                 )
             }
-            Body::ToolFinished { result, by } => match by {
-                FinishedBy::Home | FinishedBy::Core => {
-                    let id = self.tools.remove(&result.call_id);
-                    let id = id.ok_or_else(|| self.diverged("this tool call is not running"))?;
-                    let output = ToolOutput {
-                        status: result.status,
-                        text: result.text,
-                        images: result.images,
-                    };
-                    self.session.answer(id, Answer::Tool(output), at);
-                    Ok(())
-                }
-                FinishedBy::Person => {
-                    let reason = reason(&result.text);
-                    self.submit(
-                        Command::Deny {
-                            call_id: result.call_id,
-                            reason,
-                        },
-                        at,
-                    )
-                }
-                FinishedBy::Timeout => {
-                    self.session.handle_timeout(at);
-                    Ok(())
-                }
-                FinishedBy::Interrupt => self.submit(Command::Interrupt, at),
-                FinishedBy::Dispatcher | FinishedBy::Restore => {
-                    Err(self.diverged("the session does not decide this now"))
-                }
-            },
+            Body::ToolFinished { result, by } => self.end_tool(result, by, at),
             Body::Resumed => {
                 self.session = restore(self.ancestors, self.journal, self.next, self.first_line)?;
                 (self.model, self.piece) = (None, None);
@@ -380,6 +350,46 @@ impl<'a> Replay<'a> {
             }
             Body::TurnFinished { .. } => self.end_turn(place, at),
             _ => Err(self.diverged("the session does not decide this now")),
+        }
+    }
+
+    /// Ends a tool call the way it ended.
+    fn end_tool(
+        &mut self,
+        result: ToolResult,
+        by: FinishedBy,
+        at: UnixMillis,
+    ) -> Result<(), Diverged> {
+        match by {
+            FinishedBy::Home | FinishedBy::Core => {
+                let id = self.tools.remove(&result.call_id);
+                let id = id.ok_or_else(|| self.diverged("this tool call is not running"))?;
+                let output = ToolOutput {
+                    status: result.status,
+                    text: result.text,
+                    images: result.images,
+                };
+                self.session.answer(id, Answer::Tool(output), at);
+                Ok(())
+            }
+            FinishedBy::Person => {
+                let reason = reason(&result.text);
+                self.submit(
+                    Command::Deny {
+                        call_id: result.call_id,
+                        reason,
+                    },
+                    at,
+                )
+            }
+            FinishedBy::Timeout => {
+                self.session.handle_timeout(at);
+                Ok(())
+            }
+            FinishedBy::Interrupt => self.submit(Command::Interrupt, at),
+            FinishedBy::Dispatcher | FinishedBy::Restore => {
+                Err(self.diverged("the session does not decide this now"))
+            }
         }
     }
 

@@ -172,7 +172,7 @@ fn words(text: &str) -> BTreeSet<String> {
         .map(str::to_lowercase)
         .filter(|word| !COMMON.contains(&word.as_str()))
         .map(|word| match word.strip_suffix('s') {
-            Some(stem) if stem.len() > 3 => stem.into(),
+            Some(stem) if stem.len() >= 3 && !stem.ends_with('s') => stem.into(),
             _ => word,
         })
         .collect()

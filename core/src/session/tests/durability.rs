@@ -259,7 +259,7 @@ fn a_fork_continues_without_a_copy_and_is_restored_with_its_past() {
         ["User one", "Assistant a", "User two", "Assistant b"]
     );
     assert_eq!(fork.len(), 4, "its creation and its own turn");
-    let restored = Session::restore(&[original.clone()], &fork).unwrap();
+    let restored = Session::restore(core::slice::from_ref(&original), &fork).unwrap();
     assert_eq!(restored.entries(), home.session.entries());
     assert!(Session::restore(&[], &fork).is_err(), "its past is missing");
     // The original goes on; the fork is still the same.
