@@ -1,0 +1,16 @@
+//! The program from outside: what a shell, a script and a person at a terminal see.
+//!
+//! Models are servers on loopback that do what a test says; nothing else is reached.
+
+mod chat;
+mod exit_codes;
+mod help;
+mod hostile_input;
+mod killed;
+mod one_shot;
+mod secrets;
+mod sessions;
+mod settings;
+mod store;
+mod support;
+mod tools;

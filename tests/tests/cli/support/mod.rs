@@ -1,0 +1,10 @@
+//! What the tests of the program share.
+
+mod binary;
+mod server;
+mod tau;
+mod terminal;
+
+pub(crate) use server::{Do, Server, call, say};
+pub(crate) use tau::{KEY, Tau, finish};
+pub(crate) use terminal::Terminal;
