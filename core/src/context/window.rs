@@ -116,6 +116,13 @@ impl Window {
         &self.messages[..end]
     }
 
+    /// Estimated tokens of [`Window::before`].
+    pub(crate) fn tokens_before(&self, place: usize) -> u64 {
+        let before = self.before(place).len();
+        let tokens = self.places[..before].iter();
+        tokens.map(|(_, tokens)| u64::from(*tokens)).sum()
+    }
+
     /// The messages with the largest tool results shortened until `limit` estimated tokens are
     /// kept, for a turn that alone outgrows the model.
     pub(crate) fn shortened(&self, limit: u64) -> Arc<Vec<Vetted<Arc<Message>>>> {

@@ -44,17 +44,14 @@ impl Session {
         let Some(turn) = &self.state.turn else {
             return false;
         };
-        let (id, prompt) = (turn.id, turn.prompt);
-        let before = self.state.window.before(prompt);
-        // A summary of less than a tenth of the room would free next to nothing.
-        let gain: u64 = before
-            .iter()
-            .map(|message| u64::from(estimate_message(message)))
-            .sum();
-        let worthwhile = gain > limit / 10 && !turn.no_summary;
+        if tokens <= limit - limit / 5 {
+            return false;
+        }
+        let (id, prompt, may_summarise) = (turn.id, turn.prompt, !turn.no_summary);
         if self.state.config.compaction
-            && worthwhile
-            && tokens > limit - limit / 5
+            && may_summarise
+            // A summary of less than a tenth of the room would free next to nothing.
+            && self.state.window.tokens_before(prompt) > limit / 10
             && let Some(covers) = prompt
                 .checked_sub(1)
                 .and_then(|p| self.state.entries.get(p))
