@@ -211,7 +211,7 @@ impl<'a> Entry<'a> {
             return Ok(&[]);
         };
         let row = self.dims.first().copied().unwrap_or(1) as u64;
-        if row % block != 0 {
+        if !row.is_multiple_of(block) {
             return Err(Error::gguf(format!(
                 "tensor {name}: rows of {row} in blocks of {block}"
             )));

@@ -68,19 +68,16 @@ impl Agent {
                 let about = tools[index].description.clone();
                 cosine(&asked, &self.embed_cached(state, &[about])?[0]) + DESCRIPTION_BONUS
             } else {
-                let asked = match tools.get(index) {
+                // With and without what is searched for replaced: alone, the first would turn any sentence with a name
+                // into a search, the second would compare topics.
+                let slotted = match tools.get(index) {
                     Some(tool) => self
                         .embed_cached(state, &[slotted(tool, instruction)?])?
                         .remove(0),
                     None => asked.clone(),
                 };
-                let mut near: Vec<f32> = self
-                    .embed_cached(state, &requests)?
-                    .iter()
-                    .map(|v| cosine(&asked, v))
-                    .collect();
-                near.sort_by(|a, b| b.total_cmp(a));
-                near.iter().take(2).sum::<f32>() / 2.0
+                let vectors = self.embed_cached(state, &requests)?;
+                (nearness(&asked, &vectors) + nearness(&slotted, &vectors)) / 2.0
             };
             let fit = match tools.get(index) {
                 Some(tool) => fit(tool, instruction)?,
@@ -132,6 +129,13 @@ impl Agent {
             .map(|(name, p)| p - state.neutral[*name])
             .collect())
     }
+}
+
+/// The mean cosine to the two closest of these vectors.
+fn nearness(asked: &[f32], vectors: &[Vec<f32>]) -> f32 {
+    let mut near: Vec<f32> = vectors.iter().map(|vector| cosine(asked, vector)).collect();
+    near.sort_by(|a, b| b.total_cmp(a));
+    near.iter().take(2).sum::<f32>() / 2.0
 }
 
 /// What the instruction offers a tool, in cosines.

@@ -13,6 +13,7 @@ mod arguments;
 mod choose;
 mod copy;
 mod examples;
+mod slices;
 mod words;
 
 use std::collections::BTreeMap;

@@ -43,7 +43,8 @@ impl Shape {
             && hidden.is_multiple_of(heads)
             && heads.is_multiple_of(kv_heads);
         let head = hidden.checked_div(heads).unwrap_or(0);
-        if !sound || head % 2 != 0 || gguf.integer("llama.rope.dimension_count")? != head {
+        if !sound || !head.is_multiple_of(2) || gguf.integer("llama.rope.dimension_count")? != head
+        {
             return Err(Error::gguf(format!(
                 "{layers} layers, width {hidden}, {heads} heads, {kv_heads} key heads"
             )));
