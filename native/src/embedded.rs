@@ -23,6 +23,10 @@ pub(crate) const CONTEXT_TOKENS: u32 = 16_384;
 /// Of an answer.
 pub(crate) const MAX_OUTPUT_TOKENS: u32 = 400;
 
+/// The home's tools it is offered: those that look. Writing and running programs would need words it
+/// can only invent.
+pub(crate) const TOOLS: [&str; 5] = ["read", "ls", "glob", "grep", "time"];
+
 /// Said when the model is taken.
 pub(crate) const LIMITS: &str = "The embedded model is very small (135 million parameters): it finds files and facts \
 with its tools and holds simple conversations, no more. For real work set a provider: `tau model --help`.";

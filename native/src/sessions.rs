@@ -76,7 +76,7 @@ pub(crate) async fn begin(
         compaction: profile.compaction && !is_embedded,
         memory_namespace: profile.memory.then(|| NAMESPACE.into()),
     };
-    let answers = answers(&flags.policy, &config)?;
+    let answers = answers(&flags.policy, &tools.specs())?;
     let storage = home.store()?;
     let (session, seed, lock) = open_session(&flags.which, config, &storage, home, program).await?;
     Ok(Conversation {
@@ -302,9 +302,9 @@ async fn on_this_machine(
     })
 }
 
-fn answers(flags: &PolicyFlags, config: &Config) -> Result<Answers, Error> {
+fn answers(flags: &PolicyFlags, tools: &[ToolSpec]) -> Result<Answers, Error> {
     let own = memory::tool_specs();
-    let known: Vec<&str> = config.tools.iter().chain(&own).map(tool_name).collect();
+    let known: Vec<&str> = tools.iter().chain(&own).map(tool_name).collect();
     for name in &flags.approve {
         if !known.contains(&name.as_str()) {
             let error = Error::usage(format!("--approve {name}: there is no such tool"));
