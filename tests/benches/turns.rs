@@ -353,7 +353,7 @@ async fn long_sessions(figures: &mut Figures, folder: &std::path::Path) {
     let plain = sqlite_itself(folder).await;
     figures.add(
         "turn with SQLite against two bare SQLite commits, ratio",
-        early / plain,
+        late / plain,
         "x",
         None,
     );

@@ -285,11 +285,16 @@ fn a_full_disk_leaves_the_old_file() {
         .expect("unshare makes the small disk: apt-get install util-linux");
     let text = String::from_utf8_lossy(&output.stdout);
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "namespaces are needed to mount a small disk: {errors}");
+    assert!(
+        output.status.success(),
+        "namespaces are needed to mount a small disk: {errors}"
+    );
     assert!(
         text.contains("unchanged") && text.contains("free some space"),
         "{text}"
     );
-    assert!(text.ends_with("exit 1\nkept.txt\nold\n"), "the old file and nothing else: {text}");
+    assert!(
+        text.ends_with("exit 1\nkept.txt\nold\n"),
+        "the old file and nothing else: {text}"
+    );
 }
-

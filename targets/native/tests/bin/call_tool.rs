@@ -26,7 +26,9 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         limits: Policy::default().tool_limits(),
     };
     let tools = NativeTools::new(Path::new(folder), TokioClock)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let output = runtime.block_on(tools.run(EffectId(0), run));
     println!("{}", output.text);
     Ok(match output.status {
