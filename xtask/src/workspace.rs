@@ -64,7 +64,7 @@ pub(crate) enum Build {
 pub(crate) fn tau(build: Build) -> Result<PathBuf> {
     let mut command = process::cargo(["build", "--message-format=json-render-diagnostics"]);
     match build {
-        Build::Tests => command.args(["--workspace", "--bins", "--tests"]),
+        Build::Tests => command.args(["--workspace", "--all-features", "--bins", "--tests"]),
         Build::Release => command.args(["--release", "--package", "tau", "--bin", "tau"]),
     };
     let messages = process::read(&mut command)?;

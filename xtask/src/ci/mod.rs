@@ -58,6 +58,7 @@ const STEPS: &[Step] = &[
             command(&[
                 "clippy",
                 "--workspace",
+                "--all-features",
                 "--all-targets",
                 "--",
                 "-D",
@@ -197,6 +198,7 @@ fn tests() -> Result<Outcome> {
         "nextest",
         "run",
         "--workspace",
+        "--all-features",
         "--profile",
         "ci",
         "--color",
@@ -213,7 +215,13 @@ fn tests() -> Result<Outcome> {
 }
 
 fn doctests() -> Result<Outcome> {
-    let mut command = cargo(["test", "--doc", "--workspace", "--no-fail-fast"]);
+    let mut command = cargo([
+        "test",
+        "--doc",
+        "--workspace",
+        "--all-features",
+        "--no-fail-fast",
+    ]);
     let (succeeded, output) = process::watch(&mut command, Stream::Out)?;
     let counts = counts::of_libtest(&output);
     if !succeeded && counts.failed == 0 {

@@ -22,6 +22,14 @@ fn run(lines: &[Vec<u8>]) -> Result<Replayed, Diverged> {
 }
 
 #[test]
+fn objects_are_written_in_the_order_of_their_keys() {
+    // A dependency that turns serde_json's `preserve_order` on would change what other builds of
+    // Tau wrote, and with it every hash.
+    let object: Value = serde_json::from_str(r#"{"b":1,"a":2}"#).unwrap();
+    assert_eq!(object.to_string(), r#"{"a":2,"b":1}"#);
+}
+
+#[test]
 fn a_session_replays_to_the_same_hash() {
     let mut home = busy();
     play(&mut home);
