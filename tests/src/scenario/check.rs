@@ -8,7 +8,7 @@ use tau_core::{
 };
 
 use super::{
-    Played, Request, ScenarioError, items::unquote, parse::fail, play::kind, reply::texts,
+    Played, Request, ScenarioError, items::unquote, parse::fail, reply::texts, stage::kind,
 };
 
 /// One expectation and the line it is written at.

@@ -11,6 +11,7 @@ mod parse;
 mod play;
 mod reply;
 mod setup;
+mod stage;
 mod transcript;
 mod valid;
 
