@@ -38,7 +38,7 @@ pub trait Generation {
     async fn next(&mut self) -> Result<Option<Delta>, GenerateError>;
 }
 
-/// Everything [`crate::drive`] needs of a home.
+/// Everything [`crate::drive()`] needs of a home.
 pub trait Host {
     /// Its clock.
     type Clock: Clock;

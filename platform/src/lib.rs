@@ -1,6 +1,6 @@
 //! What Tau asks of the world, and the one loop that asks it.
 //!
-//! [`tau_core::session::Session`] decides; a home implements [`Host`]; [`drive`] carries effects
+//! [`tau_core::session::Session`] decides; a home implements [`Host`]; [`drive()`] carries effects
 //! from one to the other. The traits are plain `async fn` without `Send` bounds: the driver's
 //! future is `Send` exactly when the home's types are, and only a home ever spawns.
 

@@ -1,6 +1,6 @@
 //! The tools of the native home: files, searches, a shell and the clock.
 //!
-//! Invariants: file tools stay inside the workspace ([`workspace`]) and do not write what is
+//! Invariants: file tools stay inside the workspace (`workspace.rs`) and do not write what is
 //! [`PROTECTED`]; every result keeps to the call's [`ToolLimits`](tau_core::tool::ToolLimits); a
 //! call that panics or hangs fails alone. Whether a call may run at all was decided before it came
 //! here.
