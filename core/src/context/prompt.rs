@@ -29,7 +29,7 @@ pub fn last_answer_note(budget: Budget) -> String {
         Budget::Deadline => "time",
     };
     format!(
-        "[The {what} for this turn are used up. Tools cannot be called any more. \
+        "[This turn has no {what} left. Tools cannot be called any more. \
          Answer now with what you have, and say what is left undone.]"
     )
 }

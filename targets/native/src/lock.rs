@@ -9,6 +9,7 @@ use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, Read, Seek, Write},
     path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 use tau_core::{
     ids::{SessionId, UnixMillis},
@@ -86,8 +87,25 @@ impl std::fmt::Display for Holder {
     }
 }
 
+/// A killed process's lock lives on for some milliseconds in a child that it had forked and that
+/// has not become its program yet.
+const PATIENCE: Duration = Duration::from_millis(150);
+
+fn lock(file: &File) -> Result<(), TryLockError> {
+    let start = Instant::now();
+    loop {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) if start.elapsed() < PATIENCE => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            result => return result,
+        }
+    }
+}
+
 impl SessionLock {
-    /// Takes `session` for this process. Does not wait.
+    /// Takes `session` for this process. Waits at most 150 ms: a
+    /// process killed just now may still seem to hold it.
     ///
     /// The lock is the file `<dir>/<session>.lock`; the folder is made when it is missing.
     /// `program` tells others who has it.
@@ -115,7 +133,7 @@ impl SessionLock {
             .truncate(false)
             .open(&path)
             .map_err(failed)?;
-        match file.try_lock() {
+        match lock(&file) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 return Err(LockError::Held {

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::LazyLock;
 
 use serde_json::{Value, json};
-use tau_target_rten::agent::{Agent, Call, Finish, Piece, Request, Turn};
+use tau_target_rten::agent::{Agent, Call, Decision, Finish, Piece, Request, Turn};
 use tau_target_rten::{Cancel, End, Error, Options, Sampling, Threads, cosine, eval, fetch};
 
 static AGENT: LazyLock<Agent> = LazyLock::new(|| {
@@ -233,5 +233,57 @@ fn at_least_34_of_40_plain_instructions_become_the_right_call() {
     ] {
         let report = eval::run(&AGENT, list).expect("a report");
         assert!(report.right_call >= 34, "{report}\n{:#?}", report.misses);
+    }
+}
+
+#[test]
+fn what_there_is_no_tool_for_is_said_instead_of_tried() {
+    let tools = eval::tools();
+    for instruction in [
+        "Write hello into a.txt",
+        "Create a file called list.md with three fruits",
+        "Run the command cargo build",
+        "Replace foo with bar in main.rs",
+    ] {
+        let lacks = AGENT.lacks(instruction, &tools).expect("vectors");
+        assert!(lacks.is_some(), "{instruction}");
+    }
+    let mut wrong = Vec::new();
+    for list in ["instructions", "heldout"] {
+        let path = format!(
+            "{}/../../tests/embedded/{list}.jsonl",
+            env!("CARGO_MANIFEST_DIR")
+        );
+        for line in std::fs::read_to_string(path).expect("a list").lines() {
+            let case: Value = serde_json::from_str(line).expect("a line of JSON");
+            let instruction = case["instruction"].as_str().expect("an instruction");
+            if let Some(does) = AGENT.lacks(instruction, &tools).expect("vectors") {
+                wrong.push(format!("{instruction}: {does}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn a_question_about_the_person_looks_into_memory() {
+    let mut tools = eval::tools();
+    tools.push(tau_target_rten::agent::Tool {
+        name: "recall".into(),
+        description: "Search what was remembered.".into(),
+        parameters: json!({"type": "object", "properties": {"query": {"type": "string"}}, "required": ["query"]}),
+    });
+    for instruction in [
+        "What is my dog called?",
+        "Where do I live?",
+        "What do you remember about my car?",
+    ] {
+        let decision = AGENT
+            .decide(instruction, &tools, &Cancel::new())
+            .expect("a decision");
+        let Decision::Call { name, .. } = decision else {
+            panic!("{instruction}: {decision:?}")
+        };
+        assert_eq!(name, "recall", "{instruction}");
     }
 }

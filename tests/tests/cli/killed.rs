@@ -9,7 +9,7 @@ use std::{
 use tau_core::model::Api;
 use tau_tests::wire::Piece;
 
-use crate::support::{Do, Done, Server, Tau, finish};
+use crate::support::{Do, Server, Tau, finish};
 
 /// Kills altogether, and people who suffer them at the same time.
 const KILLS: usize = 200;
@@ -69,21 +69,6 @@ fn stored(tau: &Tau) -> Vec<String> {
     rows.map(|row| row.expect("a prompt")).collect()
 }
 
-/// The first run that is not told that the session is in use.
-///
-/// A program that was being started when its parent was killed has the parent's lock until it is
-/// itself: the session stays in use for some milliseconds after the death. Longer is a failure.
-fn once_free(run: impl Fn() -> Done) -> Done {
-    const HELD: i32 = 9;
-    let until = Instant::now() + Duration::from_millis(500);
-    loop {
-        let done = run();
-        if done.code != HELD || Instant::now() > until {
-            return done;
-        }
-    }
-}
-
 /// One person whose Tau is killed `kills` times; the delays depend on `seed`.
 fn suffer(seed: u64, kills: usize) {
     let server = slow_model();
@@ -124,7 +109,7 @@ fn suffer(seed: u64, kills: usize) {
         if kill % 5 == 4 {
             let prompt = format!("whole {kill}");
             let arguments = [&flags[..], &["--session", &id, &prompt]].concat();
-            let result = once_free(|| tau.ask(&server, &arguments)).code(0).json();
+            let result = tau.ask(&server, &arguments).code(0).json();
             assert_eq!(result["answer"], "word ".repeat(8));
             acknowledged.push(prompt);
         }

@@ -62,6 +62,15 @@ pub(super) fn repair(
     Some(("ls".into(), json!({"path": path})))
 }
 
+/// Remembered lines without the name each begins with, `[0123456789abcdef] `.
+fn without_names(text: &str) -> String {
+    let bare = |line: &str| match line.split_once("] ") {
+        Some((name, rest)) if name.starts_with('[') => rest.to_owned(),
+        _ => line.to_owned(),
+    };
+    text.lines().map(bare).collect::<Vec<_>>().join("\n")
+}
+
 impl Agent {
     /// Answers from the result that ends the conversation.
     pub(super) fn answer_from(
@@ -89,7 +98,8 @@ impl Agent {
                 return self.summarise(state, question, text, request.max_tokens, cancel, on_piece);
             }
             "read" if wants_all(question) => shown(text),
-            "read" | "recall" => self.quote(question, text)?,
+            "recall" => self.quote(question, &without_names(text))?,
+            "read" => self.quote(question, text)?,
             _ => shown(text),
         };
         on_piece(Piece::Text(answer));

@@ -19,6 +19,8 @@ const MODEL_WEIGHT: f32 = 0.02;
 const FITTING: f32 = 0.12;
 /// Taken from a tool whose required arguments the instruction does not offer.
 const INFEASIBLE: f32 = 0.5;
+/// How much closer an instruction must be to requests for a tool that is not there, in cosines.
+const CLEARLY: f32 = 0.03;
 /// An unknown tool is only compared by its description, which is never as close as a request.
 const DESCRIPTION_BONUS: f32 = 0.08;
 
@@ -92,6 +94,45 @@ impl Agent {
         }
         out.sort_by(|a, b| b.total().total_cmp(&a.total()));
         Ok(out)
+    }
+
+    /// What a tool would have to do that is asked for and not at hand, such as `writes files`.
+    pub(super) fn missing(
+        &self,
+        state: &mut State,
+        instruction: &str,
+        tools: &[Tool],
+    ) -> Result<Option<&'static str>> {
+        let asked = self.embed_cached(state, &[masked(instruction)])?.remove(0);
+        let mut closeness = |name: &str| -> Result<f32> {
+            let requests: Vec<String> = examples::requests(name)
+                .iter()
+                .map(|text| masked(text))
+                .collect();
+            let vectors = self.embed_cached(state, &requests)?;
+            let mut near: Vec<f32> = vectors
+                .iter()
+                .map(|vector| cosine(&asked, vector))
+                .collect();
+            near.sort_by(|a, b| b.total_cmp(a));
+            Ok(near.iter().take(2).sum::<f32>() / 2.0)
+        };
+        let mut here = closeness(NONE)?;
+        for tool in tools {
+            here = here.max(closeness(&tool.name)?);
+        }
+        let mut best = None;
+        for (name, does) in examples::OFTEN_MISSING {
+            if tools.iter().any(|tool| tool.name == *name) {
+                continue;
+            }
+            let there = closeness(name)?;
+            if there > here + CLEARLY {
+                here = there;
+                best = Some(*does);
+            }
+        }
+        Ok(best)
     }
 
     fn model_scores(

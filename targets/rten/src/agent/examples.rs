@@ -58,6 +58,7 @@ pub(crate) const REQUESTS: &[(&str, &[&str])] = &[
             "Search for apple in the folder stuff/",
             "Find \"apple\" in my files",
             "Which files contain apple?",
+            "Which file mentions apple?",
             "Where is apple mentioned?",
             "Look for the word apple in stuff/",
             "Find every line with apple in report.txt",
@@ -118,6 +119,7 @@ pub(crate) const REQUESTS: &[(&str, &[&str])] = &[
             "Save this in report.txt: hello",
             "Put the word hello into a new file report.txt",
             "Make a file called report.txt that says hello",
+            "Create a new file called report.txt with a list of names",
         ],
     ),
     (
@@ -159,6 +161,14 @@ pub(crate) const REQUESTS: &[(&str, &[&str])] = &[
             "What have you noted about the key?",
             "What is my name?",
             "Recall what I said about Monday",
+            "What is my cat called?",
+            "How old am I?",
+            "Where do I work?",
+            "Which colour do I like best?",
+            "When is my birthday?",
+            "Who is my dentist?",
+            "What's the name of my sister?",
+            "Do I eat meat?",
         ],
     ),
     (
@@ -222,6 +232,13 @@ pub(crate) const SHOTS: &[(&str, &str, &str)] = &[
         "read",
         r#"{"path": "prices.csv"}"#,
     ),
+];
+
+/// What is asked for although a home may not offer it, and what it would need.
+pub(crate) const OFTEN_MISSING: &[(&str, &str)] = &[
+    ("write", "writes files"),
+    ("edit", "changes files"),
+    ("shell", "runs programs"),
 ];
 
 /// The requests of a tool, if it is a known one.

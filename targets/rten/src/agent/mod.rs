@@ -210,6 +210,17 @@ impl Agent {
             };
         }
         let instruction = answer::last_instruction(request);
+        if !request.tools.is_empty()
+            && let Some(does) = self.missing(&mut state, start_of(instruction), &request.tools)?
+        {
+            let told = format!("I cannot do that: it takes a tool that {does}, and I have none.");
+            on_piece(Piece::Text(told));
+            on_piece(Piece::Usage {
+                input: 0,
+                output: 0,
+            });
+            return Ok(Finish::Answered);
+        }
         match self.decide_with(&mut state, instruction, &request.tools, cancel)? {
             Decision::Call { name, arguments } => {
                 let input = self.request_prompt(start_of(instruction))?.len();
@@ -234,6 +245,12 @@ impl Agent {
         cancel: &Cancel,
     ) -> Result<Vec<Score>> {
         self.scores(&mut self.lock(), start_of(instruction), tools, cancel)
+    }
+
+    /// What a tool would have to do that is asked for and is not among `tools`: `writes files`,
+    /// `changes files`, `runs programs`.
+    pub fn lacks(&self, instruction: &str, tools: &[Tool]) -> Result<Option<&'static str>> {
+        self.missing(&mut self.lock(), start_of(instruction), tools)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
