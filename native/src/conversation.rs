@@ -119,11 +119,13 @@ impl Conversation {
                         name,
                         arguments,
                         reason,
+                        may_have_run,
                     } => questions.put(Question {
                         call_id,
                         name,
                         arguments,
                         reason,
+                        may_have_run,
                     }),
                     Event::TurnFinished {
                         turn,
@@ -170,7 +172,9 @@ impl Conversation {
 
     /// Opens the session again from what is stored, after it could not be stored or was abandoned.
     pub(crate) async fn reopen(&mut self) -> Result<(), Error> {
-        let config: Config = (**self.session.config()).clone();
+        let mut config: Config = (**self.session.config()).clone();
+        // What `/policy` set still holds in this process.
+        config.policy = self.session.policy().clone();
         let now = self.host.clock().now();
         let stored = open::open(self.host.storage(), self.session.id()).await;
         self.session = match (stored, self.seed) {

@@ -119,6 +119,12 @@ impl Printer {
                 ));
                 self.started(&call_id.0, name, arguments.clone());
             }
+            Event::ApprovalRequested {
+                call_id,
+                name,
+                arguments,
+                ..
+            } => self.started(&call_id.0, name, arguments.clone()),
             Event::ToolDenied {
                 call_id,
                 name,
@@ -156,7 +162,6 @@ impl Printer {
             Event::TurnFinished { outcome, usage, .. } => self.turn_finished(outcome, usage),
             Event::TurnStarted { .. }
             | Event::ThinkingDelta { .. }
-            | Event::ApprovalRequested { .. }
             | Event::Usage { .. }
             | Event::Done
             | Event::Stopped { .. } => self.end_line(),

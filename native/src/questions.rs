@@ -34,6 +34,8 @@ pub(crate) struct Question {
     pub(crate) name: String,
     pub(crate) arguments: Value,
     pub(crate) reason: String,
+    /// Whether a yes may do the call's work twice: only a person's answer to this question counts.
+    pub(crate) may_have_run: bool,
 }
 
 /// Where commands go while a turn runs. Weak: a question does not keep the turn open.
@@ -65,7 +67,8 @@ impl Questions {
     /// Answers `question` at once, or has the person asked. Does not block.
     pub(crate) fn put(&mut self, question: Question) {
         let Question { call_id, name, .. } = &question;
-        if self.answers.yes || self.answers.tools.contains(name) {
+        let standing = self.answers.yes || self.answers.tools.contains(name);
+        if standing && !question.may_have_run {
             let how = if self.answers.yes {
                 "--yes"
             } else {
@@ -76,8 +79,12 @@ impl Questions {
         } else if self.answers.can_ask {
             self.ask(question);
         } else {
+            let how = match question.may_have_run {
+                true => "go on in a terminal to answer".to_owned(),
+                false => format!("allow it with --approve {name} or in the profile's policy"),
+            };
             self.ui.warn(format!(
-                "{name} needs a yes ({}) and nobody is there to ask: denied; allow it with --approve {name} or in the profile's policy",
+                "{name} needs a yes ({}) and nobody is there to ask: denied; {how}",
                 question.reason
             ));
             let reason = Some("nobody is there to ask".to_owned());
@@ -154,6 +161,7 @@ fn answer(ui: Ui, question: Question, over: &AtomicBool) -> Option<Command> {
         name,
         arguments,
         reason,
+        ..
     } = question;
     let what = serde_json::to_string_pretty(&arguments).unwrap_or_default();
     ui.warn(format!("{} wants to run ({reason})", ui::bold(&name)));

@@ -92,6 +92,9 @@ pub enum Body {
         call_id: CallId,
         /// Why.
         reason: String,
+        /// Whether it was running when Tau stopped.
+        #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+        may_have_run: bool,
     },
     /// A person let a tool call run.
     ToolApproved {

@@ -342,9 +342,7 @@ impl<'a> Replay<'a> {
             }
             Body::ToolFinished { result, by } => self.end_tool(result, by, at),
             Body::Resumed => {
-                self.session = restore(self.ancestors, self.journal, self.next, self.first_line)?;
-                (self.model, self.piece) = (None, None);
-                self.tools.clear();
+                self.start_over()?;
                 self.session.resume(at);
                 Ok(())
             }
@@ -387,10 +385,21 @@ impl<'a> Replay<'a> {
                 Ok(())
             }
             FinishedBy::Interrupt => self.submit(Command::Interrupt, at),
-            FinishedBy::Dispatcher | FinishedBy::Restore => {
-                Err(self.diverged("the session does not decide this now"))
+            // Interrupted before it was resumed: a resumed session decides this by itself.
+            FinishedBy::Restore => {
+                self.start_over()?;
+                self.submit(Command::Interrupt, at)
             }
+            FinishedBy::Dispatcher => Err(self.diverged("the session does not decide this now")),
         }
+    }
+
+    /// Another process opened the session here.
+    fn start_over(&mut self) -> Result<(), Diverged> {
+        self.session = restore(self.ancestors, self.journal, self.next, self.first_line)?;
+        (self.model, self.piece) = (None, None);
+        self.tools.clear();
+        Ok(())
     }
 
     fn submit(&mut self, command: Command, at: UnixMillis) -> Result<(), Diverged> {

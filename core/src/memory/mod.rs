@@ -27,7 +27,7 @@ pub const RECALL: &str = "recall";
 /// Bytes of UTF-8 an entry may have.
 pub const TEXT_LIMIT_BYTES: usize = 8 * 1024;
 /// Entries a namespace may be searched through.
-pub const SEARCH_LIMIT: u32 = 10_000;
+pub const SEARCH_LIMIT: u32 = 1_000_000;
 
 /// One entry, format version 1.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -78,6 +78,10 @@ pub enum Event {
         arguments: Value,
         /// Why it is asked.
         reason: String,
+        /// Whether it was running when Tau stopped, so that a yes may do its work twice: no
+        /// standing approval answers this question.
+        #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+        may_have_run: bool,
     },
     /// A tool call was refused; the model is told the same.
     ToolDenied {

@@ -66,6 +66,8 @@ pub struct Session {
     stopped: bool,
     /// Model calls are answered from a recording, whatever API they would use.
     pub(crate) replaying: bool,
+    /// Restored in the middle of a turn, and not resumed: nobody runs what the state calls running.
+    pub(crate) at_rest: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -97,6 +99,7 @@ impl Session {
                 self.tell_stored(Event::Done);
             }
         }
+        self.at_rest = false;
         self.proceed(now);
         self.flush();
         Ok(())

@@ -25,6 +25,8 @@ pub struct WaitingCall {
     pub call: ToolCall,
     /// Why it is asked.
     pub reason: String,
+    /// Whether it was running when Tau stopped.
+    pub may_have_run: bool,
 }
 
 impl Session {
@@ -76,6 +78,7 @@ impl Session {
             next_passing: 0,
             stopped: false,
             replaying: false,
+            at_rest: false,
         };
         let (_, bytes) = session.chain.append(Body::Created(Box::new(created)), now);
         let key = journal::key(&session.state.id, 0);
@@ -101,6 +104,7 @@ impl Session {
             past = Some(read(past, records, limit)?);
         }
         let (state, chain) = past.ok_or(JournalError::Empty)?;
+        let at_rest = state.turn.is_some();
         Ok(Self {
             state,
             chain,
@@ -110,13 +114,14 @@ impl Session {
             next_passing: 0,
             stopped: false,
             replaying: false,
+            at_rest,
         })
     }
 
     /// Gives a restored session the configuration of the home it is opened in.
     pub fn configure(&mut self, config: Config, now: UnixMillis) {
-        // The policy in force may have been set since; only a changed configuration replaces it.
-        if config != *self.state.config {
+        // A policy set since belongs to the process it was set in: the home's own holds again.
+        if config != *self.state.config || config.policy != self.state.policy {
             self.record(
                 Body::Configured {
                     config: Box::new(config),
@@ -129,6 +134,7 @@ impl Session {
     /// Takes up what the process before left unfinished; nothing to do is no error.
     pub fn resume(&mut self, now: UnixMillis) {
         if self.state.turn.is_some() && self.call.is_none() {
+            self.at_rest = false;
             self.record(Body::Resumed, now);
             self.resume_tools(now);
             self.proceed(now);
@@ -190,9 +196,14 @@ impl Session {
         calls
             .iter()
             .filter_map(|state| match &state.status {
-                CallStatus::Asked { reason, .. } => Some(WaitingCall {
+                CallStatus::Asked {
+                    reason,
+                    may_have_run,
+                    ..
+                } => Some(WaitingCall {
                     call: state.call.clone(),
                     reason: reason.clone(),
+                    may_have_run: *may_have_run,
                 }),
                 _ => None,
             })
@@ -225,12 +236,13 @@ impl Session {
     /// Says again what a watcher of a restored session must know.
     pub(crate) fn ask_again(&mut self, id: &CallId) {
         let waiting = self.waiting();
-        if let Some(WaitingCall { call, reason }) = waiting.into_iter().find(|w| w.call.id == *id) {
+        if let Some(waiting) = waiting.into_iter().find(|w| w.call.id == *id) {
             self.tell_stored(Event::ApprovalRequested {
-                call_id: call.id,
-                name: call.name,
-                arguments: call.arguments,
-                reason,
+                call_id: waiting.call.id,
+                name: waiting.call.name,
+                arguments: waiting.call.arguments,
+                reason: waiting.reason,
+                may_have_run: waiting.may_have_run,
             });
         }
     }

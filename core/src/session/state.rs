@@ -96,7 +96,11 @@ pub(crate) enum CallStatus {
     /// Still to be decided about, or waiting for a free place to run.
     Ready { approved: bool },
     /// Waits for a person.
-    Asked { reason: String, since: UnixMillis },
+    Asked {
+        reason: String,
+        since: UnixMillis,
+        may_have_run: bool,
+    },
     /// Runs.
     Running { effect: EffectId, since: UnixMillis },
     /// Ended.
@@ -261,10 +265,15 @@ impl State {
     /// The records of tool calls.
     fn apply_tool(&mut self, body: &Body, at: UnixMillis) -> Result<(), String> {
         match body {
-            Body::ToolAsked { call_id, reason } => {
+            Body::ToolAsked {
+                call_id,
+                reason,
+                may_have_run,
+            } => {
                 self.call(call_id)?.status = CallStatus::Asked {
                     reason: reason.clone(),
                     since: at,
+                    may_have_run: *may_have_run,
                 };
             }
             Body::ToolApproved {

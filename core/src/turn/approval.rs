@@ -1,6 +1,6 @@
 //! Approval. An unanswered request is a denial.
 
-use alloc::string::String;
+use alloc::{format, string::String};
 
 use super::tool_calls::own_result;
 use crate::{
@@ -12,18 +12,30 @@ use crate::{
     tool::dispatch::refused_by_person,
 };
 
+/// Said of a call that a restore found running.
+pub(super) const MAY_HAVE_RUN: &str =
+    "was running when Tau stopped, and may have done its work already";
+
 impl Session {
-    pub(super) fn ask(&mut self, call: &ToolCall, reason: String, now: UnixMillis) {
+    pub(super) fn ask(
+        &mut self,
+        call: &ToolCall,
+        reason: String,
+        may_have_run: bool,
+        now: UnixMillis,
+    ) {
         self.tell_stored(Event::ApprovalRequested {
             call_id: call.id.clone(),
             name: call.name.clone(),
             arguments: call.arguments.clone(),
             reason: reason.clone(),
+            may_have_run,
         });
         self.record(
             Body::ToolAsked {
                 call_id: call.id.clone(),
                 reason,
+                may_have_run,
             },
             now,
         );
@@ -69,10 +81,14 @@ impl Session {
     pub(super) fn refuse(
         &mut self,
         call: &ToolCall,
-        refusal: Refusal,
+        mut refusal: Refusal,
         by: FinishedBy,
         now: UnixMillis,
     ) {
+        let mut waiting = self.waiting().into_iter();
+        if waiting.any(|waiting| waiting.call.id == call.id && waiting.may_have_run) {
+            refusal.hint = Some(format!("it {MAY_HAVE_RUN}: look before going on"));
+        }
         let result = own_result(call, ToolStatus::Denied, refusal.to_result_text());
         self.tell_stored(Event::ToolDenied {
             call_id: call.id.clone(),

@@ -44,6 +44,9 @@ impl Session {
                 }
             }
             Stage::Tools(_) => {
+                if self.at_rest {
+                    self.lose_running(now);
+                }
                 let (status, why, by) = match outcome {
                     Outcome::Interrupted => (
                         ToolStatus::Cancelled,

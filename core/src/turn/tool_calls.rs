@@ -5,6 +5,7 @@
 
 use alloc::{format, string::ToString, vec::Vec};
 
+use super::approval::MAY_HAVE_RUN;
 use crate::{
     ids::{CallId, EffectId, UnixMillis},
     journal::{Body, FinishedBy},
@@ -52,7 +53,7 @@ impl Session {
         match dispatch(call, specs, &self.state.policy, &self.state.approved) {
             Verdict::Run(run) => self.start_tool(call, run, now),
             Verdict::Ask { run, .. } if approved => self.start_tool(call, run, now),
-            Verdict::Ask { reason, .. } => self.ask(call, reason, now),
+            Verdict::Ask { reason, .. } => self.ask(call, reason, false, now),
             Verdict::Invalid(refusal) => {
                 let told = refusal.to_result_text();
                 let result = own_result(call, ToolStatus::Error, told);
@@ -285,6 +286,11 @@ impl Session {
             .cloned();
         match spec.map_or(OnRestore::Fail, |spec| spec.on_restore) {
             OnRestore::Reissue => {
+                self.tell_stored(Event::ToolStarted {
+                    call_id: call.id.clone(),
+                    name: call.name.clone(),
+                    arguments: call.arguments.clone(),
+                });
                 let run = ToolRun {
                     call_id: call.id.clone(),
                     name: call.name.clone(),
@@ -293,17 +299,30 @@ impl Session {
                 };
                 self.run_tool(effect, call, run, now);
             }
-            OnRestore::Ask => {
-                let reason = "it was running when Tau stopped, and may have done its work already";
-                self.ask(call, reason.into(), now);
-            }
-            OnRestore::Fail => {
-                let why = "Tau stopped while this ran; nobody knows whether it did its work. \
-                           Look before repeating it.";
-                let result = own_result(call, ToolStatus::Error, why);
-                self.finished(result, FinishedBy::Restore, now);
-            }
+            OnRestore::Ask => self.ask(call, format!("it {MAY_HAVE_RUN}"), true, now),
+            OnRestore::Fail => self.lost(call, now),
         }
+    }
+
+    /// Ends a call that was running when Tau stopped and is not run again.
+    fn lost(&mut self, call: &ToolCall, now: UnixMillis) {
+        let why = "Tau stopped while this ran; nobody knows whether it did its work. \
+                   Look before repeating it.";
+        let result = own_result(call, ToolStatus::Error, why);
+        self.finished(result, FinishedBy::Restore, now);
+    }
+
+    /// Ends the calls that a session at rest holds as running: nobody runs them.
+    pub(super) fn lose_running(&mut self, now: UnixMillis) {
+        let turn = self.state.turn.as_ref();
+        let running: Vec<ToolCall> = turn
+            .map(|turn| turn.calls())
+            .unwrap_or_default()
+            .iter()
+            .filter(|state| matches!(state.status, CallStatus::Running { .. }))
+            .map(|state| state.call.clone())
+            .collect();
+        running.iter().for_each(|call| self.lost(call, now));
     }
 
     /// The call of that id, if it waits for a person.

@@ -167,7 +167,6 @@ async fn invoke(args: Call, home: &Home, ui: Ui) -> Result<Exit, Error> {
         tools: args.policy.approve.iter().cloned().collect(),
         can_ask: ui::can_ask(),
     };
-    let mut signals = Signals::listen()?;
     let run = match dispatch::dispatch(&call, specs.iter(), &policy, &BTreeSet::new()) {
         Verdict::Run(run) => run,
         Verdict::Ask { run, reason } => {
@@ -176,6 +175,7 @@ async fn invoke(args: Call, home: &Home, ui: Ui) -> Result<Exit, Error> {
                 name: call.name.clone(),
                 arguments: call.arguments.clone(),
                 reason,
+                may_have_run: false,
             };
             match ask_now(&answers, ui, question) {
                 Ok(()) => run,
@@ -186,6 +186,8 @@ async fn invoke(args: Call, home: &Home, ui: Ui) -> Result<Exit, Error> {
         Verdict::Refuse(refusal) => return Ok(refused(ui, &args, &refusal, Exit::Denied)),
     };
     let began = TokioClock.now();
+    // From here on: while a person is asked, a signal ends the program as it ends any other.
+    let mut signals = Signals::listen()?;
     let output = tokio::select! {
         output = perform(&tools, run, home) => output?,
         _ = signals.next() => return Err(Error::new(Exit::Interrupted, "interrupted")),

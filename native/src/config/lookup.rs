@@ -41,6 +41,13 @@ pub(crate) fn choose(
     profile: &Profile,
     env: Env<'_>,
 ) -> Result<Option<Choice>, Error> {
+    let choice = look_up(flags, profile, env)?;
+    let mut models = choice.iter().flat_map(|choice| &choice.models);
+    models.try_for_each(|model| check_address(model))?;
+    Ok(choice)
+}
+
+fn look_up(flags: &ModelFlags, profile: &Profile, env: Env<'_>) -> Result<Option<Choice>, Error> {
     if flags.api == Some(Api::Embedded) || flags.model.as_deref() == Some("embedded") {
         return Ok(Some(Choice::one(providers::embedded(), "asked for")));
     }
@@ -50,7 +57,7 @@ pub(crate) fn choose(
     if let Some(provider) = &profile.provider {
         return by_profile(flags, profile, provider, env).map(Some);
     }
-    if let Some(found) = by_environment(flags, env) {
+    if let Some(found) = by_environment(flags, env)? {
         return Ok(Some(found));
     }
     if flags.key_env.is_some() {
@@ -107,8 +114,10 @@ fn by_profile(
     })
 }
 
-fn by_environment(flags: &ModelFlags, env: Env<'_>) -> Option<Choice> {
-    let known = KNOWN.iter().find(|known| is_set(env, known.key_env))?;
+fn by_environment(flags: &ModelFlags, env: Env<'_>) -> Result<Option<Choice>, Error> {
+    let Some(known) = KNOWN.iter().find(|known| is_set(env, known.key_env)) else {
+        return Ok(None);
+    };
     let elsewhere = (known.key_env == "OPENAI_API_KEY")
         .then(|| value(env, "OPENAI_BASE_URL"))
         .flatten();
@@ -123,8 +132,11 @@ fn by_environment(flags: &ModelFlags, env: Env<'_>) -> Option<Choice> {
         url.trim_end_matches('/').clone_into(&mut found.base_url);
     }
     let secret = flags.key_env.as_deref().unwrap_or(known.key_env);
+    if !is_set(env, secret) {
+        return Err(missing(secret));
+    }
     found.secret = Some(secret.into());
-    Some(Choice::one(found, format!("{secret} is set")))
+    Ok(Some(Choice::one(found, format!("{secret} is set"))))
 }
 
 /// The model a provider's entry describes.
@@ -215,10 +227,6 @@ fn secret(
     api: Api,
     env: Env<'_>,
 ) -> Result<Option<String>, Error> {
-    let missing = |name: &str| {
-        Error::new(Exit::Auth, format!("the environment has no {name}"))
-            .hint(format!("export {name}=… with the provider's key"))
-    };
     if let Some(name) = &provider.key_env {
         return match is_set(env, name) {
             true => Ok(Some(name.clone())),
@@ -241,6 +249,27 @@ fn secret(
         .into_iter()
         .find(|name| is_set(env, name));
     Ok(found.map(Into::into))
+}
+
+fn missing(name: &str) -> Error {
+    Error::new(Exit::Auth, format!("the environment has no {name}"))
+        .hint(format!("export {name}=… with the provider's key"))
+}
+
+/// Addresses are shown and stored; what is secret belongs into a variable.
+fn check_address(model: &ModelConfig) -> Result<(), Error> {
+    let authority = model
+        .base_url
+        .split_once("://")
+        .map_or("", |(_, rest)| rest);
+    let authority = authority.split('/').next().unwrap_or_default();
+    if authority.contains('@') || model.base_url.contains(['?', '#']) {
+        let name = &model.name;
+        let told = format!("the base URL of {name} has a user, a password or a query in it");
+        return Err(Error::usage(told)
+            .hint("put the key into an environment variable and name it: --key-env, or key_env"));
+    }
+    Ok(())
 }
 
 fn pricing(prices: &Prices) -> Pricing {

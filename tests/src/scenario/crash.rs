@@ -96,10 +96,11 @@ fn live(scenario: &Scenario, world: &World, dies: Option<Point>) -> Result<(Life
         let Shown::Event(event) = shown else { return };
         match event {
             Event::ApprovalRequested {
-                call_id, reason, ..
+                call_id,
+                may_have_run,
+                ..
             } => {
-                let again = reason.contains("may have done its work");
-                shown_inbox.push(match again {
+                shown_inbox.push(match may_have_run {
                     true => Command::Deny {
                         call_id,
                         reason: None,

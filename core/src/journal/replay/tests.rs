@@ -2,7 +2,7 @@ use alloc::vec::Vec;
 
 use super::*;
 use crate::session::tests::{
-    durability::{busy, interrupted_by_restarts, play},
+    durability::{busy, interrupted_at_rest, interrupted_by_restarts, play},
     harness::Home,
 };
 
@@ -89,7 +89,7 @@ fn a_shortened_file_is_told() {
 
 #[test]
 fn a_session_that_was_restored_in_between_replays_too() {
-    let mut home = interrupted_by_restarts();
-    home.run();
-    run(&lines(&home)).unwrap();
+    for home in [interrupted_by_restarts(), interrupted_at_rest()] {
+        run(&lines(&home)).unwrap();
+    }
 }

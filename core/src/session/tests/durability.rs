@@ -136,7 +136,7 @@ fn each_running_tool_is_restored_by_its_kind() {
     );
     let waiting = home.session.waiting();
     assert_eq!(waiting[0].call.name, "shell");
-    assert!(waiting[0].reason.contains("may have done its work"));
+    assert!(waiting[0].reason.contains("may have done its work") && waiting[0].may_have_run);
     home.submit(Command::Approve {
         call_id: CallId("c2".into()),
         for_session: false,
@@ -177,6 +177,46 @@ pub(crate) fn interrupted_by_restarts() -> Home {
     home.tool("read", "contents");
     assert_eq!(home.outcome(), Some(&Outcome::Answered));
     home
+}
+
+/// A session whose process died while a read and a write were running, interrupted before it was
+/// resumed.
+pub(crate) fn interrupted_at_rest() -> Home {
+    let calls = vec![
+        ("shell", json!({})),
+        ("read", json!({})),
+        ("write", json!({})),
+    ];
+    let mut home = Home::new([Reply::Calls(calls), Reply::Text("done")]);
+    home.prompt("go");
+    home.session = Session::restore(&[], &home.journal()).unwrap();
+    home.submit(Command::Interrupt).prompt("go on");
+    home
+}
+
+#[test]
+fn a_turn_given_up_after_a_crash_does_not_blame_the_person() {
+    let home = interrupted_at_rest();
+    let line = &home.transcript()[2];
+    assert!(
+        line.contains("write=Error:Tau stopped while this ran"),
+        "{line}"
+    );
+    assert!(
+        line.contains("shell=Cancelled:the person interrupted"),
+        "{line}"
+    );
+}
+
+#[test]
+fn the_policy_of_the_home_holds_again_when_a_session_is_opened() {
+    let mut home = Home::new([Reply::Calls(vec![("shell", json!({}))])]);
+    let policy = crate::policy::Policy::preset(crate::policy::Preset::Permissive);
+    home.submit(Command::SetPolicy { policy });
+    home.session = Session::restore(&[], &home.journal()).unwrap();
+    home.session.configure(config(), home.now);
+    home.prompt("go");
+    assert_eq!(home.session.waiting().len(), 1);
 }
 
 #[test]
