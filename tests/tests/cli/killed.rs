@@ -9,7 +9,7 @@ use std::{
 use tau_core::model::Api;
 use tau_tests::wire::Piece;
 
-use crate::support::{Do, Server, Tau, finish};
+use crate::support::{Do, Server, Tau, call, finish, say};
 
 /// Kills altogether, and people who suffer them at the same time.
 const KILLS: usize = 200;
@@ -143,4 +143,38 @@ fn a_process_killed_in_200_places_loses_at_most_the_turn_it_was_in() {
             std::panic::resume_unwind(panic);
         }
     }
+}
+
+/// Killed while an approved program runs, then taken up again with the same standing approval.
+#[test]
+fn a_standing_approval_does_not_run_a_command_a_second_time() {
+    let tau = Tau::new();
+    let script = json!({"command": "echo ran >> times.txt; sleep 20"});
+    let server = Server::new([call(&[("shell", script)]), say("Done.")]);
+    let times = tau.workspace().join("times.txt");
+    let flags = ["--approve", "shell", "--json"];
+    let mut child = tau.start(&server, &[&flags[..], &["go"]].concat());
+    let until = Instant::now() + Duration::from_secs(30);
+    while std::fs::read(&times).is_err() {
+        assert!(Instant::now() < until, "the program did not start");
+        thread::sleep(Duration::from_millis(10));
+    }
+    child.kill().expect("a kill");
+    child.wait().expect("its end");
+    let result = tau
+        .ask(&server, &[&flags[..], &["--continue"]].concat())
+        .code(0)
+        .json();
+    assert_eq!(result["tool_calls"][0]["status"], "denied", "{result}");
+    assert_eq!(
+        result["tool_calls"][0]["arguments"]["command"],
+        "echo ran >> times.txt; sleep 20"
+    );
+    assert_eq!(std::fs::read_to_string(&times).expect("the file"), "ran\n");
+    let asked = server.asked();
+    assert!(
+        asked[1].text.contains("may have done its work already"),
+        "{}",
+        asked[1].text
+    );
 }

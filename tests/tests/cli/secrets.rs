@@ -98,3 +98,17 @@ fn what_tau_keeps_is_readable_by_its_owner_alone() {
         assert_eq!(mode & 0o077, 0, "{} has mode {mode:o}", path.display());
     }
 }
+
+#[test]
+fn an_address_with_a_password_or_a_key_in_it_is_refused_before_it_is_stored() {
+    let tau = Tau::new();
+    for url in [
+        format!("http://user:{KEY}@127.0.0.1:9/v1"),
+        format!("http://127.0.0.1:9/v1?key={KEY}"),
+    ] {
+        let done = tau.tau(&["run", "--base-url", &url, "--model", "sim", "hello"]);
+        let told = &done.code(2).stderr;
+        assert!(told.contains("--key-env"), "{told}");
+        nowhere(&tau, &[&done.stdout, told]);
+    }
+}
