@@ -12,6 +12,8 @@ use std::process::Command;
 
 /// The test runner's version. CI's counts are read from its summary line, so it is pinned.
 const NEXTEST: &str = "0.9.143";
+/// The licence checker's version, pinned as its findings change with it.
+const DENY: &str = "0.20.2";
 
 /// Make this machine ready for every test.
 #[derive(clap::Args)]
@@ -64,6 +66,12 @@ const TOOLS: &[Tool] = &[
         why: "checks the code",
         probe: &["cargo", "clippy", "--version"],
         source: Source::Hand("rustup component add clippy"),
+    },
+    Tool {
+        name: "cargo deny",
+        why: "checks licences, bans and sources",
+        probe: &["cargo", "deny", "--version"],
+        source: Source::Cargo("cargo-deny", DENY),
     },
     Tool {
         name: "cargo nextest",

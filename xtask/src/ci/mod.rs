@@ -35,8 +35,6 @@ enum Outcome {
     Passed,
     /// Tests ran; some may have failed.
     Tests(Counts),
-    /// It did not run, for this reason.
-    NotRun(&'static str),
 }
 
 const STEPS: &[Step] = &[
@@ -122,7 +120,6 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 #[derive(Default)]
 struct Verdict {
     steps: usize,
-    not_run: Vec<&'static str>,
     failures: Vec<String>,
     counts: Counts,
 }
@@ -140,11 +137,6 @@ impl Verdict {
                 }
                 counts.to_string()
             }
-            Ok(Outcome::NotRun(why)) => {
-                self.steps -= 1;
-                self.not_run.push(step);
-                format!("not run: {why}")
-            }
             Err(error) => {
                 self.failures.push(format!("{step} failed: {error:#}"));
                 format!("FAILED: {error:#}")
@@ -158,12 +150,8 @@ impl Verdict {
             0 => String::new(),
             count => format!(" ({count} failed)"),
         };
-        let not_run = match self.not_run.as_slice() {
-            [] => String::new(),
-            names => format!("; not run: {}", names.join(", ")),
-        };
         format!(
-            "ci: {} steps{broken}, {} in {time}{not_run}",
+            "ci: {} steps{broken}, {} in {time}",
             self.steps, self.counts
         )
     }
@@ -231,11 +219,6 @@ fn doctests() -> Result<Outcome> {
 }
 
 fn deny() -> Result<Outcome> {
-    if process::probe(&mut cargo(["deny", "--version"])).is_none() {
-        return Ok(Outcome::NotRun(
-            "install it with `cargo install --locked cargo-deny`",
-        ));
-    }
     // Advisories need a database from the network; the rest is decided by what is in the tree.
     command(&[
         "deny",
@@ -272,14 +255,13 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_step_and_one_that_did_not_run_are_in_the_summary() {
+    fn a_broken_step_is_in_the_summary() {
         let mut verdict = Verdict::default();
         verdict.add("clippy", Err(anyhow::anyhow!("ended with 101")));
         verdict.add("tests", Ok(Outcome::Tests(counts(1, 2, 3))));
-        verdict.add("deny", Ok(Outcome::NotRun("missing")));
         assert_eq!(
             verdict.line("7s"),
-            "ci: 2 steps (2 failed), 1 tests passed, 2 failed, 3 skipped in 7s; not run: deny"
+            "ci: 2 steps (2 failed), 1 tests passed, 2 failed, 3 skipped in 7s"
         );
         assert_eq!(verdict.failures[0], "clippy failed: ended with 101");
     }
