@@ -6,7 +6,6 @@
 use alloc::{format, string::ToString};
 
 use crate::{
-    context::estimate_message,
     ids::UnixMillis,
     journal::{Body, NextAttempt},
     model::ModelConfig,
@@ -70,12 +69,11 @@ impl Session {
         }
     }
 
-    /// Whether the request of the prompt alone is larger than the model: told at the prompt.
+    /// Whether the turn began with a prompt, and not with the wish for a summary alone.
     pub(super) fn has_prompt(&self) -> bool {
-        let turn = self.state.turn.as_ref();
-        turn.is_some_and(|turn| {
+        self.state.turn.as_ref().is_some_and(|turn| {
             let entry = self.state.entries.get(turn.prompt);
-            entry.is_some_and(|entry| entry.turn == turn.id && estimate_message(&entry.message) > 0)
+            entry.is_some_and(|entry| entry.turn == turn.id)
         })
     }
 }
