@@ -1,0 +1,1 @@
+//! Tau in a web page: the agent, its host, and the page.

@@ -1,0 +1,1 @@
+//! Tau's store in a web page: IndexedDB.

@@ -1,0 +1,1 @@
+//! Tau's adapters for what every JavaScript runtime has: fetch, timers, random values.

@@ -1,0 +1,1 @@
+//! Scenarios and conformance suites inside a web page, for tests.

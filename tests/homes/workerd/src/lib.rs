@@ -1,0 +1,1 @@
+//! Scenarios and conformance suites inside workerd, for tests.

@@ -1,0 +1,1 @@
+//! Tau in a Cloudflare Worker: one Durable Object, one session.
