@@ -139,7 +139,7 @@ impl Conversation {
                         };
                         open = None;
                     }
-                    Event::Done => open = None,
+                    Event::Done | Event::Moved { .. } => open = None,
                     Event::Stopped { error } => {
                         ended = Ended::Stopped(error);
                         open = None;

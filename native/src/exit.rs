@@ -259,6 +259,12 @@ impl From<CommandError> for Error {
             CommandError::Busy => (Exit::Usage, "resume or interrupt the unfinished turn first"),
             CommandError::NotWaiting { .. } => (Exit::Usage, "it was answered or has run out"),
             CommandError::NothingToCompact => (Exit::Usage, "say something first"),
+            CommandError::NothingToUndo => (Exit::Usage, "nothing was said yet"),
+            CommandError::NothingToRedo => (Exit::Usage, "a redo follows an undo"),
+            CommandError::UnknownEntry { .. } | CommandError::MidTurn { .. } => (
+                Exit::Usage,
+                "`tau session export` shows the entries of a session",
+            ),
             CommandError::Stopped => (Exit::Store, "open the session again"),
         };
         Self::new(exit, error.to_string()).hint(hint)

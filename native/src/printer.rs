@@ -160,6 +160,10 @@ impl Printer {
             }
             Event::Notice { text } => self.ui.warn(ui::plain(text)),
             Event::TurnFinished { outcome, usage, .. } => self.turn_finished(outcome, usage),
+            Event::Moved { head } => self.ui.note(match head {
+                Some(entry) => format!("the conversation goes on after entry {entry}"),
+                None => "the conversation is at its beginning".into(),
+            }),
             Event::TurnStarted { .. }
             | Event::ThinkingDelta { .. }
             | Event::Usage { .. }

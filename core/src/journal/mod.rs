@@ -8,7 +8,7 @@
 mod record;
 pub mod replay;
 
-pub use record::{Body, Created, FinishedBy, ForkPoint, NextAttempt, Record, VERSION};
+pub use record::{Body, Created, FinishedBy, ForkPoint, MovedBy, NextAttempt, Record, VERSION};
 
 use alloc::{
     format,

@@ -47,6 +47,13 @@ pub enum Body {
         /// The policy from here on.
         policy: Policy,
     },
+    /// The place in the conversation changed: what follows continues from there.
+    Moved {
+        /// The last entry of the conversation from here on; none is its beginning.
+        to: Option<EntryId>,
+        /// Why.
+        by: MovedBy,
+    },
     /// A turn began.
     Prompt {
         /// The turn.
@@ -209,6 +216,18 @@ pub struct NextAttempt {
     pub at: UnixMillis,
     /// The effect it will be.
     pub effect: EffectId,
+}
+
+/// Why the place in the conversation changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MovedBy {
+    /// One turn back.
+    Undo,
+    /// Takes an undo back.
+    Redo,
+    /// To an entry that was named.
+    Switch,
 }
 
 /// Who ended a tool call.

@@ -15,10 +15,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
 
-use super::{Body, Chain, FinishedBy, Record, sha256_hex};
+use super::{Body, Chain, FinishedBy, MovedBy, Record, sha256_hex};
 use crate::{
     context::summary_message,
-    ids::{CallId, EffectId, SessionId, UnixMillis},
+    ids::{CallId, EffectId, EntryId, SessionId, UnixMillis},
     message::{Message, Part, ToolResult},
     model::{Delta, StopReason, Usage},
     session::{Answer, Budget, Command, Effect, GenerateError, Journal, Outcome, Session},
@@ -299,6 +299,7 @@ impl<'a> Replay<'a> {
             }
             Body::PolicySet { policy } => self.submit(Command::SetPolicy { policy }, at),
             Body::Compacting { .. } => self.submit(Command::Compact, at),
+            Body::Moved { to, by } => self.submit(movement(to, by), at),
             Body::ToolApproved {
                 call_id,
                 for_session,
@@ -493,6 +494,15 @@ fn restore(
     })?;
     session.replaying = true;
     Ok(session)
+}
+
+/// The command that moved; a switch is always to an entry.
+fn movement(to: Option<EntryId>, by: MovedBy) -> Command {
+    match (by, to) {
+        (MovedBy::Switch, Some(to)) => Command::Switch { to },
+        (MovedBy::Redo, _) => Command::Redo,
+        (MovedBy::Undo | MovedBy::Switch, _) => Command::Undo,
+    }
 }
 
 fn prompt(message: Message) -> (String, Vec<crate::message::Image>) {

@@ -5,7 +5,11 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::{ids::CallId, message::Image, policy::Policy};
+use crate::{
+    ids::{CallId, EntryId},
+    message::Image,
+    policy::Policy,
+};
 
 /// A wish of whoever the agent works for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +43,16 @@ pub enum Command {
     },
     /// Summarise the conversation so far now. Refused while a turn is running.
     Compact,
+    /// Go back to before the last turn. Nothing is deleted: a prompt from there begins a branch.
+    /// What tools did outside stays done. Refused while a turn is running.
+    Undo,
+    /// Take the last undo back. Possible until something is said. Refused while a turn is running.
+    Redo,
+    /// Go on from another entry of the session. Refused while a turn is running.
+    Switch {
+        /// The entry that the next prompt will follow; one at which a conversation can rest.
+        to: EntryId,
+    },
     /// Replace the policy, from the next tool call on.
     SetPolicy {
         /// The whole new policy.
@@ -80,6 +94,24 @@ pub enum CommandError {
     /// There is nothing to summarise.
     #[error("there is nothing to summarise yet")]
     NothingToCompact,
+    /// The conversation is at its beginning.
+    #[error("there is nothing to undo")]
+    NothingToUndo,
+    /// Nothing was undone, or something was said since.
+    #[error("there is nothing to redo")]
+    NothingToRedo,
+    /// The session has no such entry.
+    #[error("there is no entry {entry} in this session")]
+    UnknownEntry {
+        /// The id given.
+        entry: EntryId,
+    },
+    /// A conversation cannot go on from there: tool calls would be without their results.
+    #[error("entry {entry} calls tools: go to the results that follow it")]
+    MidTurn {
+        /// The id given.
+        entry: EntryId,
+    },
     /// A commit failed earlier: what is in memory is no longer what is stored.
     #[error("the session stopped because it could not be stored; open it again")]
     Stopped,

@@ -60,6 +60,11 @@ impl Entries {
         }
     }
 
+    /// Goes on from the entry at `place`; from the beginning without one.
+    pub(crate) fn set_head(&mut self, place: Option<usize>) {
+        self.head = place;
+    }
+
     /// The place of the last entry of the conversation.
     pub(crate) fn head(&self) -> Option<usize> {
         self.head
@@ -68,6 +73,11 @@ impl Entries {
     /// The name of the last entry of the conversation.
     pub(crate) fn head_id(&self) -> Option<EntryId> {
         Some(self.get(self.head?)?.id.clone())
+    }
+
+    /// All entries, on all branches, in the order they were stored.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Entry>> {
+        self.all.iter()
     }
 
     /// The entry at a place.

@@ -118,6 +118,11 @@ pub enum Event {
         /// Whether a summary stands for them.
         summarised: bool,
     },
+    /// The conversation goes on from another place.
+    Moved {
+        /// Its last entry from here on; none is its beginning.
+        head: Option<EntryId>,
+    },
     /// Something a person should know, in a sentence.
     Notice {
         /// The sentence.

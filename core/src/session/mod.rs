@@ -27,9 +27,11 @@ mod config;
 mod effect;
 mod entries;
 mod event;
+mod graph;
 mod open;
 mod outbox;
 mod state;
+mod view;
 
 pub use command::{Command, CommandError};
 pub use config::{Budgets, Config, Retry};
@@ -41,6 +43,7 @@ pub use entries::{Entries, Entry};
 pub use event::{Budget, Event, Failure, FailureKind, Outcome};
 pub use open::{Journal, WaitingCall};
 pub(crate) use state::{Attempt, CallStatus, Stage, State, Turn};
+pub use view::{View, ViewEntry, ViewWaiting};
 
 use alloc::{string::String, vec::Vec};
 use sha2::{Digest, Sha256};
@@ -94,6 +97,9 @@ impl Session {
             }
             Command::Deny { call_id, reason } => self.deny(&call_id, reason.as_deref(), now)?,
             Command::Compact => self.compact(now)?,
+            Command::Undo => self.undo(now)?,
+            Command::Redo => self.redo(now)?,
+            Command::Switch { to } => self.switch(&to, now)?,
             Command::SetPolicy { policy } => {
                 self.record(Body::PolicySet { policy }, now);
                 self.tell_stored(Event::Done);

@@ -9,7 +9,7 @@ use super::{Config, Entries, Entry};
 use crate::{
     context::{Window, estimate_message, estimate_tool},
     ids::{CallId, EffectId, EntryId, SessionId, TurnId, UnixMillis},
-    journal::{Body, Created, NextAttempt, Record},
+    journal::{Body, Created, MovedBy, NextAttempt, Record},
     memory,
     message::{Message, Part, Role, ToolCall, ToolResult},
     model::Usage,
@@ -30,6 +30,8 @@ pub(crate) struct State {
     /// Tools a person approved for the whole session.
     pub(crate) approved: BTreeSet<String>,
     pub(crate) entries: Entries,
+    /// Where undos came from, the last one last.
+    pub(crate) undone: Vec<Option<EntryId>>,
     pub(crate) window: Window,
     pub(crate) turns: u32,
     pub(crate) title: String,
@@ -160,6 +162,7 @@ impl State {
             policy: created.config.policy.clone(),
             approved: BTreeSet::new(),
             entries: Entries::default(),
+            undone: Vec::new(),
             window: Window::default(),
             turns: 0,
             title: String::new(),
@@ -254,6 +257,7 @@ impl State {
             | Body::Compacted { .. }
             | Body::SummaryGivenUp { .. }
             | Body::LeftOut { .. } => self.apply_window(&record.body, at)?,
+            Body::Moved { to, by } => self.moved(to.as_ref(), *by)?,
             Body::Resumed => {}
             Body::TurnFinished { .. } => {
                 self.turn.take().ok_or("no turn is running")?;
@@ -365,11 +369,29 @@ impl State {
         Ok(())
     }
 
+    fn moved(&mut self, to: Option<&EntryId>, by: MovedBy) -> Result<(), String> {
+        if self.turn.is_some() {
+            return Err("a turn is running".into());
+        }
+        let place = to.map(|id| self.place(id)).transpose()?;
+        match by {
+            MovedBy::Undo => self.undone.push(self.entries.head_id()),
+            MovedBy::Redo => {
+                self.undone.pop();
+            }
+            MovedBy::Switch => self.undone.clear(),
+        }
+        self.entries.set_head(place);
+        self.window = Window::rebuild(&self.entries);
+        Ok(())
+    }
+
     fn begin(&mut self, id: TurnId, stage: Stage, at: UnixMillis) -> Result<(), String> {
         if self.turn.is_some() {
             return Err("a turn is already running".into());
         }
         self.turns = id.0;
+        self.undone.clear();
         let prompt = self.entries.len();
         self.turn = Some(Turn {
             id,

@@ -11,7 +11,7 @@ use crate::{
     message::{Message, Role},
     model::{Assembled, ModelRequest, ToolChoice},
     safety::{Gate, Source, Vetted},
-    session::{Attempt, CommandError, Event, Outcome, Session, Stage},
+    session::{Attempt, CommandError, Entry, Event, Outcome, Session, Stage},
 };
 
 impl Session {
@@ -52,9 +52,7 @@ impl Session {
             && may_summarise
             // A summary of less than a tenth of the room would free next to nothing.
             && self.state.window.tokens_before(prompt) > limit / 10
-            && let Some(covers) = prompt
-                .checked_sub(1)
-                .and_then(|p| self.state.entries.get(p))
+            && let Some(covers) = self.before(prompt)
         {
             let covers = covers.id.clone();
             let effect = self.durable_id();
@@ -73,6 +71,12 @@ impl Session {
             self.leave_out(limit / 5 * 3, prompt, now);
         }
         false
+    }
+
+    /// The entry that the one at `place` follows.
+    fn before(&self, place: usize) -> Option<&Arc<Entry>> {
+        let entries = &self.state.entries;
+        entries.get(entries.get(place)?.parent?)
     }
 
     fn leave_out(&mut self, limit: u64, keep_from: usize, now: UnixMillis) {

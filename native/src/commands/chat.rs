@@ -120,6 +120,8 @@ async fn message(conversation: &mut Conversation, text: &str) -> Result<Next, Er
             turn(conversation, Begin::Command(Command::SetPolicy { policy })).await?;
             ui.tell(format!("policy: {}", conversation.session.policy().preset));
         }
+        Ok(Slash::Undo) => turn(conversation, Begin::Command(Command::Undo)).await?,
+        Ok(Slash::Redo) => turn(conversation, Begin::Command(Command::Redo)).await?,
         Ok(Slash::Compact) => turn(conversation, Begin::Command(Command::Compact)).await?,
     }
     Ok(Next::Message)

@@ -43,6 +43,10 @@ pub(crate) fn play(home: &mut Home) {
     home.submit(Command::Compact);
     home.prompt("again");
     home.prompt("and again").submit(Command::Interrupt);
+    home.submit(Command::Undo).submit(Command::Undo);
+    home.submit(Command::Redo);
+    let first = home.session.entries().path()[0].id.clone();
+    home.submit(Command::Switch { to: first });
 }
 
 #[test]

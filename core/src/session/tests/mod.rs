@@ -4,4 +4,5 @@ mod budgets;
 mod calls;
 pub(crate) mod durability;
 mod failures;
+mod graph;
 pub(crate) mod harness;

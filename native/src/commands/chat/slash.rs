@@ -17,6 +17,10 @@ pub(super) enum Slash {
     Policy(Option<Preset>),
     /// `/compact`
     Compact,
+    /// `/undo`
+    Undo,
+    /// `/redo`
+    Redo,
     /// `/quit`
     Quit,
 }
@@ -28,12 +32,13 @@ pub(super) const HELP: &str = "\
 /tools             the tools offered, and what the policy does about each
 /policy [PRESET]   what the agent may do; permissive, balanced, strict or hardened
 /compact           summarise the conversation so far
+/undo, /redo       go back behind the last turn, and forth again (what tools did stays done)
 /quit              leave (Ctrl-D, too); `tau chat --continue` takes it up again
 Ctrl-C interrupts an answer. A message of several lines: Alt-Enter, a backslash at
 the end of a line, or an open ``` block.";
 
-const NAMES: [&str; 8] = [
-    "help", "session", "model", "tools", "policy", "compact", "quit", "exit",
+const NAMES: [&str; 10] = [
+    "help", "session", "model", "tools", "policy", "compact", "undo", "redo", "quit", "exit",
 ];
 
 /// Reads a message that begins with a slash; the error says what is wrong with it.
@@ -53,6 +58,8 @@ pub(super) fn read(text: &str) -> Result<Slash, String> {
         ("model", None) => Slash::Model,
         ("tools", None) => Slash::Tools,
         ("compact", None) => Slash::Compact,
+        ("undo", None) => Slash::Undo,
+        ("redo", None) => Slash::Redo,
         ("quit" | "exit", None) => Slash::Quit,
         (name, Some(_)) if NAMES.contains(&name) => {
             return Err(format!("/{name} takes nothing after it"));
