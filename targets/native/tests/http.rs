@@ -13,7 +13,10 @@ use std::{
     time::Duration,
 };
 use tau_core::session::{HttpError, HttpRequest};
-use tau_platform::{Body, Http, conformance};
+use tau_platform::{
+    Body, Http,
+    conformance::{self, http::Sees},
+};
 use tau_target_native::ReqwestHttp;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -182,7 +185,8 @@ fn get(url: String) -> HttpRequest {
 #[tokio::test]
 async fn conforms() {
     let server = serve().await;
-    conformance::http::run(&client(), &server.url, &refused_url().await).await;
+    let refused = refused_url().await;
+    conformance::http::run(&client(), &server.url, &refused, Sees::ALL).await;
 }
 
 #[tokio::test]
