@@ -1,5 +1,26 @@
 //! KAMN identities: DIDs, keys and signatures, without any IO.
+//!
+//! ```text
+//!   32-byte seed ─> SigningKey ─> Signature            key     Ed25519, strict verification
+//!                       │
+//!                  PublicKey ──> did:key:z6Mk…          did     DidKey: the key is the name
+//!                       └──────> kamn:did:agent:…       did     AgentDid: a name bound to the key
+//!                                did:kamn:agent:…               the same name as W3C writes it
+//! ```
+//!
+//! Invariants: time and randomness are the caller's, a seed above all; a secret has neither `Clone`
+//! nor `Serialize`, shows nothing in `Debug` and is wiped when dropped; what does not parse exactly
+//! is refused, with a stable [`Error::reason_code`].
 
 #![no_std]
 
 extern crate alloc;
+
+pub mod did;
+mod error;
+pub mod key;
+pub mod multibase;
+
+pub use did::{AgentDid, DidKey, KamnDid, Role};
+pub use error::Error;
+pub use key::{AgreementKey, PublicKey, Signature, SigningKey};
