@@ -19,6 +19,8 @@ pub mod drive;
 pub mod entropy;
 pub mod host;
 pub mod http;
+mod inbox;
+pub mod live;
 mod memory_store;
 pub mod open;
 #[cfg(feature = "sim")]
@@ -30,5 +32,6 @@ pub use drive::{Left, Shown, drive};
 pub use entropy::{Entropy, EntropyError};
 pub use host::{Generation, Host, HostTools, LocalModel};
 pub use http::{Body, Http};
+pub use inbox::Inbox;
 pub use memory_store::MemoryStorage;
 pub use storage::Storage;

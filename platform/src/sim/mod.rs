@@ -13,16 +13,17 @@
 
 mod clock;
 mod http;
-mod inbox;
 mod model;
 mod storage;
+mod timed;
 mod tools;
 
+pub use crate::inbox::Inbox as SimInbox;
 pub use clock::{START, SimClock};
 pub use http::{Exchange, SimBody, SimHttp};
-pub use inbox::{SimInbox, timed};
 pub use model::{ScriptedGeneration, ScriptedModel, Step};
 pub use storage::SimStorage;
+pub use timed::timed;
 pub use tools::{SimRun, SimRunState, SimTool, SimTools};
 
 use alloc::vec::Vec;

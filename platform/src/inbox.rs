@@ -1,4 +1,4 @@
-//! Where a test's commands come from.
+//! Where a running session's commands come from: a queue that is filled from outside.
 
 use alloc::{collections::VecDeque, rc::Rc};
 use core::{
@@ -6,14 +6,14 @@ use core::{
     pin::Pin,
     task::{Context, Poll, Waker},
 };
-use futures_util::stream::{self, Stream};
+use futures_util::stream::Stream;
 use tau_core::session::Command;
 
-use super::clock::SimClock;
-
-/// An inbox that is filled while the session runs, such as by what is shown. Clones share it.
+/// A queue of commands without limit, as [`crate::drive()`] reads them. Clones share it.
+///
+/// It is for one reader, on one thread.
 #[derive(Clone, Debug, Default)]
-pub struct SimInbox {
+pub struct Inbox {
     state: Rc<RefCell<State>>,
 }
 
@@ -24,7 +24,7 @@ struct State {
     waker: Option<Waker>,
 }
 
-impl SimInbox {
+impl Inbox {
     /// Puts a command at the end.
     pub fn push(&self, command: Command) {
         self.state.borrow_mut().commands.push_back(command);
@@ -45,7 +45,7 @@ impl SimInbox {
     }
 }
 
-impl Stream for SimInbox {
+impl Stream for Inbox {
     type Item = Command;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Command>> {
@@ -59,20 +59,4 @@ impl Stream for SimInbox {
         state.waker = Some(cx.waker().clone());
         Poll::Pending
     }
-}
-
-/// Commands, each so many milliseconds after the one before it.
-pub fn timed(
-    clock: &SimClock,
-    commands: impl IntoIterator<Item = (u64, Command)>,
-) -> impl Stream<Item = Command> {
-    let clock = clock.clone();
-    stream::unfold(commands.into_iter(), move |mut commands| {
-        let clock = clock.clone();
-        async move {
-            let (after_ms, command) = commands.next()?;
-            clock.sleep(after_ms).await;
-            Some((command, commands))
-        }
-    })
 }
