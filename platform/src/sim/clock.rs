@@ -75,18 +75,26 @@ impl SimClock {
                     return output;
                 }
             }
-            let earliest = self.state.borrow().sleeps.keys().next().copied();
-            let Some((deadline, _)) = earliest else {
-                panic!(
-                    "deadlock after {} ms: nothing can go on and nothing sleeps",
-                    self.elapsed_ms()
-                );
-            };
-            let mut state = self.state.borrow_mut();
-            state.now = state.now.max(deadline);
-            drop(state);
-            self.wake_due();
+            assert!(
+                self.advance(),
+                "deadlock after {} ms: nothing can go on and nothing sleeps",
+                self.elapsed_ms()
+            );
         }
+    }
+
+    /// Moves time to the earliest sleep and wakes it; `false` when nothing sleeps. For executors
+    /// that also wait for the real world, and move time only while nothing of that is under way.
+    #[must_use]
+    pub fn advance(&self) -> bool {
+        let mut state = self.state.borrow_mut();
+        let Some((deadline, _)) = state.sleeps.keys().next().copied() else {
+            return false;
+        };
+        state.now = state.now.max(deadline);
+        drop(state);
+        self.wake_due();
+        true
     }
 
     fn wake_due(&self) {

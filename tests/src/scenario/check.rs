@@ -148,15 +148,15 @@ impl Check {
             What::Outcome(words) => same(words, &outcome(played)),
             What::Answer(text) => same(text, &answer(played)),
             What::Failure(text) => holds(&failure(played), text),
-            What::Requests(count) => same(count, &played.requests.len()),
+            What::Requests(count) => same(count, &played.carried.requests.len()),
             What::Request {
                 nth,
                 contains,
                 text,
             } => {
                 let request = match nth {
-                    Some(nth) => played.requests.get(nth.saturating_sub(1)),
-                    None => played.requests.last(),
+                    Some(nth) => played.carried.requests.get(nth.saturating_sub(1)),
+                    None => played.carried.requests.last(),
                 };
                 let request = request.ok_or("there was no such request")?;
                 if request.holds(text) == *contains {
@@ -166,7 +166,7 @@ impl Check {
                 Err(format!("the request {verb} {text:?}: {}", request.body))
             }
             What::Took { from_ms, to_ms } => {
-                let took = played.took_ms;
+                let took = played.carried.took_ms;
                 if (*from_ms..=*to_ms).contains(&took) {
                     return Ok(());
                 }
@@ -174,7 +174,12 @@ impl Check {
             }
             What::Ran { tool, times } => same(
                 times,
-                &played.runs.iter().filter(|run| run.name == *tool).count(),
+                &played
+                    .carried
+                    .runs
+                    .iter()
+                    .filter(|run| run.name == *tool)
+                    .count(),
             ),
             What::Result { call, status, text } => {
                 let results = results(played);
@@ -184,8 +189,8 @@ impl Check {
             }
             What::Order(calls) => same(calls, &order(played)),
             What::Event { seen, kind, text } => event(played, *seen, kind, text),
-            What::Refused(text) => match &played.refused {
-                Some(error) => holds(&error.to_string(), text),
+            What::Refused(text) => match &played.carried.refused {
+                Some(error) => holds(error, text),
                 None => Err("no command was refused".into()),
             },
             What::Records(count) => same(count, &played.journal.len()),

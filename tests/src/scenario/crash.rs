@@ -1,23 +1,26 @@
 //! The systematic crash: a conversation whose process dies at one place after another.
 
-use futures_util::future::{Either, select};
+use futures_util::future::Either;
 use std::{cell::RefCell, collections::BTreeMap, future::poll_fn, pin::pin, rc::Rc, task::Poll};
 use tau_core::{
-    ids::UnixMillis,
+    ids::SessionId,
     journal::{self, Body, Chain},
     session::{Command, Event, Journal, Session},
 };
 use tau_platform::{
-    Clock, Shown, drive,
-    open::{OpenError, open},
-    sim::SimInbox,
+    Clock, MemoryStorage, Shown, drive,
+    sim::{SimHttp, SimInbox},
 };
 
 use super::{
-    Point, Scenario, ToolLog, What,
-    home::{Home, World},
+    Carried, Point, Scenario, Simulated, ToolLog, What,
+    home::Home,
+    pace::{GatedInbox, pace},
+    play::{at_once, begun},
     valid,
 };
+
+type SimHome = Home<SimHttp, MemoryStorage>;
 
 /// How one process ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,46 +56,55 @@ pub struct Ending {
 ///
 /// When the session does what the scenario did not foresee, or waits for what cannot come.
 pub fn survive(scenario: &Scenario, deaths: &[Point]) -> Result<Ending, String> {
-    let mut world = World::default();
+    let store = MemoryStorage::new();
+    let mut carried = Carried::default();
     let mut lives = Vec::new();
     for dies in deaths.iter().copied().map(Some).chain([None]) {
-        let (life, after) = live(scenario, &world, dies)?;
-        nothing_lost(&world.rows, &after.rows)?;
-        world = after;
+        let before = store.rows();
+        let (life, after) = at_once(live(scenario, &store, carried, dies))?;
+        nothing_lost(before, &rows(&store))?;
+        carried = after;
         lives.push(life);
     }
-    let home = Home::begin(&scenario.setup, &world, None);
-    let session = stored(scenario, &home)?;
+    let home = home(scenario, &store, carried.clone(), None);
+    let session = at_once(stored(scenario, &home))?;
     valid::conversation(&session)?;
     if session.is_running() {
         return Err("a turn is still running".into());
     }
-    let journal = records(session.id(), &world);
+    let journal = records(session.id(), &store);
     Ok(Ending {
         lives,
         session,
         journal,
-        runs: world.runs,
+        runs: carried.runs,
     })
 }
 
 /// One process.
-fn live(scenario: &Scenario, world: &World, dies: Option<Point>) -> Result<(Life, World), String> {
-    let home = Home::begin(&scenario.setup, world, dies);
-    let mut session = stored(scenario, &home)?;
-    for reply in &scenario.replies[heard(&records(session.id(), world))..] {
-        reply.load(&home.sim, &scenario.setup);
-    }
+async fn live(
+    scenario: &Scenario,
+    store: &MemoryStorage,
+    carried: Carried,
+    dies: Option<Point>,
+) -> Result<(Life, Carried), String> {
+    let asked = carried.requests.len();
+    let home = home(scenario, store, carried, dies);
+    let mut session = stored(scenario, &home).await?;
     let begun = session.summary().turns as usize;
     let acknowledged = Rc::new(RefCell::new(Vec::new()));
-    session.resume(home.sim.clock().now());
+    session.resume(home.time().now());
     let inbox = SimInbox::default();
     let mut turns = turns(scenario).skip(begun);
     if !session.is_running() {
         next(&mut turns, &inbox);
     }
     let (shown_inbox, shown_to) = (inbox.clone(), acknowledged.clone());
-    let running = pin!(drive(&home, &mut session, inbox.clone(), |shown| {
+    let gated = GatedInbox {
+        inbox: inbox.clone(),
+        gate: home.gate().clone(),
+    };
+    let running = pin!(drive(&home, &mut session, gated, |shown| {
         let Shown::Event(event) = shown else { return };
         match event {
             Event::ApprovalRequested {
@@ -122,11 +134,13 @@ fn live(scenario: &Scenario, world: &World, dies: Option<Point>) -> Result<(Life
         true => Poll::Ready(()),
         false => Poll::Pending,
     }));
-    let died = matches!(home.sim.block_on(select(death, running)), Either::Left(_));
-    for request in home.sim.http().bodies() {
-        valid::request(&request)?;
+    let ended = pace(home.time(), home.gate(), death, running).await;
+    let died = matches!(ended, Either::Left(_));
+    let after = home.end(0);
+    for request in &after.requests[asked..] {
+        valid::request(&request.body)?;
     }
-    let after = home.end();
+    let stored = rows(store);
     let life = Life {
         dies,
         died,
@@ -137,7 +151,7 @@ fn live(scenario: &Scenario, world: &World, dies: Option<Point>) -> Result<(Life
             let record: serde_json::Value = serde_json::from_slice(bytes).unwrap_or_default();
             record["type"] == "turn_finished" && record["turn"] == turn.0
         };
-        if !after.rows.values().any(told) {
+        if !stored.values().any(told) {
             return Err(format!(
                 "turn {} was told to be over and is not stored",
                 turn.0
@@ -166,20 +180,32 @@ fn turns(scenario: &Scenario) -> impl Iterator<Item = Command> {
     })
 }
 
-fn stored(scenario: &Scenario, home: &Home) -> Result<Session, String> {
-    let now: UnixMillis = home.sim.clock().now();
-    let new = Session::new(scenario.setup.config(), [scenario.setup.seed; 32], now);
-    match home.sim.block_on(open(home.sim.storage(), new.id())) {
-        Ok(session) => Ok(session),
-        Err(OpenError::Missing(_)) => Ok(new),
-        Err(error) => Err(error.to_string()),
-    }
+/// A process with the answers that are not heard yet.
+fn home(
+    scenario: &Scenario,
+    store: &MemoryStorage,
+    carried: Carried,
+    dies: Option<Point>,
+) -> SimHome {
+    let setup = &scenario.setup;
+    let new = Session::new(setup.config(), [setup.seed; 32], Carried::default().now);
+    let heard = heard(&records(new.id(), store));
+    let replies = scenario.replies.get(heard..).unwrap_or_default();
+    Home::begin(scenario, replies, &Simulated, store.clone(), carried, dies)
 }
 
-fn records(session: &tau_core::ids::SessionId, world: &World) -> Journal {
+async fn stored(scenario: &Scenario, home: &SimHome) -> Result<Session, String> {
+    let new = begun(scenario, home);
+    Ok(home.stored(new.id()).await?.unwrap_or(new))
+}
+
+fn rows(store: &MemoryStorage) -> BTreeMap<String, Vec<u8>> {
+    store.rows().into_iter().collect()
+}
+
+fn records(session: &SessionId, store: &MemoryStorage) -> Journal {
     let range = journal::range(session, 0, u32::MAX);
-    world
-        .rows
+    rows(store)
         .range(range.start..range.end)
         .map(|(_, record)| record.clone())
         .collect()
@@ -202,12 +228,12 @@ fn heard(journal: &Journal) -> usize {
 
 /// Records are only ever added.
 fn nothing_lost(
-    before: &BTreeMap<String, Vec<u8>>,
+    before: Vec<(String, Vec<u8>)>,
     after: &BTreeMap<String, Vec<u8>>,
 ) -> Result<(), String> {
-    let lost = before.iter().find(|(key, value)| {
+    let lost = before.into_iter().find(|(key, value)| {
         // The line in the list of sessions is the one thing that is rewritten.
-        !key.starts_with("sessions/") && after.get(*key) != Some(value)
+        !key.starts_with("sessions/") && after.get(key) != Some(value)
     });
     match lost {
         Some((key, _)) => Err(format!("{key} was lost or changed")),

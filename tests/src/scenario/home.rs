@@ -1,269 +1,225 @@
-//! A simulated home that counts what it does, runs a scenario's tools, and can die anywhere.
+//! A home that plays: a real or simulated network and store, and the scenario's tools.
 //!
-//! A home is one process. What outlives it is in [`World`].
+//! A home is one process. What outlives it is in its store and in [`Carried`].
 
-use futures_util::future::pending;
-use std::{
-    cell::{Cell, RefCell},
-    collections::BTreeMap,
-    rc::Rc,
-    task::Waker,
-};
+use serde::{Deserialize, Serialize};
+use std::{collections::VecDeque, rc::Rc, task::Waker};
 use tau_core::{
-    ids::{EffectId, SessionId, UnixMillis},
-    message::ToolStatus,
-    model::{Delta, ModelRequest},
-    session::{Batch, GenerateError, HttpError, HttpHead, HttpRequest, Range, StoreError},
-    tool::{ToolOutput, ToolRun, ToolSpec},
+    ids::{SessionId, UnixMillis},
+    session::{Event, Range, Session, StoreError},
 };
 use tau_platform::{
-    Body, Clock, Generation, Host, HostTools, Http, LocalModel, Storage,
-    sim::{START, ScriptedGeneration, ScriptedModel, SimBody, SimClock, SimHost, SimHttp},
+    Clock, Host, Http, Storage,
+    open::{OpenError, open},
+    sim::{START, SimClock, SimHost, SimHttp},
 };
 
-use super::{Fault, Setup};
+use super::{
+    Point, Reply, Request, Response, Scenario, ToolLog,
+    pace::{Gate, GatedClock},
+    tap::{Tap, TapHttp, TapModel, TapStorage, TapTools},
+};
 
-/// What a home does for a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Operation {
-    /// Make records durable.
-    Commit,
-    /// Read stored rows.
-    Load,
-    /// Send a request.
-    Send,
-    /// Read a piece of a response.
-    Read,
-    /// Start the model in the process.
-    Generate,
-    /// Pull a piece from it.
-    Next,
-    /// Run a tool.
-    Tool,
-}
-
-impl Operation {
-    /// As a scenario writes it.
-    #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
-        Some(match name {
-            "commit" => Self::Commit,
-            "load" => Self::Load,
-            "send" => Self::Send,
-            "read" => Self::Read,
-            "generate" => Self::Generate,
-            "next" => Self::Next,
-            "tool" => Self::Tool,
-            _ => return None,
-        })
-    }
-}
-
-/// A place in the life of a process: next to its `nth` operation, from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Point {
-    /// Of this kind; of any without.
-    pub operation: Option<Operation>,
-    /// The how-manieth of this process.
-    pub nth: usize,
-    /// Before it is done, or after it is done and before anybody is told.
-    pub side: Side,
-}
-
-/// Before or after.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
-    /// Nothing of it is done.
-    Before,
-    /// All of it is done.
-    After,
-}
-
-/// One run of a tool.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ToolLog {
-    /// The effect it ran as.
-    pub effect: EffectId,
-    /// The call.
-    pub call: String,
-    /// The tool.
-    pub name: String,
-}
-
-/// What outlives a process.
-#[derive(Clone, Debug)]
-pub(super) struct World {
+/// What outlives a process besides its store.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Carried {
+    /// The step that the next process begins with.
+    pub(super) next: usize,
+    /// The virtual time.
     pub(super) now: UnixMillis,
-    pub(super) rows: BTreeMap<String, Vec<u8>>,
     /// Commits begun.
     pub(super) commits: usize,
     /// Every run of a tool that really began.
-    pub(super) runs: Vec<ToolLog>,
+    pub runs: Vec<ToolLog>,
+    /// Every request to a model, oldest first.
+    pub requests: Vec<Request>,
+    /// Every event, with the time since the beginning in ms.
+    pub(super) events: Vec<(u64, Event)>,
+    /// What the last command that was refused was told.
+    pub(super) refused: Option<String>,
+    /// From the last prompt to the end of its turn, in ms.
+    pub(super) took_ms: u64,
 }
 
-impl Default for World {
+impl Default for Carried {
     fn default() -> Self {
         Self {
+            next: 0,
             now: START,
-            rows: BTreeMap::new(),
             commits: 0,
             runs: Vec::new(),
+            requests: Vec::new(),
+            events: Vec::new(),
+            refused: None,
+            took_ms: 0,
         }
+    }
+}
+
+/// How the requests of one process reach the answers of the scenario.
+pub trait Network {
+    /// The client.
+    type Http: Http + Clone;
+
+    /// A client whose requests will be answered with `responses`, in that order.
+    fn client(&self, sim: &SimHost, gate: &Gate, responses: VecDeque<Response>) -> Self::Http;
+}
+
+/// A network in virtual time, without connections.
+#[derive(Clone, Copy, Debug)]
+pub struct Simulated;
+
+impl Network for Simulated {
+    type Http = SimHttp;
+
+    fn client(&self, sim: &SimHost, _gate: &Gate, responses: VecDeque<Response>) -> SimHttp {
+        for response in responses {
+            sim.http().expect(response.exchange());
+        }
+        sim.http().clone()
     }
 }
 
 /// The home itself. Clones share everything.
 #[derive(Clone)]
-pub(super) struct Home {
-    pub(super) sim: SimHost,
+pub(super) struct Home<H, S> {
+    sim: SimHost,
+    gate: Gate,
     tap: Rc<Tap>,
-    http: TapHttp,
-    storage: TapStorage,
+    clock: GatedClock,
+    http: TapHttp<H>,
+    storage: TapStorage<S>,
     tools: TapTools,
     model: TapModel,
 }
 
-/// Where every operation passes.
-struct Tap {
-    dies: Option<Point>,
-    counts: RefCell<BTreeMap<Operation, usize>>,
-    total: Cell<usize>,
-    dead: Cell<bool>,
-    waker: RefCell<Option<Waker>>,
-}
-
-impl Tap {
-    /// Counts an operation; never returns if the process dies before it. Gives its two numbers.
-    async fn enter(&self, operation: Operation) -> (usize, usize) {
-        self.total.set(self.total.get() + 1);
-        let nth = {
-            let mut counts = self.counts.borrow_mut();
-            let count = counts.entry(operation).or_default();
-            *count += 1;
-            *count
-        };
-        let numbers = (nth, self.total.get());
-        self.pass(Side::Before, operation, numbers).await;
-        numbers
-    }
-
-    /// Never returns if the process dies after this operation.
-    async fn leave(&self, operation: Operation, numbers: (usize, usize)) {
-        self.pass(Side::After, operation, numbers).await;
-    }
-
-    async fn pass(&self, side: Side, operation: Operation, (nth, total): (usize, usize)) {
-        let here = self.dies.is_some_and(|point| {
-            let number = if point.operation.is_some() {
-                nth
-            } else {
-                total
-            };
-            point.side == side
-                && point.operation.is_none_or(|of| of == operation)
-                && point.nth == number
-        });
-        if here {
-            self.dead.set(true);
-            if let Some(waker) = self.waker.borrow_mut().take() {
-                waker.wake();
+impl<H: Http + Clone, S: Storage + Clone> Home<H, S> {
+    /// A process that finds the world as it was left, and dies at `dies`. `replies` are those that
+    /// have not been given yet.
+    pub(super) fn begin(
+        scenario: &Scenario,
+        replies: &[Reply],
+        network: &impl Network<Http = H>,
+        storage: S,
+        carried: Carried,
+        dies: Option<Point>,
+    ) -> Self {
+        let sim = SimHost::new();
+        sim.clock().set(carried.now);
+        let gate = Gate::default();
+        let mut responses = VecDeque::new();
+        for reply in replies {
+            match reply.response(&scenario.setup) {
+                Some(response) => responses.push_back(response),
+                None => reply.load(sim.model()),
             }
         }
-        if self.dead.get() {
-            pending().await
-        }
-    }
-}
-
-impl Home {
-    /// A process that finds the world as it was left, and dies at `dies`.
-    pub(super) fn begin(setup: &Setup, world: &World, dies: Option<Point>) -> Self {
-        let sim = SimHost::new();
-        sim.clock().set(world.now);
-        let rows = world
-            .rows
-            .iter()
-            .map(|(key, value)| (key.clone(), value.clone()));
-        let batch = Batch {
-            put: rows.collect(),
-            ..Batch::default()
+        let http = network.client(&sim, &gate, responses);
+        let tap = Rc::new(Tap::new(dies, gate.clone(), carried));
+        let clock = GatedClock {
+            clock: sim.clock().clone(),
+            gate: gate.clone(),
         };
-        let stored = sim.block_on(sim.storage().commit(batch));
-        assert_eq!(stored, Ok(()), "a store in memory takes everything");
-        let tap = Rc::new(Tap {
-            dies,
-            counts: RefCell::default(),
-            total: Cell::new(0),
-            dead: Cell::new(false),
-            waker: RefCell::default(),
-        });
+        let setup = Rc::new(scenario.setup.clone());
         Self {
             http: TapHttp {
                 tap: tap.clone(),
-                sim: sim.http().clone(),
+                inner: http,
             },
             storage: TapStorage {
                 tap: tap.clone(),
-                sim: sim.clone(),
-                faults: setup.faults.clone().into(),
-                commits: Rc::new(Cell::new(world.commits)),
+                setup: setup.clone(),
+                inner: storage,
             },
             tools: TapTools {
                 tap: tap.clone(),
-                clock: sim.clock().clone(),
-                setup: Rc::new(setup.clone()),
-                runs: Rc::new(RefCell::new(world.runs.clone())),
+                clock: clock.clone(),
+                setup,
             },
             model: TapModel {
                 tap: tap.clone(),
-                sim: sim.model().clone(),
+                inner: sim.model().clone(),
             },
             tap,
+            clock,
+            gate,
             sim,
         }
     }
 
-    /// What is left once the process is gone.
-    pub(super) fn end(&self) -> World {
-        World {
-            now: self.sim.clock().now(),
-            rows: self.sim.storage().rows().into_iter().collect(),
-            commits: self.storage.commits.get(),
-            runs: self.tools.runs.borrow().clone(),
+    /// The virtual clock.
+    pub(super) fn time(&self) -> &SimClock {
+        self.sim.clock()
+    }
+
+    /// Closed while something real is under way.
+    pub(super) fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// Writes something into the account.
+    pub(super) fn carried(&self) -> std::cell::RefMut<'_, Carried> {
+        self.tap.carried.borrow_mut()
+    }
+
+    /// What is left once the process is gone; the next one begins with step `next`.
+    pub(super) fn end(&self, next: usize) -> Carried {
+        Carried {
+            next,
+            now: self.time().now(),
+            ..self.tap.carried.borrow().clone()
         }
     }
 
     /// Whether it died, or `waker` is woken when it does.
     pub(super) fn is_dead(&self, waker: &Waker) -> bool {
-        *self.tap.waker.borrow_mut() = Some(waker.clone());
-        self.tap.dead.get()
+        self.tap.is_dead(waker)
     }
 
     /// Operations begun.
     pub(super) fn operations(&self) -> usize {
-        self.tap.total.get()
+        self.tap.total()
     }
 
     /// Connections and generations that are open.
     pub(super) fn open(&self) -> usize {
-        self.sim.http().open() + self.sim.model().open()
+        self.tap.open() + self.sim.model().open()
+    }
+
+    /// Everything that is stored, in the order of the keys.
+    pub(super) async fn rows(&self) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        let all = Range {
+            start: String::new(),
+            end: "\u{7f}".into(),
+            limit: u32::MAX,
+        };
+        self.gate.real(self.storage.inner.scan(all)).await
+    }
+
+    /// The session as it is stored; none at first.
+    pub(super) async fn stored(&self, id: &SessionId) -> Result<Option<Session>, String> {
+        match self.gate.real(open(&self.storage.inner, id)).await {
+            Ok(session) => Ok(Some(session)),
+            Err(OpenError::Missing(_)) => Ok(None),
+            Err(error) => Err(error.to_string()),
+        }
     }
 }
 
-impl Host for Home {
-    type Clock = SimClock;
-    type Http = TapHttp;
-    type Storage = TapStorage;
+impl<H: Http, S: Storage> Host for Home<H, S> {
+    type Clock = GatedClock;
+    type Http = TapHttp<H>;
+    type Storage = TapStorage<S>;
     type Tools = TapTools;
     type Model = TapModel;
 
-    fn clock(&self) -> &SimClock {
-        self.sim.clock()
+    fn clock(&self) -> &GatedClock {
+        &self.clock
     }
-    fn http(&self) -> &TapHttp {
+    fn http(&self) -> &TapHttp<H> {
         &self.http
     }
-    fn storage(&self) -> &TapStorage {
+    fn storage(&self) -> &TapStorage<S> {
         &self.storage
     }
     fn tools(&self) -> &TapTools {
@@ -271,175 +227,5 @@ impl Host for Home {
     }
     fn model(&self) -> &TapModel {
         &self.model
-    }
-}
-
-#[derive(Clone)]
-pub(super) struct TapHttp {
-    tap: Rc<Tap>,
-    sim: SimHttp,
-}
-
-pub(super) struct TapBody {
-    tap: Rc<Tap>,
-    sim: SimBody,
-}
-
-impl Http for TapHttp {
-    type Body = TapBody;
-
-    async fn send(&self, request: HttpRequest) -> Result<(HttpHead, TapBody), HttpError> {
-        let numbers = self.tap.enter(Operation::Send).await;
-        let sent = self.sim.send(request).await;
-        self.tap.leave(Operation::Send, numbers).await;
-        sent.map(|(head, sim)| {
-            (
-                head,
-                TapBody {
-                    tap: self.tap.clone(),
-                    sim,
-                },
-            )
-        })
-    }
-}
-
-impl Body for TapBody {
-    async fn chunk(&mut self) -> Result<Option<Vec<u8>>, HttpError> {
-        let numbers = self.tap.enter(Operation::Read).await;
-        let chunk = self.sim.chunk().await;
-        self.tap.leave(Operation::Read, numbers).await;
-        chunk
-    }
-}
-
-#[derive(Clone)]
-pub(super) struct TapStorage {
-    tap: Rc<Tap>,
-    sim: SimHost,
-    faults: Rc<[Fault]>,
-    commits: Rc<Cell<usize>>,
-}
-
-impl Storage for TapStorage {
-    async fn get(&self, key: String) -> Result<Option<Vec<u8>>, StoreError> {
-        self.sim.storage().get(key).await
-    }
-
-    async fn scan(&self, range: Range) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
-        let numbers = self.tap.enter(Operation::Load).await;
-        let rows = self.sim.storage().scan(range).await;
-        self.tap.leave(Operation::Load, numbers).await;
-        rows
-    }
-
-    async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
-        let numbers = self.tap.enter(Operation::Commit).await;
-        self.commits.set(self.commits.get() + 1);
-        let fault = self
-            .faults
-            .iter()
-            .find(|fault| fault.commit == self.commits.get());
-        let done = match fault {
-            Some(fault) => Err(store_error(&fault.error)),
-            None => self.sim.storage().commit(batch).await,
-        };
-        self.tap.leave(Operation::Commit, numbers).await;
-        done
-    }
-}
-
-fn store_error(name: &str) -> StoreError {
-    match name {
-        "full" => StoreError::Full,
-        "conflict" => StoreError::Conflict {
-            session: SessionId("another".into()),
-        },
-        "locked" => StoreError::Locked {
-            holder: "process 1".into(),
-        },
-        detail => StoreError::Io {
-            detail: detail.into(),
-        },
-    }
-}
-
-#[derive(Clone)]
-pub(super) struct TapTools {
-    tap: Rc<Tap>,
-    clock: SimClock,
-    setup: Rc<Setup>,
-    runs: Rc<RefCell<Vec<ToolLog>>>,
-}
-
-impl HostTools for TapTools {
-    fn specs(&self) -> Vec<ToolSpec> {
-        self.setup.config().tools
-    }
-
-    async fn run(&self, id: EffectId, run: ToolRun) -> ToolOutput {
-        let numbers = self.tap.enter(Operation::Tool).await;
-        let Some(tool) = self.setup.tools.iter().find(|tool| tool.name == run.name) else {
-            panic!(
-                "the session runs {:?}, which is not in the scenario",
-                run.name
-            );
-        };
-        let log = ToolLog {
-            effect: id,
-            call: run.call_id.0.clone(),
-            name: run.name.clone(),
-        };
-        self.runs.borrow_mut().push(log);
-        if tool.takes_ms > 0 {
-            self.clock.sleep(tool.takes_ms).await;
-        }
-        if tool.hangs {
-            pending::<()>().await;
-        }
-        self.tap.leave(Operation::Tool, numbers).await;
-        ToolOutput {
-            status: if tool.error.is_some() {
-                ToolStatus::Error
-            } else {
-                ToolStatus::Ok
-            },
-            text: tool.says(&run.arguments),
-            images: tool.pictures(),
-        }
-    }
-}
-
-#[derive(Clone)]
-pub(super) struct TapModel {
-    tap: Rc<Tap>,
-    sim: ScriptedModel,
-}
-
-pub(super) struct TapGeneration {
-    tap: Rc<Tap>,
-    sim: ScriptedGeneration,
-}
-
-impl LocalModel for TapModel {
-    type Generation = TapGeneration;
-
-    async fn generate(&self, request: ModelRequest) -> Result<TapGeneration, GenerateError> {
-        let numbers = self.tap.enter(Operation::Generate).await;
-        let generation = self.sim.generate(request).await;
-        self.tap.leave(Operation::Generate, numbers).await;
-        generation.map(|sim| TapGeneration {
-            tap: self.tap.clone(),
-            sim,
-        })
-    }
-}
-
-impl Generation for TapGeneration {
-    async fn next(&mut self) -> Result<Option<Delta>, GenerateError> {
-        let numbers = self.tap.enter(Operation::Next).await;
-        let delta = self.sim.next().await;
-        self.tap.leave(Operation::Next, numbers).await;
-        delta
     }
 }

@@ -7,19 +7,28 @@ mod check;
 mod crash;
 mod home;
 mod items;
+mod loopback;
+mod pace;
 mod parse;
 mod play;
+mod point;
 mod reply;
+mod response;
 mod setup;
 mod stage;
+mod tap;
 mod transcript;
 mod valid;
 
 pub use check::Check;
 pub use crash::{Ending, Life, survive};
-pub use home::{Operation, Point, Side, ToolLog};
+pub use home::{Carried, Network, Simulated};
+pub use loopback::{Loopback, LoopbackBody, LoopbackHttp};
+pub use pace::Gate;
 pub use parse::{ScenarioError, parse};
-pub use play::{Played, Request, play};
+pub use play::{Played, Progress, Request, play, play_process};
+pub use point::{Operation, Point, Side, ToolLog};
+pub use response::Response;
 pub use setup::{Fault, Setup, Tool};
 pub use transcript::{difference, transcript};
 
@@ -85,6 +94,12 @@ pub enum What {
     Policy(Policy),
     /// A summary is asked for.
     Compact,
+    /// The last turn is left.
+    Undo,
+    /// The last undo is taken back.
+    Redo,
+    /// The conversation goes on from the nth entry, from 1.
+    Switch(usize),
     /// Nothing for so many milliseconds.
     Wait(u64),
     /// The process ends by itself, and another one opens the session.

@@ -175,6 +175,9 @@ fn step(section: &Section<'_>) -> Result<What> {
             What::Policy(toml::from_str(&text).or_else(|error| fail(start, error.message()))?)
         }
         ["compact"] => What::Compact,
+        ["undo"] => What::Undo,
+        ["redo"] => What::Redo,
+        ["switch", nth] => What::Switch(number(nth)?),
         ["wait", millis] => What::Wait(number(millis)? as u64),
         ["reopen"] => What::Reopen,
         ["crash", side @ ("before" | "after"), operation, nth] => {

@@ -1,90 +1,24 @@
-//! Turns a written answer into what the simulated network or model does.
+//! Turns a written answer into what the model in the process says.
 
 use serde_json::Value;
 use tau_core::{
-    model::{Api, Delta, StopReason, Usage},
+    model::{Delta, StopReason, Usage},
     session::GenerateError,
 };
-use tau_platform::sim::{Exchange, SimHost, Step};
+use tau_platform::sim::{ScriptedModel, Step};
 
-use super::{Head, Reply, Setup};
-use crate::wire::{self, Frame, Piece, Tokens};
+use super::{Head, Reply};
+use crate::wire::{Piece, Tokens};
 
 impl Reply {
-    /// Puts the answer at the end of the home's script.
-    pub(super) fn load(&self, home: &SimHost, setup: &Setup) {
-        let Some(model) = setup.model(self.model.as_deref()) else {
-            return;
-        };
-        match (model.api(), self.head) {
-            (Api::Embedded, Head::Status(_)) => home.model().answer(self.steps()),
-            (Api::Embedded, _) => {
-                home.model().fail(GenerateError::Unavailable {
-                    detail: "it was not built in".into(),
-                });
-            }
-            (api, _) => home.http().expect(self.exchange(api, &model.host())),
+    /// Puts the answer at the end of the script of the model in the process.
+    pub(super) fn load(&self, model: &ScriptedModel) {
+        match self.head {
+            Head::Status(_) => model.answer(self.steps()),
+            Head::Refused | Head::Hangs => model.fail(GenerateError::Unavailable {
+                detail: "it was not built in".into(),
+            }),
         }
-    }
-
-    fn exchange(&self, api: Api, host: &str) -> Exchange {
-        let mut exchange = match self.head {
-            Head::Refused => return Exchange::refused().to(host).late(self.late_ms),
-            Head::Hangs => return Exchange::hanging().to(host),
-            Head::Status(status) => Exchange::status(status).to(host).late(self.late_ms),
-        };
-        let is_answer = self.head == Head::Status(200);
-        if !self.headers.iter().any(|(name, _)| name == "content-type") {
-            let kind = if is_answer {
-                "text/event-stream"
-            } else {
-                "application/json"
-            };
-            exchange = exchange.header("content-type", kind);
-        }
-        for (name, value) in &self.headers {
-            exchange = exchange.header(name, value);
-        }
-        let frames = if is_answer {
-            wire::stream(api, &self.pieces, self.tokens)
-        } else {
-            self.error_frames(api)
-        };
-        for frame in &frames {
-            exchange = match frame {
-                Frame::Bytes(bytes) => exchange.bytes(bytes.clone()),
-                Frame::Wait(millis) => exchange.wait(*millis),
-                Frame::Hang => exchange.stall(),
-                Frame::Reset => exchange.reset(),
-            };
-        }
-        if let Some(bytes) = self.cut {
-            exchange = exchange.cut(bytes);
-            exchange = match frames.last() {
-                Some(Frame::Hang) => exchange.stall(),
-                Some(Frame::Reset) => exchange.reset(),
-                _ => exchange,
-            };
-        }
-        match self.split {
-            Some(bytes) => exchange.split(bytes),
-            None => exchange,
-        }
-    }
-
-    /// The body beside an error status: text as it is, errors in the provider's format.
-    fn error_frames(&self, api: Api) -> Vec<Frame> {
-        let frame = |piece: &Piece| match piece {
-            Piece::Text(text) | Piece::Raw(text) => Some(Frame::Bytes(text.as_bytes().to_vec())),
-            Piece::Error { kind, message } => Some(Frame::Bytes(
-                wire::error_body(api, kind, message).into_bytes(),
-            )),
-            Piece::Wait(millis) => Some(Frame::Wait(*millis)),
-            Piece::Hang => Some(Frame::Hang),
-            Piece::Reset => Some(Frame::Reset),
-            _ => None,
-        };
-        self.pieces.iter().filter_map(frame).collect()
     }
 
     /// The answer of a model in the process. A hang is a day; a reset is a failure of the engine.

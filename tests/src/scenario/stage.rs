@@ -1,89 +1,95 @@
 //! One process of a scenario: its commands at their time, and what it shows.
 
-use futures_util::future::{Either, select};
+use futures_util::future::Either;
 use std::{
-    cell::{Cell, RefCell},
+    cell::RefCell,
     collections::BTreeSet,
-    future::poll_fn,
+    future::{pending, poll_fn},
     pin::pin,
     rc::Rc,
     task::{Poll, Waker},
 };
 use tau_core::{
-    ids::CallId,
+    ids::{CallId, EntryId},
     session::{Command, CommandError, Event, Session},
 };
-use tau_platform::{Clock, Shown, drive, sim::SimInbox};
+use tau_platform::{Clock, Http, Shown, Storage, drive, sim::SimInbox};
 
-use super::{Check, Death, Step, What, When, home::Home, play::Script};
+use super::{
+    Check, Death, Played, Scenario, Step, What, When,
+    home::Home,
+    pace::{GatedInbox, pace},
+    play,
+};
 
 /// One process at work.
-pub(super) struct Stage {
-    home: Home,
+pub(super) struct Stage<'s, H, S> {
+    scenario: &'s Scenario,
+    home: Home<H, S>,
     inbox: SimInbox,
-    pub(super) state: Rc<RefCell<State>>,
-    /// Requests that are in the account already.
-    pub(super) collected: Cell<usize>,
+    state: Rc<RefCell<State>>,
 }
 
 /// What the process has shown, and what it is waited for.
 #[derive(Default)]
-pub(super) struct State {
-    pub(super) shown: Vec<(u64, Shown)>,
+struct State {
     /// Events seen since the last command.
     recent: BTreeSet<String>,
     asked: BTreeSet<String>,
     running: bool,
     prompted_at: u64,
-    pub(super) took_ms: u64,
     replies_due: usize,
-    pub(super) refused: Option<CommandError>,
     waker: Option<Waker>,
 }
 
-impl Stage {
-    pub(super) fn begin(home: &Home, session: &mut Session) -> Self {
+impl<'s, H: Http + Clone, S: Storage + Clone> Stage<'s, H, S> {
+    pub(super) fn begin(scenario: &'s Scenario, home: &Home<H, S>, session: &mut Session) -> Self {
         let state = State {
             running: session.is_running(),
-            prompted_at: home.sim.clock().elapsed_ms(),
+            prompted_at: home.time().elapsed_ms(),
             ..State::default()
         };
-        session.resume(home.sim.clock().now());
+        home.carried().refused = None;
+        home.carried().took_ms = 0;
+        session.resume(home.time().now());
         Self {
+            scenario,
             home: home.clone(),
             inbox: SimInbox::default(),
             state: Rc::new(RefCell::new(state)),
-            collected: Cell::new(0),
         }
     }
 
     /// Does `steps` until the process ends; gives how many.
-    pub(super) fn direct(
+    pub(super) async fn direct(
         &self,
-        script: &mut Script<'_>,
         session: &mut Session,
         steps: &[Step],
     ) -> Result<usize, String> {
         let home = self.home.clone();
-        let (clock, state) = (home.sim.clock().clone(), self.state.clone());
-        let running = pin!(drive(&home, session, self.inbox.clone(), move |shown| {
-            state.borrow_mut().see(clock.elapsed_ms(), shown);
+        let inbox = GatedInbox {
+            inbox: self.inbox.clone(),
+            gate: home.gate().clone(),
+        };
+        let (shows, state) = (home.clone(), self.state.clone());
+        let mut running = pin!(drive(&home, session, inbox, move |shown| {
+            state.borrow_mut().see(&shows, shown);
         }));
-        let performing = pin!(self.perform(script, steps));
-        let ended = home.sim.block_on(select(performing, running));
-        match ended {
-            Either::Left((Ok(Exit::Died(done)), _)) => Ok(done),
-            Either::Left((Ok(Exit::Left(done)), running)) => {
+        let performing = pin!(self.perform(steps));
+        match pace(home.time(), home.gate(), performing, running.as_mut()).await {
+            Either::Left(Ok(Exit::Died(done))) => Ok(done),
+            Either::Left(Ok(Exit::Left(done))) => {
                 self.inbox.close();
-                home.sim.block_on(running);
+                let never = pin!(pending::<()>());
+                pace(home.time(), home.gate(), never, running).await;
                 Ok(done)
             }
-            Either::Left((Err(why), _)) => Err(why),
-            Either::Right((left, _)) => Err(format!("the loop ended by itself: {left:?}")),
+            Either::Left(Err(why)) => Err(why),
+            Either::Right(left) => Err(format!("the loop ended by itself: {left:?}")),
         }
     }
 
-    async fn perform(&self, script: &mut Script<'_>, steps: &[Step]) -> Result<Exit, String> {
+    async fn perform(&self, steps: &[Step]) -> Result<Exit, String> {
         for (done, step) in (1..).zip(steps) {
             let _watched = Watched(step.line);
             match &step.what {
@@ -105,13 +111,12 @@ impl Stage {
                 }
                 What::Expect(checks) => {
                     self.idle().await;
-                    script.collect(&self.home, self);
-                    script
-                        .store(&self.home)
+                    let played = Played::so_far(self.scenario, &self.home)
+                        .await
                         .map_err(|why| format!("line {}: {why}", step.line))?;
-                    Check::all(checks, &script.played)?;
+                    Check::all(checks, &played)?;
                 }
-                what => self.command(what).await,
+                what => self.command(step.line, what).await?,
             }
         }
         let _watched = Watched(steps.last().map_or(0, |step| step.line));
@@ -119,7 +124,7 @@ impl Stage {
         Ok(Exit::Left(steps.len()))
     }
 
-    async fn command(&self, what: &What) {
+    async fn command(&self, line: usize, what: &What) -> Result<(), String> {
         let command = match what {
             What::Prompt { text, images } => {
                 self.idle().await;
@@ -168,21 +173,54 @@ impl Stage {
                 Command::Compact
             }
             What::Wait(millis) => {
-                self.home.sim.clock().sleep(*millis).await;
-                return;
+                self.home.time().sleep(*millis).await;
+                return Ok(());
             }
-            What::Reopen | What::Crash(_) | What::Expect(_) => return,
+            What::Undo => {
+                self.idle().await;
+                self.begin_turn();
+                Command::Undo
+            }
+            What::Redo => {
+                self.idle().await;
+                self.begin_turn();
+                Command::Redo
+            }
+            What::Switch(nth) => {
+                self.idle().await;
+                let to = self.entry(*nth).await;
+                self.begin_turn();
+                Command::Switch {
+                    to: to.map_err(|why| format!("line {line}: {why}"))?,
+                }
+            }
+            What::Reopen | What::Crash(_) | What::Expect(_) => return Ok(()),
         };
         self.state.borrow_mut().recent.clear();
         self.state.borrow_mut().replies_due += 1;
         self.inbox.push(command);
         self.until(|state| state.replies_due == 0).await;
+        Ok(())
+    }
+
+    /// The name of the `nth` entry that is stored, from 1.
+    async fn entry(&self, nth: usize) -> Result<EntryId, String> {
+        let id = play::begun(self.scenario, &self.home).id().clone();
+        let stored = self.home.stored(&id).await?;
+        let entries = stored.as_ref().map(Session::entries);
+        let place = nth.checked_sub(1);
+        let entry = entries.and_then(|entries| entries.get(place?));
+        // A name nobody has: what the session says of that is for the scenario to expect.
+        Ok(entry.map_or_else(
+            || EntryId("ffffffffffffffff".into()),
+            |entry| entry.id.clone(),
+        ))
     }
 
     fn begin_turn(&self) {
         let mut state = self.state.borrow_mut();
-        state.prompted_at = self.home.sim.clock().elapsed_ms();
-        state.refused = None;
+        state.prompted_at = self.home.time().elapsed_ms();
+        self.home.carried().refused = None;
         state.running = true;
     }
 
@@ -201,7 +239,7 @@ impl Stage {
             When::Now => {}
             When::At(millis) => {
                 let since = self.state.borrow().prompted_at;
-                let clock = self.home.sim.clock();
+                let clock = self.home.time();
                 let passed = clock.elapsed_ms() - since;
                 clock.sleep(millis.saturating_sub(passed)).await;
             }
@@ -231,32 +269,33 @@ enum Exit {
 }
 
 impl State {
-    fn see(&mut self, at_ms: u64, shown: Shown) {
-        match &shown {
+    fn see<H: Http + Clone, S: Storage + Clone>(&mut self, home: &Home<H, S>, shown: Shown) {
+        let at_ms = home.time().elapsed_ms();
+        match shown {
             Shown::Reply(reply) => {
                 self.replies_due = self.replies_due.saturating_sub(1);
                 if let Err(error) = reply {
                     // A prompt that is refused because one is running ends nothing.
                     self.running &=
                         matches!(error, CommandError::Busy | CommandError::NotWaiting { .. });
-                    self.refused = Some(error.clone());
+                    home.carried().refused = Some(error.to_string());
                 }
             }
             Shown::Event(event) => {
-                self.recent.insert(kind(event));
-                match event {
+                self.recent.insert(kind(&event));
+                match &event {
                     Event::ApprovalRequested { call_id, .. } => {
                         self.asked.insert(call_id.0.clone());
                     }
-                    Event::TurnFinished { .. } | Event::Stopped { .. } => {
+                    Event::TurnFinished { .. } | Event::Stopped { .. } | Event::Moved { .. } => {
                         self.running = false;
-                        self.took_ms = at_ms - self.prompted_at;
+                        home.carried().took_ms = at_ms - self.prompted_at;
                     }
                     _ => {}
                 }
+                home.carried().events.push((at_ms, event));
             }
         }
-        self.shown.push((at_ms, shown));
         if let Some(waker) = self.waker.take() {
             waker.wake();
         }
