@@ -228,12 +228,7 @@ async fn tells_a_cut_body_from_an_ended_one<C: Http>(client: &C, base: &str) {
     }
 }
 
-async fn tells_what_went_wrong<C: Http>(
-    client: &C,
-    base: &str,
-    refused_url: &str,
-    sees: Sees,
-) {
+async fn tells_what_went_wrong<C: Http>(client: &C, base: &str, refused_url: &str, sees: Sees) {
     cannot_connect(client, refused_url).await;
     let (garbage, silent) = (format!("{base}/garbage"), format!("{base}/silent"));
     if !sees.causes {
