@@ -187,7 +187,9 @@ pub enum ToolChoice {
 }
 
 /// One call of a model. Cheap to clone: the parts are shared.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// Written out for a model in another thread; never read back, as [`Vetted`] is not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ModelRequest {
     /// The model asked.
     pub model: Arc<ModelConfig>,
