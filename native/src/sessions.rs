@@ -4,8 +4,7 @@ use std::{collections::BTreeSet, fs, io::IsTerminal, path::PathBuf, sync::Arc};
 use tau_core::{
     context::system_prompt,
     ids::SessionId,
-    journal::{self, Summary},
-    memory,
+    journal, memory,
     model::{Api, Pricing},
     policy::Policy,
     session::{Budgets, Config, Range, Session},
@@ -29,8 +28,6 @@ use crate::{
 
 /// The part of memory that belongs to no project in particular.
 pub(crate) const NAMESPACE: &str = "default";
-/// Sessions that are listed at once.
-const PAGE: u32 = 500;
 /// Bytes of a file that goes into the system prompt.
 const SYSTEM_FILE_BYTES: usize = 64 * 1024;
 
@@ -125,30 +122,6 @@ pub(crate) fn seed() -> Result<[u8; 32], Error> {
     Ok(seed)
 }
 
-/// All sessions, the last written first.
-pub(crate) async fn list(storage: &SqliteStorage) -> Result<Vec<Summary>, Error> {
-    let mut all = Vec::new();
-    let mut range = Range::prefix("sessions/", PAGE);
-    loop {
-        let rows = storage.scan(range.clone()).await?;
-        let whole = rows.len() == PAGE as usize;
-        if let Some((last, _)) = rows.last() {
-            range.start = format!("{last}\0");
-        }
-        let read = rows
-            .iter()
-            .filter_map(|(_, value)| serde_json::from_slice(value).ok());
-        all.extend(read);
-        if !whole {
-            break;
-        }
-    }
-    all.sort_by(|a: &Summary, b: &Summary| {
-        b.updated.cmp(&a.updated).then(a.session.cmp(&b.session))
-    });
-    Ok(all)
-}
-
 /// The session whose name begins with `name`.
 pub(crate) async fn find(storage: &SqliteStorage, name: &str) -> Result<SessionId, Error> {
     let unknown = || {
@@ -182,7 +155,7 @@ pub(crate) async fn find(storage: &SqliteStorage, name: &str) -> Result<SessionI
 
 /// The session that was last written.
 pub(crate) async fn latest(storage: &SqliteStorage) -> Result<SessionId, Error> {
-    let all = list(storage).await?;
+    let all = open::list(storage).await?;
     all.into_iter()
         .next()
         .map(|summary| summary.session)

@@ -1,10 +1,10 @@
-//! Loading a stored session: its journal, and the journals it continues.
+//! What is stored of sessions: opening one, exporting one, listing all.
 
-use alloc::vec::Vec;
+use alloc::{format, vec::Vec};
 use tau_core::{
     ids::SessionId,
-    journal::{self, Body, Chain, ForkPoint, JournalError},
-    session::{Journal, Session, StoreError},
+    journal::{self, Body, Chain, ForkPoint, JournalError, Summary, replay::End},
+    session::{Journal, Range, Session, StoreError},
 };
 use thiserror::Error;
 
@@ -41,6 +41,51 @@ pub struct Stored {
     pub ancestors: Vec<Journal>,
     /// Its own records.
     pub journal: Journal,
+}
+
+impl Stored {
+    /// The records as JSON lines, what it continues first, then an [`End`] with the number and the
+    /// hash of its own: what an export holds and a replay reads.
+    #[must_use]
+    pub fn export(&self) -> Vec<u8> {
+        let mut text = Vec::new();
+        for record in self.ancestors.iter().chain([&self.journal]).flatten() {
+            text.extend_from_slice(record);
+            text.push(b'\n');
+        }
+        let last = self.journal.last();
+        let end = End {
+            records: self.journal.len() as u64,
+            hash: last
+                .map(|record| journal::sha256_hex(record))
+                .unwrap_or_default(),
+        };
+        text.extend_from_slice(&end.line());
+        text
+    }
+}
+
+/// The lines of all sessions, the last written first. Lines that cannot be read are left out.
+pub async fn list(storage: &impl Storage) -> Result<Vec<Summary>, StoreError> {
+    let mut all = Vec::new();
+    let mut range = Range::prefix("sessions/", PAGE);
+    loop {
+        let rows = storage.scan(range.clone()).await?;
+        let whole = rows.len() == PAGE as usize;
+        if let Some((last, _)) = rows.last() {
+            range.start = format!("{last}\0");
+        }
+        all.extend(rows.iter().filter_map(|(_, line)| Summary::read(line)));
+        if !whole {
+            break;
+        }
+    }
+    all.sort_by(|a, b| {
+        b.updated
+            .cmp(&a.updated)
+            .then_with(|| a.session.cmp(&b.session))
+    });
+    Ok(all)
 }
 
 /// The session `id` as it was stored. What was unfinished stays at rest until

@@ -75,6 +75,14 @@ pub struct Summary {
     pub running: bool,
 }
 
+impl Summary {
+    /// The line as it is stored at [`summary_key`]; `None` if it is not one.
+    #[must_use]
+    pub fn read(line: &[u8]) -> Option<Self> {
+        serde_json::from_slice(line).ok()
+    }
+}
+
 /// Where the chain stands: how many records, and the hash of the last.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chain {

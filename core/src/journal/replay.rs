@@ -35,6 +35,16 @@ pub struct End {
     pub hash: String,
 }
 
+impl End {
+    /// It as a line of JSON, with the line's end.
+    #[must_use]
+    pub fn line(&self) -> Vec<u8> {
+        let mut line = serde_json::to_vec(self).unwrap_or_default();
+        line.push(b'\n');
+        line
+    }
+}
+
 /// A replay that went the same way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Replayed {

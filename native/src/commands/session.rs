@@ -4,7 +4,6 @@ use serde_json::json;
 use std::{fs, path::PathBuf};
 use tau_core::{
     ids::SessionId,
-    journal::replay::End,
     message::{Part, Role},
     session::{Entry, Session},
 };
@@ -96,7 +95,7 @@ async fn list(
     json: bool,
     jsonl: bool,
 ) -> Result<(), Error> {
-    let mut all = sessions::list(storage).await?;
+    let mut all = open::list(storage).await?;
     all.truncate(limit.unwrap_or(usize::MAX));
     if json {
         ui.json(&json!({ "sessions": all }));
@@ -230,25 +229,7 @@ async fn export(
 ) -> Result<(), Error> {
     let id = named(storage, name).await?;
     let stored = open::load(storage, &id).await?;
-    let mut text = Vec::new();
-    for record in stored.ancestors.iter().chain([&stored.journal]).flatten() {
-        text.extend_from_slice(record);
-        text.push(b'\n');
-    }
-    let end = End {
-        records: stored.journal.len() as u64,
-        hash: stored
-            .journal
-            .last()
-            .map(|record| tau_core::journal::sha256_hex(record))
-            .unwrap_or_default(),
-    };
-    let end = serde_json::to_string(&end);
-    text.extend(
-        end.map_err(|error| Error::internal(error.to_string()))?
-            .bytes(),
-    );
-    text.push(b'\n');
+    let text = stored.export();
     match output {
         Some(file) => {
             fs::write(&file, text).map_err(|error| {

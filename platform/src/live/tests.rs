@@ -182,7 +182,9 @@ fn nobody_waits_for_a_run_that_is_over() {
             live.submit(prompt("hi")).await.unwrap();
         });
         // Dropped in the middle of the turn.
-        drop(home.block_on(select(run, script)));
+        home.block_on(async {
+            select(run, script).await;
+        });
     }
     let late = live.submit(Command::Interrupt);
     assert_eq!(home.block_on(late), Err(CommandError::Stopped));
