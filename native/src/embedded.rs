@@ -4,9 +4,9 @@
 //! by dropping its generation.
 
 mod files;
-mod translate;
 
 pub(crate) use files::{parts, pull, ready};
+pub(crate) use tau_target_rten::translate::TOOLS;
 
 use std::{path::PathBuf, sync::Arc};
 use tau_core::{
@@ -14,18 +14,8 @@ use tau_core::{
     session::GenerateError,
 };
 use tau_platform::{Generation, LocalModel};
-use tau_target_rten::{Cancel, agent::Agent};
+use tau_target_rten::{Cancel, agent::Agent, translate};
 use tokio::sync::{OnceCell, mpsc};
-
-/// What the core may put into one request, estimated. The model itself reads 2,048 tokens: the
-/// agent layer picks what it reads, out of a long conversation and out of long results.
-pub(crate) const CONTEXT_TOKENS: u32 = 16_384;
-/// Of an answer.
-pub(crate) const MAX_OUTPUT_TOKENS: u32 = 400;
-
-/// The home's tools it is offered: those that look. Writing and running programs would need words it
-/// can only invent.
-pub(crate) const TOOLS: [&str; 5] = ["read", "ls", "glob", "grep", "time"];
 
 /// Said when the model is taken.
 pub(crate) const LIMITS: &str = "The embedded model is very small (135 million parameters): it finds files and facts \
@@ -33,7 +23,7 @@ with its tools and holds simple conversations, no more. For real work set a prov
 
 /// The system prompt of a model this small.
 pub(crate) fn system_prompt() -> String {
-    "You are Tau, a helpful assistant. Answer briefly and plainly.".into()
+    translate::SYSTEM_PROMPT.into()
 }
 
 /// The model of this home. Clones would share nothing: there is one a process.

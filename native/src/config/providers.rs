@@ -81,15 +81,5 @@ pub(super) fn known(api: Option<Api>, base_url: Option<&str>) -> Option<&'static
 
 /// The model inside Tau.
 pub(crate) fn embedded() -> ModelConfig {
-    ModelConfig {
-        name: "embedded".into(),
-        api: Api::Embedded,
-        base_url: String::new(),
-        secret: None,
-        context_tokens: crate::embedded::CONTEXT_TOKENS,
-        max_output_tokens: crate::embedded::MAX_OUTPUT_TOKENS,
-        pricing: Pricing::default(),
-        images: false,
-        temperature_milli: None,
-    }
+    tau_target_rten::translate::model()
 }

@@ -52,10 +52,13 @@ pub mod safetensors;
 mod text;
 mod threads;
 mod tokenizer;
+pub mod translate;
 
 pub use cancel::Cancel;
 pub use embed::{Embedder, cosine};
 pub use error::{Error, Result};
-pub use text::{End, Generated, Logits, Options, Sampling, Session, TextModel};
+pub use text::{
+    Advance, End, Generated, Generation, Logits, Options, Sampling, Session, TextModel,
+};
 pub use threads::Threads;
 pub use tokenizer::TextTokenizer;

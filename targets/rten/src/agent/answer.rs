@@ -3,15 +3,13 @@
 //! A model this small invents when it retells. So a question about a file is answered by the file's own lines that are
 //! closest to it, quoted; only a request to summarise is written by the model, from the best passages.
 
-use std::ops::ControlFlow;
-
 use serde_json::{Value, json};
 
-use super::{Agent, Finish, Piece, Request, State, Turn, words};
-use crate::cancel::Cancel;
+use super::step::{Stage, say};
+use super::{Agent, Piece, Request, State, Turn, words};
 use crate::embed::cosine;
 use crate::error::Result;
-use crate::text::{End, Options, Sampling};
+use crate::text::{Options, Sampling};
 
 /// Tokens kept free for the answer in a conversation.
 const ANSWER_ROOM: usize = 400;
@@ -77,9 +75,8 @@ impl Agent {
         &self,
         state: &mut State,
         request: &Request,
-        cancel: &Cancel,
         on_piece: &mut dyn FnMut(Piece),
-    ) -> Result<Finish> {
+    ) -> Result<Stage> {
         let Some(Turn::ToolResult {
             name,
             text,
@@ -87,7 +84,7 @@ impl Agent {
             ..
         }) = request.turns.last()
         else {
-            return self.chat(state, request, cancel, on_piece);
+            return self.chat(state, request);
         };
         let question = last_instruction(request);
         let answer = match name.as_str() {
@@ -95,29 +92,18 @@ impl Agent {
             _ if text.trim().is_empty() => nothing(name),
             "remember" => "Noted.".to_owned(),
             "read" | "recall" if wants_summary(question) => {
-                return self.summarise(state, question, text, request.max_tokens, cancel, on_piece);
+                return self.summarise(state, question, text, request.max_tokens);
             }
             "read" if wants_all(question) => shown(text),
             "recall" => self.quote(question, &without_names(text))?,
             "read" => self.quote(question, text)?,
             _ => shown(text),
         };
-        on_piece(Piece::Text(answer));
-        on_piece(Piece::Usage {
-            input: 0,
-            output: 0,
-        });
-        Ok(Finish::Answered)
+        Ok(say(answer, on_piece))
     }
 
     /// Talks, without tools.
-    pub(super) fn chat(
-        &self,
-        state: &mut State,
-        request: &Request,
-        cancel: &Cancel,
-        on_piece: &mut dyn FnMut(Piece),
-    ) -> Result<Finish> {
+    pub(super) fn chat(&self, state: &mut State, request: &Request) -> Result<Stage> {
         let room = self.text.context() - ANSWER_ROOM;
         let system = if request.system.trim().is_empty() {
             "You are a helpful assistant. Answer briefly."
@@ -143,7 +129,7 @@ impl Agent {
             later.push(message);
         }
         prompt.extend(later.into_iter().rev().flatten());
-        self.speak(state, prompt, request.max_tokens, cancel, on_piece)
+        self.speak(state, prompt, request.max_tokens)
     }
 
     fn summarise(
@@ -152,26 +138,17 @@ impl Agent {
         question: &str,
         text: &str,
         max_tokens: usize,
-        cancel: &Cancel,
-        on_piece: &mut dyn FnMut(Piece),
-    ) -> Result<Finish> {
+    ) -> Result<Stage> {
         let mut prompt = self.message(
             "system",
             "You summarise texts truthfully, in two or three sentences.",
         )?;
         let passage = clipped(text.trim(), PASSAGE_BYTES);
         prompt.extend(self.message("user", &format!("{passage}\n\n{question}"))?);
-        self.speak(state, prompt, max_tokens.min(160), cancel, on_piece)
+        self.speak(state, prompt, max_tokens.min(160))
     }
 
-    fn speak(
-        &self,
-        state: &mut State,
-        mut prompt: Vec<u32>,
-        max_tokens: usize,
-        cancel: &Cancel,
-        on_piece: &mut dyn FnMut(Piece),
-    ) -> Result<Finish> {
+    fn speak(&self, state: &mut State, mut prompt: Vec<u32>, max_tokens: usize) -> Result<Stage> {
         let tokenizer = self.text.tokenizer();
         prompt.push(tokenizer.control("<|im_start|>")?);
         prompt.extend(tokenizer.encode("assistant\n")?);
@@ -188,20 +165,8 @@ impl Agent {
             ],
             repetition_penalty: 1.1,
         };
-        let made = self
-            .text
-            .generate(&mut state.chat, &prompt, &options, cancel, |piece| {
-                on_piece(Piece::Text(piece.to_owned()));
-                ControlFlow::Continue(())
-            })?;
-        on_piece(Piece::Usage {
-            input: made.prompt_tokens,
-            output: made.new_tokens,
-        });
-        Ok(match made.end {
-            End::Stop | End::Broken => Finish::Answered,
-            End::MaxTokens | End::ContextFull => Finish::Length,
-        })
+        let session = std::mem::replace(&mut state.chat, self.text.session());
+        Ok(Stage::Speaking(self.text.begin(session, prompt, options)?))
     }
 
     /// A message in the model's own form (ChatML).

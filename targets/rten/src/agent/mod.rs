@@ -14,6 +14,7 @@ mod choose;
 mod copy;
 mod examples;
 mod slices;
+mod step;
 mod words;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ use std::sync::{Mutex, PoisonError};
 use serde_json::{Map, Value};
 
 pub use choose::Score;
+pub use step::Answer;
 
 use crate::cancel::Cancel;
 use crate::embed::Embedder;
@@ -189,47 +191,19 @@ impl Agent {
         on_piece: &mut dyn FnMut(Piece),
     ) -> Result<Finish> {
         let mut state = self.lock();
-        let result = request.turns.last();
-        if let Some(Turn::ToolResult {
-            name,
-            text,
-            is_error,
-            ..
-        }) = result
-        {
-            return match answer::repair(request, name, *is_error, text) {
-                Some((name, arguments)) => {
-                    on_piece(Piece::ToolCall { name, arguments });
-                    on_piece(Piece::Usage {
-                        input: 0,
-                        output: 0,
-                    });
-                    Ok(Finish::ToolCall)
-                }
-                None => self.answer_from(&mut state, request, cancel, on_piece),
-            };
-        }
-        let instruction = answer::last_instruction(request);
-        if !request.tools.is_empty()
-            && let Some(does) = self.missing(&mut state, start_of(instruction), &request.tools)?
-        {
-            let told = format!("I cannot do that: it takes a tool that {does}, and I have none.");
-            on_piece(Piece::Text(told));
-            on_piece(Piece::Usage {
-                input: 0,
-                output: 0,
-            });
-            return Ok(Finish::Answered);
-        }
-        match self.decide_with(&mut state, instruction, &request.tools, cancel)? {
-            Decision::Call { name, arguments } => {
-                let input = self.request_prompt(start_of(instruction))?.len();
-                on_piece(Piece::ToolCall { name, arguments });
-                on_piece(Piece::Usage { input, output: 0 });
-                Ok(Finish::ToolCall)
+        let mut answer = Answer::new(request.clone());
+        let finish = loop {
+            let stepped = cancel
+                .check()
+                .and_then(|()| self.step_with(&mut state, &mut answer, cancel, on_piece));
+            match stepped {
+                Ok(None) => {}
+                Ok(Some(finish)) => break Ok(finish),
+                Err(error) => break Err(error),
             }
-            Decision::Answer => self.chat(&mut state, request, cancel, on_piece),
-        }
+        };
+        state.keep(answer);
+        finish
     }
 
     /// Chooses between the tools and none, and fills the arguments.

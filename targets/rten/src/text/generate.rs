@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 use super::{Session, TextModel};
 use crate::cancel::Cancel;
+use crate::convert::CONTEXT;
 use crate::error::{Error, Result};
 
 /// How the next token is chosen.
@@ -61,7 +62,128 @@ pub struct Generated {
     pub end: End,
 }
 
+/// A generation while it is made, one bounded piece of work at a time.
+///
+/// It owns its session meanwhile, so that nothing else can write between its tokens;
+/// [`Generation::into_session`] gives it back, whatever became of the generation.
+#[derive(Debug)]
+pub struct Generation {
+    session: Session,
+    prompt: Vec<u32>,
+    options: Options,
+    chooser: Chooser,
+    /// Bytes of a character that is not whole yet.
+    pending: Vec<u8>,
+    place: Place,
+    out: Generated,
+}
+
+/// How far a [`Generation`] is.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    /// The session does not hold the whole prompt yet.
+    Reading,
+    /// This token was generated, and the session does not hold it yet.
+    Said(u32),
+    Ended,
+}
+
+/// What a step of a [`Generation`] brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Advance {
+    /// More text, in whole characters; empty while the prompt is read.
+    Text(String),
+    /// The rest of the text, often empty, and the end.
+    Ended(String, End),
+}
+
+impl Generation {
+    /// What was generated so far.
+    pub fn generated(&self) -> &Generated {
+        &self.out
+    }
+
+    /// The session, with what it read.
+    pub fn into_session(self) -> Session {
+        self.session
+    }
+
+    fn finish(&mut self, piece: String, end: End) -> Advance {
+        let rest = String::from_utf8_lossy(&std::mem::take(&mut self.pending)).into_owned();
+        self.out.text.push_str(&rest);
+        self.out.end = end;
+        self.place = Place::Ended;
+        Advance::Ended(piece + &rest, end)
+    }
+}
+
 impl TextModel {
+    /// Begins to continue `prompt` in `session`. Nothing runs before [`Self::advance`].
+    ///
+    /// Fails with [`Error::ContextFull`].
+    pub fn begin(
+        &self,
+        session: Session,
+        prompt: Vec<u32>,
+        options: Options,
+    ) -> Result<Generation> {
+        fits(&prompt)?;
+        let out = Generated {
+            text: String::new(),
+            prompt_tokens: prompt.len(),
+            reused_tokens: session.reusable(&prompt),
+            new_tokens: 0,
+            end: End::MaxTokens,
+        };
+        Ok(Generation {
+            session,
+            prompt,
+            chooser: Chooser::new(&options),
+            options,
+            pending: Vec::new(),
+            place: Place::Reading,
+            out,
+        })
+    }
+
+    /// Reads up to 256 tokens of the prompt, or generates a token. A generation that has ended ends again, without
+    /// text.
+    ///
+    /// Fails with [`Error::Engine`].
+    pub fn advance(&self, generation: &mut Generation) -> Result<Advance> {
+        let session = &mut generation.session;
+        let logits = match generation.place {
+            Place::Reading => match self.read_on(session, &generation.prompt)? {
+                Some(logits) => logits,
+                None => return Ok(Advance::Text(String::new())),
+            },
+            Place::Said(token) => self.feed(session, &[token], &[0])?,
+            Place::Ended => return Ok(Advance::Ended(String::new(), generation.out.end)),
+        };
+        let full = session.len() >= self.context();
+        let most = generation.options.max_tokens;
+        if generation.out.new_tokens >= most {
+            return Ok(generation.finish(String::new(), End::MaxTokens));
+        }
+        let token = generation.chooser.choose(logits.row(0))?;
+        if generation.options.stop.contains(&token) {
+            return Ok(generation.finish(String::new(), End::Stop));
+        }
+        generation.out.new_tokens += 1;
+        generation.place = Place::Said(token);
+        let bytes = self.tokenizer().bytes(token);
+        generation.pending.extend_from_slice(bytes);
+        let piece = whole_characters(&mut generation.pending);
+        generation.out.text.push_str(&piece);
+        Ok(if full {
+            generation.finish(piece, End::ContextFull)
+        } else if generation.out.new_tokens >= most {
+            generation.finish(piece, End::MaxTokens)
+        } else {
+            Advance::Text(piece)
+        })
+    }
+
     /// Continues `prompt`. `on_text` gets the text as it comes, in whole characters, and can break off.
     ///
     /// Fails with [`Error::ContextFull`] before anything is generated, or [`Error::Cancelled`].
@@ -73,46 +195,39 @@ impl TextModel {
         cancel: &Cancel,
         mut on_text: impl FnMut(&str) -> ControlFlow<()>,
     ) -> Result<Generated> {
-        let (mut logits, reused_tokens) = self.prompt(session, prompt, cancel)?;
-        let mut out = Generated {
-            text: String::new(),
-            prompt_tokens: prompt.len(),
-            reused_tokens,
-            new_tokens: 0,
-            end: End::MaxTokens,
+        fits(prompt)?;
+        let own = std::mem::replace(session, self.session());
+        let mut generation = self.begin(own, prompt.to_vec(), options.clone())?;
+        let ended = loop {
+            let advanced = cancel.check().and_then(|()| self.advance(&mut generation));
+            match advanced {
+                Ok(Advance::Text(piece)) => {
+                    if !piece.is_empty() && on_text(&piece).is_break() {
+                        break Ok(End::Broken);
+                    }
+                }
+                Ok(Advance::Ended(piece, end)) => {
+                    let broken = !piece.is_empty() && on_text(&piece).is_break();
+                    break Ok(if broken { End::Broken } else { end });
+                }
+                Err(error) => break Err(error),
+            }
         };
-        let mut chooser = Chooser::new(options);
-        let mut pending = Vec::new();
-        while out.new_tokens < options.max_tokens {
-            cancel.check()?;
-            let token = chooser.choose(logits.row(0))?;
-            if options.stop.contains(&token) {
-                out.end = End::Stop;
-                break;
-            }
-            out.new_tokens += 1;
-            pending.extend_from_slice(self.tokenizer().bytes(token));
-            let piece = whole_characters(&mut pending);
-            out.text.push_str(&piece);
-            if !piece.is_empty() && on_text(&piece).is_break() {
-                out.end = End::Broken;
-                break;
-            }
-            if session.len() >= self.context() {
-                out.end = End::ContextFull;
-                break;
-            }
-            if out.new_tokens < options.max_tokens {
-                logits = self.feed(session, &[token], &[0])?;
-            }
-        }
-        if !pending.is_empty() && out.end != End::Broken {
-            let rest = String::from_utf8_lossy(&pending).into_owned();
-            let _ = on_text(&rest);
-            out.text.push_str(&rest);
-        }
-        Ok(out)
+        let made = generation.generated().clone();
+        *session = generation.into_session();
+        ended.map(|end| Generated { end, ..made })
     }
+}
+
+/// Whether a prompt leaves room for a token after it.
+pub(super) fn fits(prompt: &[u32]) -> Result<()> {
+    if prompt.is_empty() || prompt.len() >= CONTEXT {
+        return Err(Error::ContextFull {
+            tokens: prompt.len(),
+            limit: CONTEXT - 1,
+        });
+    }
+    Ok(())
 }
 
 /// Takes the whole characters off the front. A wrong byte becomes U+FFFD, an unfinished character stays.
@@ -139,6 +254,7 @@ fn whole_characters(pending: &mut Vec<u8>) -> String {
     }
 }
 
+#[derive(Debug)]
 struct Chooser {
     sampling: Sampling,
     penalty: f32,

@@ -5,7 +5,7 @@
 mod generate;
 mod session;
 
-pub use generate::{End, Generated, Options, Sampling};
+pub use generate::{Advance, End, Generated, Generation, Options, Sampling};
 pub use session::Session;
 
 use rten::{Model, NodeId, Value, ValueOrView};
@@ -151,24 +151,27 @@ impl TextModel {
         tokens: &[u32],
         cancel: &Cancel,
     ) -> Result<(Logits, usize)> {
-        if tokens.is_empty() || tokens.len() >= CONTEXT {
-            return Err(Error::ContextFull {
-                tokens: tokens.len(),
-                limit: CONTEXT - 1,
-            });
-        }
-        // The last token is always run: its scores are not kept.
-        let kept = session.common_prefix(tokens).min(tokens.len() - 1);
-        session.truncate(kept);
-        let mut left = &tokens[kept..];
-        while left.len() > CHUNK {
+        generate::fits(tokens)?;
+        let kept = session.reusable(tokens);
+        loop {
             cancel.check()?;
-            let (now, later) = left.split_at(CHUNK);
-            self.feed(session, now, &[])?;
-            left = later;
+            if let Some(logits) = self.read_on(session, tokens)? {
+                return Ok((logits, kept));
+            }
         }
-        cancel.check()?;
-        Ok((self.feed(session, left, &[left.len() - 1])?, kept))
+    }
+
+    /// Makes the session hold more of `tokens`, running at most [`CHUNK`] of them. Gives the scores of the token after
+    /// the last one once it holds them all.
+    fn read_on(&self, session: &mut Session, tokens: &[u32]) -> Result<Option<Logits>> {
+        let kept = session.reusable(tokens);
+        session.truncate(kept);
+        let left = &tokens[kept..];
+        if left.len() > CHUNK {
+            self.feed(session, &left[..CHUNK], &[])?;
+            return Ok(None);
+        }
+        Ok(Some(self.feed(session, left, &[left.len() - 1])?))
     }
 
     /// Runs `tokens` after those the session holds, and gives the scores after each of the positions in `rows`, which

@@ -54,13 +54,11 @@ impl Session {
         }
     }
 
-    /// How many of the first tokens held are also the first of `tokens`.
-    pub(super) fn common_prefix(&self, tokens: &[u32]) -> usize {
-        self.tokens
-            .iter()
-            .zip(tokens)
-            .take_while(|(a, b)| a == b)
-            .count()
+    /// How many of the first tokens held a prompt of `tokens` can build on. Its last one is always run: the scores after
+    /// it are not kept.
+    pub(super) fn reusable(&self, tokens: &[u32]) -> usize {
+        let same = self.tokens.iter().zip(tokens).take_while(|(a, b)| a == b);
+        same.count().min(tokens.len().saturating_sub(1))
     }
 
     /// Takes tokens and caches out, with room for `total` tokens. Until [`Self::put`] the session is empty: a run that
