@@ -17,6 +17,8 @@ mod process;
 mod setup;
 mod size;
 mod tidy;
+mod tools;
+mod wasm;
 mod workspace;
 
 use clap::{Parser, Subcommand};
@@ -36,6 +38,8 @@ enum Chore {
     Setup(setup::Args),
     /// Run everything CI runs, collect the failures, end with one summary line.
     Ci(ci::Args),
+    /// Build the Worker, the page and what their tests need for WebAssembly, and check the modules.
+    Wasm(wasm::Args),
     /// Check the rules of the source tree: bands, no_std, lengths, names, manifests.
     Tidy(tidy::Args),
     /// Check that links, paths and commands named in the documentation exist.
@@ -55,6 +59,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().chore {
         Chore::Setup(args) => setup::run(&args),
         Chore::Ci(args) => ci::run(&args),
+        Chore::Wasm(args) => wasm::run(&args),
         Chore::Tidy(args) => tidy::run(&args),
         Chore::Docs(args) => docs::run(&args),
         Chore::Size(args) => size::run(&args),

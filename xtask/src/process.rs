@@ -6,7 +6,8 @@ use std::{
     ffi::OsStr,
     io::{self, BufRead, BufReader, IsTerminal},
     process::{Command, Stdio},
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
 /// The cargo that runs this chore, or the one on the path.
@@ -25,6 +26,32 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     let status = command
         .status()
         .with_context(|| format!("cannot start `{line}`"))?;
+    if !status.success() {
+        bail!("`{line}` ended with {status}");
+    }
+    Ok(())
+}
+
+/// Like [`run`], but the command is ended when it takes longer than `limit`.
+pub(crate) fn run_within(command: &mut Command, limit: Duration) -> Result<()> {
+    let line = shown(command);
+    eprintln!("$ {line}");
+    let mut child = command
+        .stdin(Stdio::null())
+        .spawn()
+        .with_context(|| format!("cannot start `{line}`"))?;
+    let start = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        if start.elapsed() > limit {
+            child.kill()?;
+            child.wait()?;
+            bail!("`{line}` did not end within {}", elapsed(limit));
+        }
+        thread::sleep(Duration::from_millis(50));
+    };
     if !status.success() {
         bail!("`{line}` ended with {status}");
     }
@@ -163,6 +190,14 @@ mod tests {
     #[test]
     fn colours_are_removed_before_parsing() {
         assert_eq!(without_escapes("a \u{1b}[32;1mPASS\u{1b}[0m b"), "a PASS b");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_command_that_takes_too_long_is_ended() {
+        let mut command = Command::new("sleep");
+        let error = run_within(command.arg("60"), Duration::from_millis(100)).unwrap_err();
+        assert_eq!(error.to_string(), "`sleep 60` did not end within 0s");
     }
 
     #[test]

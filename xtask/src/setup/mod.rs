@@ -1,13 +1,20 @@
 //! `cargo xtask setup`: makes a machine ready for every test, and says what it does.
 //!
-//! Idempotent: what is there is left alone. Tools come first; the embedded models last, fetched by
-//! `tau` itself. One missing thing does not hide the next: all are tried, then the chore fails.
+//! Idempotent: what is there is left alone. Commands come first, then the parts the homes made of
+//! WebAssembly need, which live in the directory of [`crate::tools`]; the embedded models last,
+//! fetched by `tau` itself. One missing thing does not hide the next: all are tried, then the chore
+//! fails.
+
+mod apt;
+mod compiler;
+mod parts;
 
 use crate::{
     process::{self, cargo},
-    workspace,
+    tools, workspace,
 };
 use anyhow::{Context, Result, bail};
+use parts::{PARTS, Part};
 use std::process::Command;
 
 /// The test runner's version. CI's counts are read from its summary line, so it is pinned.
@@ -91,12 +98,18 @@ const TOOLS: &[Tool] = &[
         probe: &["python3", "-m", "pip", "--version"],
         source: Source::Apt(&["python3", "python3-pip"]),
     },
+    Tool {
+        name: "npm",
+        why: "fetches workerd",
+        probe: &["npm", "--version"],
+        source: Source::Apt(&["nodejs", "npm"]),
+    },
 ];
 
 /// Runs the chore.
 pub(crate) fn run(args: &Args) -> Result<()> {
     let mut missing = Vec::new();
-    if let Err(error) = compiler() {
+    if let Err(error) = native_compiler() {
         eprintln!("setup: {error:#}");
         missing.push("rustc");
     }
@@ -114,6 +127,15 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             missing.push(tool.name);
         }
     }
+    for part in PARTS {
+        if let Err(error) = prepare(part, args.check) {
+            eprintln!("setup: {error:#}");
+            missing.push(part.name);
+        }
+    }
+    if !args.check {
+        tools::record()?;
+    }
     if !args.check
         && let Err(error) = models()
     {
@@ -130,20 +152,26 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Compares the compiler with `rust-version` of the workspace.
-fn compiler() -> Result<()> {
+/// Looks at the compiler that everything but the homes of WebAssembly is built with.
+fn native_compiler() -> Result<()> {
+    let line = process::probe(Command::new("rustc").arg("--version"))
+        .context("rustc does not run; install Rust, for example with rustup")?;
+    new_enough(&line)?;
+    eprintln!("setup: rustc is there: {line}");
+    Ok(())
+}
+
+/// Compares what `rustc --version` printed with `rust-version` of the workspace.
+fn new_enough(line: &str) -> Result<()> {
     let manifest = std::fs::read_to_string(workspace::root().join("Cargo.toml"))?;
     let manifest: toml::Table = manifest.parse().context("Cargo.toml is not TOML")?;
     let wanted = manifest["workspace"]["package"]["rust-version"]
         .as_str()
         .context("Cargo.toml has no workspace.package.rust-version")?;
-    let line = process::probe(Command::new("rustc").arg("--version"))
-        .context("rustc does not run; install Rust, for example with rustup")?;
     let found = line.split_whitespace().nth(1).unwrap_or_default();
     if version(found) < version(wanted) {
         bail!("rustc is {found}, Tau needs {wanted} or newer: rustup update stable");
     }
-    eprintln!("setup: rustc is there: {line}");
     Ok(())
 }
 
@@ -169,7 +197,7 @@ fn probe(tool: &Tool) -> Option<String> {
 /// The command a person would type.
 fn by_hand(source: &Source) -> String {
     match source {
-        Source::Apt(packages) => format!("sudo apt-get install -y {}", packages.join(" ")),
+        Source::Apt(packages) => apt::by_hand(packages),
         Source::Cargo(package, version) => format!("cargo install --locked {package}@{version}"),
         Source::Hand(command) => (*command).to_owned(),
     }
@@ -178,7 +206,7 @@ fn by_hand(source: &Source) -> String {
 /// Installs the tool and looks again.
 fn install(tool: &Tool) -> Result<()> {
     match &tool.source {
-        Source::Apt(packages) => apt(packages)?,
+        Source::Apt(packages) => apt::install(packages)?,
         Source::Cargo(package, version) => process::run(&mut cargo([
             "install",
             "--locked",
@@ -192,34 +220,21 @@ fn install(tool: &Tool) -> Result<()> {
     Ok(())
 }
 
-/// Installs Debian packages, as root or through a sudo that asks nothing.
-fn apt(packages: &[&str]) -> Result<()> {
-    let by_hand = format!("sudo apt-get install -y {}", packages.join(" "));
-    if process::probe(Command::new("apt-get").arg("--version")).is_none() {
-        bail!(
-            "no apt-get here; install these with your package manager: {}",
-            packages.join(" ")
-        );
+/// Looks for the part and makes it, unless only asked what is there.
+fn prepare(part: &Part, is_check: bool) -> Result<()> {
+    if let Some(found) = (part.find)()? {
+        eprintln!("setup: {} is there: {found}", part.name);
+        return Ok(());
     }
-    let is_root = process::probe(Command::new("id").arg("-u")).as_deref() == Some("0");
-    let has_sudo = process::probe(Command::new("sudo").args(["-n", "true"])).is_some();
-    let apt_get = |arguments: &[&str]| {
-        let mut command = Command::new(if is_root { "apt-get" } else { "sudo" });
-        if !is_root {
-            command.args(["-n", "apt-get"]);
-        }
-        command
-            .args(arguments)
-            .env("DEBIAN_FRONTEND", "noninteractive");
-        command
-    };
-    if !is_root && !has_sudo {
-        bail!("not root and no sudo without a password; run: {by_hand}");
+    eprintln!("setup: {} is missing; it {}", part.name, part.why);
+    if is_check {
+        bail!("to install it: {}", (part.by_hand)());
     }
-    process::run(&mut apt_get(&["update", "--quiet"]))?;
-    let mut arguments = vec!["install", "--yes", "--quiet", "--no-install-recommends"];
-    arguments.extend(packages);
-    process::run(&mut apt_get(&arguments)).with_context(|| format!("try by hand: {by_hand}"))
+    (part.install)()?;
+    let found = (part.find)()?
+        .with_context(|| format!("{} was installed and is still not found", part.name))?;
+    eprintln!("setup: {} is there now: {found}", part.name);
+    Ok(())
 }
 
 /// Has `tau` fetch and verify the embedded models where it keeps them.
@@ -247,6 +262,10 @@ mod tests {
         for tool in TOOLS {
             assert!(!by_hand(&tool.source).is_empty(), "{}", tool.name);
             assert!(!tool.why.is_empty(), "{}", tool.name);
+        }
+        for part in PARTS {
+            assert!(!(part.by_hand)().is_empty(), "{}", part.name);
+            assert!(!part.why.is_empty(), "{}", part.name);
         }
     }
 }
