@@ -10,8 +10,8 @@
 //! - Where the server is silent, the real client must really run into its idle timeout, which is a
 //!   short one; the virtual one is what the session sees.
 //! - A connection that is refused or dies really does. The words for it are the system's own and
-//!   differ from home to home, so the script's take their place; the kind of the error is checked
-//!   as far as the home can tell it. Anything else that goes wrong is a panic.
+//!   differ from home to home, so the script's take their place once the kind of the error was
+//!   found to be right. Anything else that goes wrong is a panic.
 
 use futures_util::future::pending;
 use std::{cell::RefCell, collections::VecDeque, rc::Rc, sync::Arc};
@@ -40,9 +40,6 @@ pub struct Loopback<H> {
     pub base_url: String,
     /// Where nobody listens, without trailing slash.
     pub refused_url: String,
-    /// Whether the client can tell an unreachable server from one that hangs up: a web page is not
-    /// told.
-    pub tells_why: bool,
 }
 
 impl<H: Http + Clone> Network for Loopback<H> {
@@ -92,14 +89,10 @@ impl<H: Http + Clone> Http for LoopbackHttp<H> {
         }
         let Head::Status(status) = response.head else {
             let error = sent.err();
-            let fits = match &error {
-                Some(HttpError::Connect { .. }) => true,
-                Some(HttpError::Protocol { .. } | HttpError::Reset { .. }) => {
-                    !self.network.tells_why
-                }
-                _ => false,
-            };
-            assert!(fits, "nobody listens, yet the client says {error:?}");
+            assert!(
+                matches!(error, Some(HttpError::Connect { .. })),
+                "nobody listens, yet the client says {error:?}"
+            );
             return Err(HttpError::Connect {
                 host: "sim".into(),
                 detail: "connection refused".into(),
