@@ -49,3 +49,154 @@
 //! the network is away, the kept one counts.
 //!
 //! Files are kept in the cache named `tau-model`, by their hash; `caches.delete("tau-model")` gives the space back.
+
+mod failure;
+
+use serde::Serialize;
+use tau_core::model::{Delta, ModelConfig};
+use tau_target_rten::{
+    Cancel, Threads,
+    agent::{Agent, Answer},
+    load::{Loading, Manifest},
+    translate,
+};
+use wasm_bindgen::prelude::*;
+
+use failure::Failure;
+
+/// Said when the model is taken.
+const LIMITS: &str = "The embedded model is very small (135 million parameters): it looks things up with its tools and \
+holds simple conversations, no more. For real work set a provider.";
+
+/// What a page has to know to configure a session with this model.
+#[derive(Serialize)]
+pub struct Loaded {
+    /// The model's own entry.
+    pub model: ModelConfig,
+    /// The system prompt.
+    pub system: &'static str,
+    /// The home's tools it is to be offered, as far as the home has them; those of memory come on top.
+    pub tools: &'static [&'static str],
+    /// What to tell the person.
+    pub limits: &'static str,
+}
+
+/// The model while its files arrive: for each file that [`Self::expected`] names [`Self::begin`], [`Self::write`] as
+/// often as pieces come, [`Self::end`]; then [`Self::finish`].
+#[wasm_bindgen]
+pub struct Loader(Loading);
+
+#[wasm_bindgen]
+impl Loader {
+    /// A loader of the files a `manifest.json` names. Throws `manifest`.
+    #[wasm_bindgen(constructor)]
+    pub fn new(manifest: &[u8]) -> Result<Loader, JsValue> {
+        failure::record_panics();
+        let manifest = Manifest::read(manifest).map_err(Failure::manifest)?;
+        // A page without shared memory has no threads.
+        Ok(Self(Loading::new(manifest, Threads::exactly(1))))
+    }
+
+    /// The file whose turn it is, as in the manifest and as JSON text; `undefined` when all are there.
+    pub fn expected(&self) -> Result<Option<String>, JsValue> {
+        Ok(self.0.expected().map(json).transpose()?)
+    }
+
+    /// Begins the file whose turn it is. Throws `memory`.
+    pub fn begin(&mut self) -> Result<(), JsValue> {
+        Ok(self.0.begin().map_err(Failure::from)?)
+    }
+
+    /// Takes the next piece of it. Throws `checksum`.
+    pub fn write(&mut self, piece: &[u8]) -> Result<(), JsValue> {
+        Ok(self.0.write(piece).map_err(Failure::file)?)
+    }
+
+    /// Ends it; after the last file of a model, loads the model. Throws `checksum` and `model`.
+    pub fn end(&mut self) -> Result<(), JsValue> {
+        Ok(self.0.end().map_err(Failure::file)?)
+    }
+
+    /// The model. Throws `manifest` if files are missing.
+    pub fn finish(self) -> Result<Model, JsValue> {
+        Ok(Model {
+            agent: self.0.finish().map_err(Failure::manifest)?,
+            answer: None,
+        })
+    }
+}
+
+/// The loaded model, and the answer it works on.
+#[wasm_bindgen]
+pub struct Model {
+    agent: Agent,
+    answer: Option<Answer>,
+}
+
+#[wasm_bindgen]
+impl Model {
+    /// How to configure a session with it: [`Loaded`] as JSON text.
+    pub fn description(&self) -> Result<String, JsValue> {
+        Ok(json(&Loaded {
+            model: translate::model(),
+            system: translate::SYSTEM_PROMPT,
+            tools: &translate::TOOLS,
+            limits: LIMITS,
+        })?)
+    }
+
+    /// Begins an answer to a `ModelRequest` as JSON text; an unfinished one is given up. Throws `request`.
+    pub fn start(&mut self, request: &str) -> Result<(), JsValue> {
+        let request = translate::request_from_json(request).map_err(Failure::request)?;
+        self.cancel();
+        self.answer = Some(Answer::new(request));
+        Ok(())
+    }
+
+    /// Whether an answer is begun and not ended.
+    #[wasm_bindgen(getter, js_name = isWriting)]
+    pub fn is_writing(&self) -> bool {
+        self.answer.is_some()
+    }
+
+    /// Does a bounded piece of work on the answer and gives what came of it, `Delta`s as JSON texts. Throws `model`;
+    /// the answer has ended then.
+    pub fn step(&mut self) -> Result<Vec<String>, JsValue> {
+        let Some(answer) = &mut self.answer else {
+            return Ok(Vec::new());
+        };
+        let mut deltas: Vec<Delta> = Vec::new();
+        let stepped = self.agent.step(answer, &Cancel::new(), &mut |piece| {
+            deltas.extend(translate::deltas(piece));
+        });
+        match stepped {
+            Ok(None) => {}
+            Ok(Some(finish)) => {
+                deltas.push(translate::stop(finish));
+                self.cancel();
+            }
+            Err(error) => {
+                self.cancel();
+                return Err(Failure::from(error).into());
+            }
+        }
+        Ok(deltas.iter().map(json).collect::<Result<_, _>>()?)
+    }
+
+    /// Gives the answer up. What was read of the conversation stays read.
+    pub fn cancel(&mut self) {
+        if let Some(answer) = self.answer.take() {
+            self.agent.give_up(answer);
+        }
+    }
+}
+
+/// What the module said last when it failed; `undefined` if it said nothing, as when memory ran out.
+#[wasm_bindgen(js_name = lastWords)]
+pub fn last_words() -> Option<String> {
+    failure::last_words()
+}
+
+fn json(value: &impl Serialize) -> Result<String, Failure> {
+    serde_json::to_string(value).map_err(Failure::request)
+}

@@ -9,7 +9,7 @@ pub enum Error {
     /// A weights or tokenizer file is not what its format says it should be.
     #[error("{format} file is malformed: {detail}")]
     Malformed {
-        /// `GGUF`, `safetensors` or `tokenizer`.
+        /// `GGUF`, `safetensors`, `tokenizer` or `manifest`.
         format: &'static str,
         /// What was found, and where.
         detail: String,
@@ -38,6 +38,14 @@ pub enum Error {
         tool: String,
         /// What is wrong with it.
         detail: String,
+    },
+    /// There is not enough memory for a file.
+    #[error("there is no memory for the {bytes} bytes of {file}")]
+    Memory {
+        /// Its name.
+        file: String,
+        /// Its size.
+        bytes: u64,
     },
     /// A file could not be read or written.
     #[error("{action} {path}: {source}")]
@@ -95,6 +103,7 @@ impl Error {
             ),
             Self::Missing { .. } => Some("Run `tau model pull`."),
             Self::File { .. } => Some("Check the folder's permissions and the free space."),
+            Self::Memory { .. } => Some("Close other programs or pages."),
             Self::Unsupported(_) | Self::Schema { .. } | Self::Cancelled => None,
         }
     }

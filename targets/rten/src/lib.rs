@@ -47,6 +47,7 @@ pub mod eval;
 #[cfg(feature = "fetch")]
 pub mod fetch;
 pub mod gguf;
+pub mod load;
 mod onnx;
 pub mod safetensors;
 mod text;

