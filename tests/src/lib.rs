@@ -10,4 +10,5 @@
 //! scenarios and for the scripted server that the tests of the program talk to.
 
 pub mod scenario;
+pub mod task;
 pub mod wire;
