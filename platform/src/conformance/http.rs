@@ -52,6 +52,11 @@ impl Sees {
         redirects: true,
         causes: true,
     };
+    /// What workerd shows a Worker.
+    pub const AS_A_WORKER: Self = Self {
+        redirects: true,
+        causes: false,
+    };
     /// What a browser shows a page.
     pub const AS_A_PAGE: Self = Self {
         redirects: false,

@@ -26,13 +26,14 @@ type Secrets = dyn Fn(&str) -> Option<String>;
 
 /// The runtime's HTTP client. Clones share what they know.
 ///
-/// In a page the browser hides what a server's CORS headers do not open:
-/// - Of an exchange without a head only that there was none: a refused connection, a name nobody
-///   has, TLS, bytes that are not HTTP and a server that does not admit the page's origin are all
-///   [`HttpError::Connect`].
-/// - Of a redirect only that there was one: it is [`HttpError::Request`], because the address has
-///   to be changed. In workerd its head is given like any other.
-/// - Of the response's headers the safe ones and those in `access-control-expose-headers`:
+/// Fetch tells less than sockets do. Of an exchange without a head it tells only that there was
+/// none: a refused connection, a name nobody has, TLS, bytes that are not HTTP and, in a page, a
+/// server that does not admit its origin are all [`HttpError::Connect`].
+///
+/// A page is also not shown what a server's CORS headers do not open:
+/// - Of a redirect it sees only that there was one. That is [`HttpError::Request`], because the
+///   address has to be changed; in workerd its head is given like any other.
+/// - Of the response's headers it sees the safe ones and those in `access-control-expose-headers`:
 ///   `retry-after` is rarely among them.
 #[derive(Clone)]
 pub struct FetchHttp {
