@@ -11,6 +11,7 @@ pub mod memory;
 pub mod message;
 pub mod model;
 pub mod policy;
+pub mod routine;
 pub mod safety;
 pub mod session;
 pub mod tool;

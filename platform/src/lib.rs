@@ -23,6 +23,7 @@ mod inbox;
 pub mod live;
 mod memory_store;
 pub mod open;
+pub mod routine;
 #[cfg(feature = "sim")]
 pub mod sim;
 pub mod storage;
