@@ -64,6 +64,34 @@ fn ctrl_c_interrupts_the_answer_and_the_conversation_goes_on() {
 }
 
 #[test]
+fn an_undone_turn_is_no_longer_told_to_the_model() {
+    let tau = Tau::new();
+    let server = Server::new([say("Hello, Bob."), say("I do not know.")]);
+    let mut terminal = chat(&tau, &server);
+    terminal.types("my name is Bob\r");
+    terminal.shows("Hello, Bob.");
+    terminal.shows("tokens in");
+    terminal.shows(PROMPT);
+    terminal.types("/undo\r");
+    terminal.shows("at its beginning");
+    terminal.shows(PROMPT);
+    terminal.types("who am I?\r");
+    terminal.shows("I do not know.");
+    terminal.shows("tokens in");
+    terminal.shows(PROMPT);
+    terminal.types("/redo\r");
+    terminal.shows("nothing to redo");
+    terminal.shows(PROMPT);
+    terminal.types("\u{4}");
+    assert_eq!(terminal.ends(), 0);
+    let asked = &server.asked()[1].text;
+    assert!(
+        asked.contains("who am I?") && !asked.contains("Bob"),
+        "{asked}"
+    );
+}
+
+#[test]
 fn ctrl_c_on_an_empty_prompt_leaves() {
     let tau = Tau::new();
     let server = Server::new([]);
