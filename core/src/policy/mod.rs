@@ -18,12 +18,12 @@ use crate::tool::{ToolClass, ToolLimits, ToolSpec};
 pub enum Preset {
     /// Nothing is asked.
     Permissive,
-    /// Programs are asked for; files of the workspace may be changed.
+    /// Programs and the network are asked for; files of the workspace may be changed.
     #[default]
     Balanced,
     /// Every change is asked for.
     Strict,
-    /// Every change is asked for, programs never run.
+    /// Every change is asked for; programs and the network are not to be had.
     Hardened,
 }
 
@@ -112,6 +112,9 @@ pub struct Policy {
     /// Tools that change files.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub write: Option<Action>,
+    /// Tools that reach the network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network: Option<Action>,
     /// Tools that start programs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub execute: Option<Action>,
@@ -137,6 +140,7 @@ struct Row {
     read: Action,
     remember: Action,
     write: Action,
+    network: Action,
     execute: Action,
     tool_timeout_ms: u64,
     tool_output_bytes: u64,
@@ -152,6 +156,7 @@ const fn row(preset: Preset) -> Row {
             read: Allow,
             remember: Allow,
             write: Allow,
+            network: Allow,
             execute: Allow,
             tool_timeout_ms: 10 * MINUTE,
             tool_output_bytes: 256 * 1024,
@@ -162,6 +167,7 @@ const fn row(preset: Preset) -> Row {
             read: Allow,
             remember: Allow,
             write: Allow,
+            network: Ask,
             execute: Ask,
             tool_timeout_ms: 2 * MINUTE,
             tool_output_bytes: 64 * 1024,
@@ -172,6 +178,7 @@ const fn row(preset: Preset) -> Row {
             read: Allow,
             remember: Allow,
             write: Ask,
+            network: Ask,
             execute: Ask,
             tool_timeout_ms: MINUTE,
             tool_output_bytes: 32 * 1024,
@@ -182,6 +189,7 @@ const fn row(preset: Preset) -> Row {
             read: Allow,
             remember: Ask,
             write: Ask,
+            network: Deny,
             execute: Deny,
             tool_timeout_ms: MINUTE / 2,
             tool_output_bytes: 16 * 1024,
@@ -209,6 +217,7 @@ impl Policy {
             ToolClass::Read => self.read.unwrap_or(row.read),
             ToolClass::Remember => self.remember.unwrap_or(row.remember),
             ToolClass::Write => self.write.unwrap_or(row.write),
+            ToolClass::Network => self.network.unwrap_or(row.network),
             ToolClass::Execute => self.execute.unwrap_or(row.execute),
         }
     }
@@ -226,6 +235,7 @@ impl Policy {
             ToolClass::Read => "read",
             ToolClass::Remember => "remember",
             ToolClass::Write => "write",
+            ToolClass::Network => "network",
             ToolClass::Execute => "execute",
         };
         let action = self.class_action(tool.class);

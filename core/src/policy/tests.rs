@@ -12,6 +12,7 @@ fn limits_fall_from_permissive_to_hardened() {
             ToolClass::Read,
             ToolClass::Remember,
             ToolClass::Write,
+            ToolClass::Network,
             ToolClass::Execute,
         ] {
             assert!(loose.class_action(class) <= tight.class_action(class));

@@ -26,6 +26,8 @@ pub enum ToolClass {
     Remember,
     /// Changes files of the workspace.
     Write,
+    /// Reaches addresses the model chooses, and so can carry out what was read.
+    Network,
     /// Starts programs.
     Execute,
 }

@@ -16,7 +16,7 @@ Keys (all are optional):
   provider.pricing.input, .output, .cached_input   USD per million tokens
   [[fallbacks]]                               tables like provider, asked when it fails
   policy.preset                               permissive, balanced, strict or hardened
-  policy.read, .remember, .write, .execute, .tools.NAME      allow, ask or deny
+  policy.read, .remember, .write, .network, .execute, .tools.NAME   allow, ask or deny
   policy.tool_timeout_ms, .tool_output_bytes, .parallel_tools, .approval_timeout_ms
   budgets.steps, .tokens, .cost_usd, .deadline
   retry.attempts, .base_ms, .max_ms";

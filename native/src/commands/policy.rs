@@ -134,6 +134,11 @@ fn rows(policy: &Policy) -> Vec<(&'static str, Value, String)> {
             origin(policy.write.is_some()),
         ),
         (
+            "network",
+            class(ToolClass::Network),
+            origin(policy.network.is_some()),
+        ),
+        (
             "execute",
             class(ToolClass::Execute),
             origin(policy.execute.is_some()),

@@ -245,7 +245,7 @@ fn spec(
         parameters,
         class,
         on_restore: match class {
-            ToolClass::Read => OnRestore::Reissue,
+            ToolClass::Read | ToolClass::Network => OnRestore::Reissue,
             ToolClass::Remember | ToolClass::Write => OnRestore::Fail,
             ToolClass::Execute => OnRestore::Ask,
         },
