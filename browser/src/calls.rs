@@ -1,0 +1,242 @@
+//! What a page can ask: the calls that `www/tau.js` lists, each answered here.
+
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+use std::rc::Rc;
+use tau_core::{
+    ids::{CallId, EntryId, SessionId},
+    message::Image,
+    session::Command,
+};
+use tau_platform::{Host, HostTools, open};
+use tau_target_indexeddb::estimate;
+
+use crate::{State, error::Refused, identity, memory};
+
+#[derive(Deserialize)]
+struct OfSession {
+    session: SessionId,
+}
+
+#[derive(Deserialize)]
+struct Prompt {
+    session: SessionId,
+    text: String,
+    #[serde(default)]
+    images: Vec<Image>,
+}
+
+#[derive(Deserialize)]
+struct Approve {
+    session: SessionId,
+    call_id: CallId,
+    #[serde(default)]
+    for_session: bool,
+}
+
+#[derive(Deserialize)]
+struct Deny {
+    session: SessionId,
+    call_id: CallId,
+    #[serde(default)]
+    reason: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Switch {
+    session: SessionId,
+    to: EntryId,
+}
+
+#[derive(Deserialize)]
+struct Query {
+    #[serde(default)]
+    query: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Id {
+    id: String,
+}
+
+#[derive(Deserialize)]
+struct Text {
+    text: String,
+}
+
+#[derive(Deserialize)]
+struct Verify {
+    text: String,
+    signature: String,
+    #[serde(default)]
+    did: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Key {
+    key: String,
+}
+
+#[derive(Deserialize)]
+struct Url {
+    url: String,
+}
+
+/// Answers the call `name` with `arguments`, JSON text.
+pub(crate) async fn answer(
+    state: &Rc<State>,
+    name: &str,
+    arguments: &str,
+) -> Result<Value, Refused> {
+    if let Some((session, command)) = command(name, arguments)? {
+        state.submit(&session, command).await?;
+        return Ok(Value::Null);
+    }
+    match name {
+        "status" => status(state).await,
+        "settings.get" => Ok(state.settings.borrow().show()),
+        "settings.set" => {
+            let shown = state.change_settings(&read(name, arguments)?).await?;
+            state.settings_changed();
+            Ok(shown)
+        }
+        "key.set" => {
+            state.set_key(&read::<Key>(name, arguments)?.key).await?;
+            state.settings_changed();
+            Ok(Value::Null)
+        }
+        "key.forget" => state.forget_key().await.map(|()| Value::Null),
+        "sessions.list" => Ok(json!(open::list(state.storage()).await?)),
+        "sessions.create" => state.create_session().await,
+        "sessions.open" => {
+            let args: OfSession = read(name, arguments)?;
+            state.open_session(args.session).await
+        }
+        "sessions.close" => {
+            let args: OfSession = read(name, arguments)?;
+            state.close_session(&args.session).await;
+            Ok(Value::Null)
+        }
+        "sessions.delete" => {
+            let args: OfSession = read(name, arguments)?;
+            state
+                .delete_session(args.session)
+                .await
+                .map(|()| Value::Null)
+        }
+        "sessions.export" => {
+            let args: OfSession = read(name, arguments)?;
+            let stored = open::load(state.storage(), &args.session).await?;
+            Ok(String::from_utf8_lossy(&stored.export()).into())
+        }
+        "memory.list" => {
+            let args: Query = read(name, arguments)?;
+            memory::list(state, args.query.as_deref()).await
+        }
+        "memory.add" => memory::add(state, &read::<Text>(name, arguments)?.text).await,
+        "memory.remove" => memory::remove(state, &read::<Id>(name, arguments)?.id).await,
+        "identity" => identity::show(state).await,
+        "identity.sign" => identity::sign(state, &read::<Text>(name, arguments)?.text).await,
+        "identity.verify" => {
+            let Verify {
+                text,
+                signature,
+                did,
+            } = read(name, arguments)?;
+            identity::verify(state, &text, &signature, did.as_deref()).await
+        }
+        "model.status" => Ok(state.model().status()),
+        "model.load" => state.model().load(&read::<Url>(name, arguments)?.url).await,
+        "model.unload" => {
+            state.model().unload();
+            Ok(Value::Null)
+        }
+        _ => Err(Refused::bad_request(format!("there is no call {name:?}"))),
+    }
+}
+
+/// The calls that are commands to a session.
+fn command(name: &str, arguments: &str) -> Result<Option<(SessionId, Command)>, Refused> {
+    let plain = |command| {
+        let args: OfSession = read(name, arguments)?;
+        Ok(Some((args.session, command)))
+    };
+    match name {
+        "prompt" => {
+            let Prompt {
+                session,
+                text,
+                images,
+            } = read(name, arguments)?;
+            Ok(Some((session, Command::Prompt { text, images })))
+        }
+        "approve" => {
+            let Approve {
+                session,
+                call_id,
+                for_session,
+            } = read(name, arguments)?;
+            Ok(Some((
+                session,
+                Command::Approve {
+                    call_id,
+                    for_session,
+                },
+            )))
+        }
+        "deny" => {
+            let Deny {
+                session,
+                call_id,
+                reason,
+            } = read(name, arguments)?;
+            Ok(Some((session, Command::Deny { call_id, reason })))
+        }
+        "switch" => {
+            let Switch { session, to } = read(name, arguments)?;
+            Ok(Some((session, Command::Switch { to })))
+        }
+        "interrupt" => plain(Command::Interrupt),
+        "undo" => plain(Command::Undo),
+        "redo" => plain(Command::Redo),
+        "compact" => plain(Command::Compact),
+        _ => Ok(None),
+    }
+}
+
+async fn status(state: &State) -> Result<Value, Refused> {
+    let room = estimate().await;
+    let persisted = state.browser.persisted().await;
+    let loaded = state.model().loaded();
+    let model = state.settings.borrow().model_name(loaded.as_deref());
+    let mut tools: Vec<String> = match state.config() {
+        Ok(config) => config.tools,
+        Err(_) => state.host.tools().specs(),
+    }
+    .into_iter()
+    .map(|tool| tool.name)
+    .collect();
+    if state.settings.borrow().uses_memory() {
+        tools.extend(tau_core::memory::tool_specs().map(|tool| tool.name));
+    }
+    Ok(json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "home": "browser",
+        "storage": {
+            "used": room.map(|room| room.used_bytes),
+            "quota": room.map(|room| room.quota_bytes),
+            "persisted": persisted.is_ok_and(|persisted| persisted.is_truthy()),
+        },
+        "model": model,
+        "tools": tools,
+        "online": state.browser.online(),
+        "has_key": state.has_key(),
+        "key_needed": state.misses_key(),
+        "page": state.offers_page,
+    }))
+}
+
+fn read<T: DeserializeOwned>(name: &str, arguments: &str) -> Result<T, Refused> {
+    serde_json::from_str(arguments)
+        .map_err(|error| Refused::bad_request(format!("{name}: {error}")))
+}

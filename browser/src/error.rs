@@ -1,0 +1,104 @@
+//! Why a call was refused: a code for programs, a sentence and a hint for people.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+use tau_core::{
+    memory::MemoryError,
+    session::{CommandError, StoreError},
+};
+use tau_platform::open::OpenError;
+
+/// What went wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Refused {
+    code: &'static str,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'static str>,
+}
+
+impl Refused {
+    pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    /// Adds what to do about it.
+    pub(crate) fn hint(mut self, hint: &'static str) -> Self {
+        self.hint = Some(hint);
+        self
+    }
+
+    pub(crate) fn bad_request(message: impl Into<String>) -> Self {
+        Self::new("bad_request", message)
+    }
+
+    pub(crate) fn to_value(&self) -> Value {
+        json!(self)
+    }
+
+    pub(crate) fn to_json(&self) -> String {
+        self.to_value().to_string()
+    }
+}
+
+impl From<StoreError> for Refused {
+    fn from(error: StoreError) -> Self {
+        let message = error.to_string();
+        match error {
+            StoreError::Conflict { .. } => Self::new("conflict", message)
+                .hint("open the session again: another tab wrote to it"),
+            StoreError::Locked { .. } => Self::new("storage_blocked", message)
+                .hint("close the other tabs of this site, then reload the page"),
+            StoreError::Corrupt { .. } => Self::new("storage_damaged", message),
+            StoreError::Full => {
+                Self::new("storage_full", "the browser gives this site no more room")
+                    .hint("delete conversations, or free space on the device")
+            }
+            StoreError::Io { .. } => Self::new("storage", message)
+                .hint("reload the page; what was stored before is kept"),
+        }
+    }
+}
+
+impl From<OpenError> for Refused {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Store(error) => error.into(),
+            OpenError::Missing(_) => Self::new("no_session", error.to_string()),
+            OpenError::Journal { .. } => Self::new("session_damaged", error.to_string()),
+        }
+    }
+}
+
+impl From<CommandError> for Refused {
+    fn from(error: CommandError) -> Self {
+        let code = match error {
+            CommandError::EmptyPrompt => "empty_prompt",
+            CommandError::PromptTooLarge { .. } => "prompt_too_large",
+            CommandError::NoImages { .. } => "no_images",
+            CommandError::Busy => "busy",
+            CommandError::NotWaiting { .. } => "not_waiting",
+            CommandError::NothingToCompact => "nothing_to_compact",
+            CommandError::NothingToUndo => "nothing_to_undo",
+            CommandError::NothingToRedo => "nothing_to_redo",
+            CommandError::UnknownEntry { .. } => "unknown_entry",
+            CommandError::MidTurn { .. } => "mid_turn",
+            CommandError::Stopped => "stopped",
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<MemoryError> for Refused {
+    fn from(error: MemoryError) -> Self {
+        let code = match error {
+            MemoryError::Empty => "empty_memory",
+            MemoryError::TooLong { .. } => "memory_too_long",
+        };
+        Self::new(code, error.to_string())
+    }
+}

@@ -1,0 +1,65 @@
+//! What the page's home is made of.
+
+use std::{cell::RefCell, rc::Rc};
+use tau_platform::Host;
+use tau_target_indexeddb::IdbStorage;
+use tau_target_web::{FetchHttp, WebClock};
+
+use crate::{browser::Browser, model::EmbeddedModel, settings::Key, tools::PageTools};
+
+/// Everything a session of this home can do.
+#[derive(Debug)]
+pub(crate) struct PageHost {
+    clock: WebClock,
+    http: FetchHttp,
+    storage: IdbStorage,
+    tools: PageTools,
+    model: EmbeddedModel,
+}
+
+impl PageHost {
+    /// `key` is looked at each time a request is sent.
+    pub(crate) fn new(
+        browser: &Rc<Browser>,
+        storage: IdbStorage,
+        key: &Rc<RefCell<Key>>,
+        offers_page: bool,
+    ) -> Self {
+        let key = Rc::clone(key);
+        Self {
+            clock: WebClock,
+            http: FetchHttp::new(move |name| key.borrow().of(name)),
+            storage,
+            tools: PageTools::new(browser, offers_page),
+            model: EmbeddedModel::new(browser),
+        }
+    }
+}
+
+impl Host for PageHost {
+    type Clock = WebClock;
+    type Http = FetchHttp;
+    type Storage = IdbStorage;
+    type Tools = PageTools;
+    type Model = EmbeddedModel;
+
+    fn clock(&self) -> &WebClock {
+        &self.clock
+    }
+
+    fn http(&self) -> &FetchHttp {
+        &self.http
+    }
+
+    fn storage(&self) -> &IdbStorage {
+        &self.storage
+    }
+
+    fn tools(&self) -> &PageTools {
+        &self.tools
+    }
+
+    fn model(&self) -> &EmbeddedModel {
+        &self.model
+    }
+}

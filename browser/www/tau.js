@@ -1,0 +1,216 @@
+/**
+ * Tau in a page: `import { Agent } from './tau.js'`.
+ *
+ * The agent lives in a Web Worker of its own (`agent.js`), so a page never waits for it. A page asks by
+ * `call(name, arguments)` and hears by events. What each call takes and gives, and every event, is in
+ * `PROTOCOL` below; `browser/src/calls.rs` is where they are answered.
+ *
+ * ```js
+ * const agent = await Agent.open({ page: () => document.body.innerText });
+ * agent.addEventListener('session', ({ detail }) => console.log(detail.event));
+ * await agent.call('settings.set', { base_url: 'https://api.example.com/v1', model: 'm' });
+ * await agent.call('key.set', { key });
+ * const { session } = await agent.call('sessions.create');
+ * await agent.call('prompt', { session, text: 'Hello' });
+ * ```
+ *
+ * PROTOCOL. A call gives a promise of its answer, or of an {@link AgentError}. A session is named by its id.
+ *
+ * | call | takes | gives |
+ * |---|---|---|
+ * | `status` | | `{version, home: "browser", storage: {used, quota, persisted}, model, tools, online, has_key, key_needed, page}` |
+ * | `settings.get` | | `{base_url, model, api, context_tokens, max_output_tokens, images, policy, system, memory}` |
+ * | `settings.set` | any of those | all of them |
+ * | `key.set` | `{key}` | held by the agent until the page closes; never stored, never given back |
+ * | `key.forget` | | |
+ * | `sessions.list` | | the sessions' lines, the last written first |
+ * | `sessions.create` | | `{session}`: open, and stored with its first prompt |
+ * | `sessions.open` | `{session}` | its view; its events arrive from here on. With `held` when another tab has it |
+ * | `sessions.close` | `{session}` | another tab may have it. A turn that runs is finished first |
+ * | `sessions.delete` | `{session}` | |
+ * | `sessions.export` | `{session}` | JSON lines, as `tau session export` writes them |
+ * | `prompt` | `{session, text, images?}` | once it was taken |
+ * | `interrupt`, `undo`, `redo`, `compact` | `{session}` | |
+ * | `approve` | `{session, call_id, for_session?}` | |
+ * | `deny` | `{session, call_id, reason?}` | |
+ * | `switch` | `{session, to}` | |
+ * | `memory.list` | `{query?}` | entries, the newest or the best first |
+ * | `memory.add` | `{text}` | the entry |
+ * | `memory.remove` | `{id}` | |
+ * | `identity` | | `{did, w3c, did_key, created, algorithm, exportable}` |
+ * | `identity.sign` | `{text}` | `{signature, did}`: Ed25519 over the text's UTF-8, in base64 |
+ * | `identity.verify` | `{text, signature, did?}` | `{valid}`: whether it is the signature of that `did:key`; of this agent without one |
+ * | `model.load` | `{url}` | once the embedded model is there |
+ * | `model.unload` | | |
+ * | `model.status` | | `{state: "absent" or "loading" or "ready" or "failed", …}` |
+ * | `storage.persist` | | whether the browser promises to keep what is stored |
+ *
+ * | event | its `detail` |
+ * |---|---|
+ * | `session` | `{session, mark, event}`: something that happened in an open session |
+ * | `held` | `{session, holder, since}`: another tab has it, who in words and since when, if it says; this one waits in line |
+ * | `released` | `{session, view}`: this tab has it now, as it is stored |
+ * | `model` | as `model.status` gives it: the model's state changed |
+ * | `error` | an {@link AgentError}: what concerns no call, or nobody waited for |
+ */
+
+/** Why a call was refused, or what went wrong. */
+export class AgentError extends Error {
+  /** @param {{ code: string, message: string, hint?: string, session?: string }} error */
+  constructor({ code, message, hint, session }) {
+    super(message);
+    this.name = 'AgentError';
+    /** Stable, for programs. */
+    this.code = code;
+    /** What to do about it, where that is known. @type {string | undefined} */
+    this.hint = hint;
+    /** The session it happened in, if one. @type {string | undefined} */
+    this.session = session;
+  }
+}
+
+/** The connection to an agent of this page. */
+export class Agent extends EventTarget {
+  /**
+   * Starts the agent.
+   *
+   * @param {object} [options]
+   * @param {string} [options.store] names what the agent keeps, for a page with several; letters, digits and hyphens
+   * @param {() => string | Promise<string>} [options.page] gives the page's text when the agent asks for it, which a
+   *   person allows each time; without it the agent has no such tool
+   * @returns {Promise<Agent>} rejects with an {@link AgentError} where the browser lacks what it takes
+   */
+  static async open(options = {}) {
+    const agent = new Agent(options);
+    await agent.#ready;
+    return agent;
+  }
+
+  #worker;
+  #page;
+  #next = 0;
+  /** @type {Map<number, { resolve: (value: any) => void, reject: (error: AgentError) => void }>} */
+  #waiting = new Map();
+  /** @type {Promise<void>} */
+  #ready;
+  /** @type {AgentError | null} */
+  #over = null;
+
+  /**
+   * Use {@link Agent.open}.
+   *
+   * @param {{ store?: string, page?: () => string | Promise<string> }} options
+   */
+  constructor({ store = 'tau', page }) {
+    super();
+    this.#page = page;
+    this.#worker = startWorker(new URL('./agent.js', import.meta.url));
+    this.#ready = new Promise((resolve, reject) => this.#waiting.set(0, { resolve, reject }));
+    this.#worker.addEventListener('message', ({ data }) => this.#hear(data));
+    this.#worker.addEventListener('error', (event) => {
+      event.preventDefault();
+      this.#end({ code: 'crashed', message: event.message || 'the agent could not be loaded', hint: 'reload the page' });
+    });
+    this.#send({ id: 0, call: 'open', args: { store, page: Boolean(page), title: document.title } });
+  }
+
+  /**
+   * Asks the agent.
+   *
+   * @param {string} name
+   * @param {Record<string, any>} [args]
+   * @returns {Promise<any>}
+   */
+  call(name, args = {}) {
+    if (this.#over) return Promise.reject(this.#over);
+    if (name === 'storage.persist') return persist();
+    if (name === 'model.load' && args.url) args = { ...args, url: new URL(args.url, document.baseURI).href };
+    this.#next += 1;
+    const id = this.#next;
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject });
+      try {
+        this.#send({ id, call: name, args });
+      } catch (error) {
+        this.#waiting.delete(id);
+        reject(new AgentError({ code: 'bad_request', message: `${name}: ${words(error)}` }));
+      }
+    });
+  }
+
+  /** Ends the agent at once. What was stored stays; a turn that was running goes on when its session is opened again. */
+  close() {
+    this.#end({ code: 'closed', message: 'the agent was closed by the page' }, false);
+  }
+
+  /** @param {any} message */
+  #hear(message) {
+    if ('ask' in message) void this.#answer(message.ask);
+    else if ('event' in message) this.#tell(message.event, message.detail);
+    else {
+      const waiting = this.#waiting.get(message.id);
+      this.#waiting.delete(message.id);
+      if ('error' in message) waiting?.reject(new AgentError(message.error));
+      else waiting?.resolve(message.ok);
+    }
+  }
+
+  /**
+   * @param {string} event
+   * @param {any} detail
+   */
+  #tell(event, detail) {
+    if (event === 'crashed') this.#end(detail);
+    else this.dispatchEvent(new CustomEvent(event, { detail: event === 'error' ? new AgentError(detail) : detail }));
+  }
+
+  /**
+   * The agent may read the page.
+   *
+   * @param {number} ask
+   */
+  async #answer(ask) {
+    try {
+      const text = await this.#page?.();
+      this.#send({ answer: ask, text: String(text ?? '') });
+    } catch (error) {
+      this.#send({ answer: ask, error: words(error) });
+    }
+  }
+
+  /**
+   * @param {{ code: string, message: string, hint?: string }} why
+   * @param {boolean} [told]
+   */
+  #end(why, told = true) {
+    if (this.#over) return;
+    this.#over = new AgentError(why);
+    this.#worker.terminate();
+    for (const { reject } of this.#waiting.values()) reject(this.#over);
+    this.#waiting.clear();
+    if (told) this.dispatchEvent(new CustomEvent('error', { detail: this.#over }));
+  }
+
+  /** @param {object} message */
+  #send(message) {
+    this.#worker.postMessage(message);
+  }
+}
+
+/** @param {URL} script */
+function startWorker(script) {
+  if (script.origin === location.origin) return new Worker(script, { type: 'module' });
+  // A worker's own script must be of the page's origin; what it imports need not be.
+  const here = URL.createObjectURL(new Blob([`import ${JSON.stringify(script.href)};`], { type: 'text/javascript' }));
+  return new Worker(here, { type: 'module' });
+}
+
+/** Only a window may ask for it. */
+async function persist() {
+  return (await navigator.storage?.persist?.()) ?? false;
+}
+
+/** @param {unknown} error */
+function words(error) {
+  return error instanceof Error ? error.message : String(error);
+}
