@@ -95,7 +95,7 @@ const MODULES: &[Module] = &[
         package: "tau-browser",
         runtime: Runtime::Page,
         output: "build/browser",
-        name: "tau",
+        name: "tau_agent",
         files: &["browser/www"],
         speed: Speed::Small,
     },
