@@ -32,7 +32,7 @@ async function load(url) {
       loading ??= start(url);
       await loading;
     }
-    postMessage({ loaded: JSON.parse(model.description()) });
+    postMessage({ loaded: model.description() });
   } catch (error) {
     if (isTrap(error)) broken(error);
     else postMessage({ load_failed: told(error, 'model') });
