@@ -2,20 +2,20 @@
 
 use anyhow::{Context, Result, bail};
 use flate2::{Compression, write::GzEncoder};
-use std::{
-    fmt, fs,
-    io::Write,
-    path::{Path, PathBuf},
-};
+use std::{fmt, fs, io::Write, path::Path};
+
+/// Where the generator puts the JavaScript that crates bring.
+const SNIPPETS: &str = "snippets";
 
 /// What a module weighs.
-pub(crate) struct Built {
+#[derive(Clone, Copy)]
+pub(crate) struct Size {
     pub(crate) raw_bytes: u64,
     pub(crate) gzip_bytes: u64,
 }
 
-impl Built {
-    pub(super) fn of(module: &[u8]) -> Result<Self> {
+impl Size {
+    pub(crate) fn of(module: &[u8]) -> Result<Self> {
         Ok(Self {
             raw_bytes: module.len() as u64,
             gzip_bytes: gzip(module)?,
@@ -23,7 +23,7 @@ impl Built {
     }
 }
 
-impl fmt::Display for Built {
+impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Sizes of modules are far below where a double loses a byte.
         let kilobytes = |bytes: u64| bytes as f64 / 1e3;
@@ -43,22 +43,27 @@ pub(crate) fn gzip(bytes: &[u8]) -> Result<u64> {
     Ok(encoder.finish()?.len() as u64)
 }
 
-/// Empties `directory` but for `kept`, so that nothing of an earlier build is deployed.
-pub(super) fn clear(directory: &Path, kept: &[PathBuf]) -> Result<()> {
+/// Empties `directory`, so that nothing of an earlier build is deployed. A directory in it with a
+/// module of its own stays.
+pub(super) fn clear(directory: &Path) -> Result<()> {
     fs::create_dir_all(directory)
         .with_context(|| format!("cannot create {}", directory.display()))?;
     for entry in fs::read_dir(directory)? {
         let path = entry?.path();
-        if kept.contains(&path) {
-            continue;
-        }
         match path.is_dir() {
+            true if has_module(&path)? => continue,
             true => fs::remove_dir_all(&path),
             false => fs::remove_file(&path),
         }
         .with_context(|| format!("cannot remove {}", path.display()))?;
     }
     Ok(())
+}
+
+fn has_module(directory: &Path) -> Result<bool> {
+    let is_module = |entry: fs::DirEntry| entry.path().extension() == Some("wasm".as_ref());
+    let entries: Vec<_> = fs::read_dir(directory)?.collect::<Result<_, _>>()?;
+    Ok(entries.into_iter().any(is_module))
 }
 
 /// Copies a file into `directory`, or what is in a directory.
@@ -81,27 +86,84 @@ pub(super) fn copy(from: &Path, directory: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Has the generator's JavaScript import the module the way workerd and its bundler do.
-///
-/// The generator writes the newer `import source`, which means the same: the compiled module, which
-/// the JavaScript then instantiates.
-pub(super) fn import_as_module(script: &Path) -> Result<()> {
+/// Has the generator's JavaScript import the compiled module the way workerd and its bundler do,
+/// and nothing else: two files are all there is to deploy beside the entry point.
+pub(super) fn make_loadable(directory: &Path, name: &str) -> Result<()> {
+    let script = directory.join(format!("{name}.js"));
     let text =
-        fs::read_to_string(script).with_context(|| format!("cannot read {}", script.display()))?;
-    let Some(changed) = without_source_phase(&text) else {
-        bail!("{} imports no module by its source", script.display());
-    };
-    fs::write(script, changed).with_context(|| format!("cannot write {}", script.display()))
+        fs::read_to_string(&script).with_context(|| format!("cannot read {}", script.display()))?;
+    let text = with_snippets(&without_source_phase(&text)?, |path| {
+        let file = directory.join(path);
+        fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))
+    })?;
+    fs::write(&script, text).with_context(|| format!("cannot write {}", script.display()))?;
+    let snippets = directory.join(SNIPPETS);
+    if snippets.is_dir() {
+        fs::remove_dir_all(&snippets)?;
+    }
+    Ok(())
 }
 
-fn without_source_phase(text: &str) -> Option<String> {
-    let is_there = text.contains("import source ");
-    is_there.then(|| text.replace("import source ", "import "))
+/// `import source` is the newer word for the same: the compiled module, not an instance.
+fn without_source_phase(text: &str) -> Result<String> {
+    if !text.contains("import source ") {
+        bail!("the generated JavaScript imports no module by its source");
+    }
+    Ok(text.replace("import source ", "import "))
+}
+
+/// `text` with every import of a crate's own JavaScript replaced by what it imports.
+fn with_snippets(text: &str, read: impl Fn(&str) -> Result<String>) -> Result<String> {
+    let mut whole = String::with_capacity(text.len());
+    let mut inlined: Vec<String> = Vec::new();
+    for line in text.lines() {
+        let Some((names, path)) = imported_snippet(line) else {
+            whole.push_str(line);
+            whole.push('\n');
+            continue;
+        };
+        let snippet = read(path)?;
+        if names.contains(" as ") || snippet.contains("import ") {
+            bail!("{path} is more than a list of declarations: bundle it before it is deployed");
+        }
+        for line in snippet.lines().filter(|line| !line.trim().is_empty()) {
+            let declaration = line.strip_prefix("export ").unwrap_or(line).to_owned();
+            if !inlined.contains(&declaration) {
+                whole.push_str(&declaration);
+                whole.push('\n');
+                inlined.push(declaration);
+            }
+        }
+    }
+    Ok(whole)
+}
+
+/// The names and the path of `import { names } from './snippets/path';`.
+fn imported_snippet(line: &str) -> Option<(&str, &str)> {
+    let (names, path) = line.strip_prefix("import {")?.split_once("} from './")?;
+    let path = path.trim_end_matches(';').strip_suffix('\'')?;
+    path.starts_with(SNIPPETS).then_some((names, path))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::workspace;
+
+    #[test]
+    fn clearing_leaves_a_nested_module_alone() {
+        let directory = workspace::scratch("clearing").unwrap();
+        for nested in ["module", "parts"] {
+            fs::create_dir(directory.join(nested)).unwrap();
+        }
+        for file in ["old.js", "module/m_bg.wasm", "parts/old.js"] {
+            fs::write(directory.join(file), "").unwrap();
+        }
+        clear(&directory).unwrap();
+        let left: Vec<_> = fs::read_dir(&directory).unwrap().flatten().collect();
+        assert_eq!(left.len(), 1);
+        assert!(directory.join("module/m_bg.wasm").is_file());
+    }
 
     #[test]
     fn the_source_phase_is_taken_out_of_imports() {
@@ -111,12 +173,32 @@ mod tests {
             changed,
             "import wasm from \"./index_bg.wasm\";\nimport a from \"a\";"
         );
-        assert_eq!(without_source_phase(&changed), None);
+        assert!(without_source_phase(&changed).is_err());
+    }
+
+    #[test]
+    fn a_crates_own_javascript_moves_into_the_script() {
+        let text = "import { state } from './snippets/worker-1/inline0.js';\nuse(state);\n";
+        let read = |path: &str| {
+            assert_eq!(path, "snippets/worker-1/inline0.js");
+            Ok("\nexport const state = { a: 0 };\n".to_owned())
+        };
+        assert_eq!(
+            with_snippets(text, read).unwrap(),
+            "const state = { a: 0 };\nuse(state);\n"
+        );
+    }
+
+    #[test]
+    fn javascript_that_would_change_by_moving_is_refused() {
+        let read = |_: &str| Ok("import a from 'a';\nexport const b = a;".to_owned());
+        let text = "import { b } from './snippets/x/inline0.js';";
+        assert!(with_snippets(text, read).is_err());
     }
 
     #[test]
     fn sizes_are_told_raw_and_compressed() {
-        let built = Built::of(&[0; 91_234]).unwrap();
-        assert_eq!(built.to_string(), "    91.2 KB raw      0.1 KB gzip");
+        let size = Size::of(&[0; 91_234]).unwrap();
+        assert_eq!(size.to_string(), "    91.2 KB raw      0.1 KB gzip");
     }
 }
