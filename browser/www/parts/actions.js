@@ -1,0 +1,320 @@
+/** What a person can do, as calls of the agent. A call that fails leaves its reason in the state. */
+
+import { problem } from './problem.js';
+import { textOf } from './tree.js';
+import { Talk } from './talk.js';
+
+/** @typedef {{ call: (name: string, args?: object) => Promise<any>, addEventListener: EventTarget['addEventListener'] }} Agent */
+
+const LAST_SESSION = 'tau.session';
+
+export class Actions {
+  /**
+   * @param {import('./store.js').Store} store
+   * @param {Agent} agent
+   */
+  constructor(store, agent) {
+    this.store = store;
+    this.agent = agent;
+    /** Conversations that may still be running. @type {Map<string, Talk>} */
+    this.talks = new Map();
+    agent.addEventListener('session', (event) => this.onSession(/** @type {CustomEvent} */ (event).detail));
+    agent.addEventListener('held', (event) => this.onHeld(/** @type {CustomEvent} */ (event).detail));
+    agent.addEventListener('released', (event) => this.onReleased(/** @type {CustomEvent} */ (event).detail));
+    agent.addEventListener('model', (event) => store.set({ model: /** @type {CustomEvent} */ (event).detail }));
+    agent.addEventListener('error', (event) => {
+      const error = /** @type {CustomEvent} */ (event).detail ?? event;
+      store.set({ problem: problem(error, 'The agent ran into an error') });
+    });
+  }
+
+  get state() {
+    return this.store.state;
+  }
+
+  /** Loads what the screens begin with. */
+  async start() {
+    const [status, settings, sessions, model] = await Promise.all([
+      this.agent.call('status'),
+      this.agent.call('settings.get'),
+      this.agent.call('sessions.list'),
+      this.agent.call('model.status'),
+    ]);
+    this.store.set({ phase: 'ready', status, settings, sessions, model });
+    const last = remembered();
+    if (last && sessions.some((/** @type {any} */ line) => line.session === last)) await this.open(last);
+  }
+
+  /**
+   * Calls the agent for a person, who is told of a failure; one told before is over.
+   *
+   * @param {string} doing "Could not …"
+   * @param {string} name
+   * @param {object} [args]
+   */
+  attempt(doing, name, args) {
+    if (this.state.problem) this.dismiss();
+    return this.ask(doing, name, args);
+  }
+
+  /**
+   * Calls the agent; a failure is told and not thrown.
+   *
+   * @param {string} doing "Could not …"
+   * @param {string} name
+   * @param {object} [args]
+   * @returns {Promise<{ ok: true, value: any } | { ok: false }>}
+   */
+  async ask(doing, name, args) {
+    try {
+      return { ok: true, value: await this.agent.call(name, args) };
+    } catch (error) {
+      this.store.set({ problem: problem(error, doing) });
+      return { ok: false };
+    }
+  }
+
+  dismiss() {
+    this.store.set({ problem: null });
+  }
+
+  /** @param {import('./store.js').Screen} screen */
+  show(screen) {
+    this.store.set({ screen, drawer: false, problem: null });
+    if (screen !== 'talk') void this.refreshStatus();
+  }
+
+  async refreshStatus() {
+    const status = await this.ask('Could not ask the agent how it is', 'status');
+    if (status.ok) this.store.set({ status: status.value });
+  }
+
+  async refreshSessions() {
+    const sessions = await this.ask('Could not list the conversations', 'sessions.list');
+    if (sessions.ok) this.store.set({ sessions: sessions.value });
+  }
+
+  /** Leaves the open conversation for an empty one. */
+  async fresh() {
+    await this.leave();
+    remember(null);
+    this.store.set({ talk: null, held: null, opening: null, screen: 'talk', drawer: false, problem: null });
+  }
+
+  /** @param {string} session */
+  async open(session) {
+    if (this.state.talk?.session !== session) await this.leave();
+    this.store.set({ opening: session, held: null, screen: 'talk', drawer: false });
+    const known = this.talks.get(session);
+    const talk = known ?? (await this.load(session));
+    if (this.state.opening !== session) return;
+    if (talk) remember(session);
+    this.store.set({ talk: talk ?? null, opening: null });
+  }
+
+  /**
+   * @param {string} session
+   * @returns {Promise<Talk | null>}
+   */
+  async load(session) {
+    const view = await this.attempt('Could not open the conversation', 'sessions.open', { session });
+    if (!view.ok) return null;
+    const talk = this.talks.get(session) ?? new Talk(view.value);
+    this.talks.set(session, talk);
+    return talk;
+  }
+
+  /** Lets another tab have the open conversation, unless it is still at work. */
+  async leave() {
+    const talk = this.state.talk;
+    this.store.set({ held: null });
+    if (!talk || talk.running) return;
+    this.talks.delete(talk.session);
+    await this.ask('Could not close the conversation', 'sessions.close', { session: talk.session });
+  }
+
+  /**
+   * Begins a turn; in a new conversation if none is open.
+   *
+   * @param {string} text
+   * @returns {Promise<boolean>} whether it was taken
+   */
+  async prompt(text) {
+    let talk = this.state.talk;
+    if (!talk) {
+      const created = await this.attempt('Could not begin a conversation', 'sessions.create');
+      if (!created.ok) return false;
+      talk = await this.load(created.value.session);
+      if (!talk) return false;
+      remember(talk.session);
+    }
+    talk.pending = text;
+    this.store.set({ talk });
+    const taken = await this.attempt('The message was not taken', 'prompt', { session: talk.session, text });
+    if (!taken.ok) talk.pending = null;
+    this.store.set();
+    return taken.ok;
+  }
+
+  /**
+   * A command to the open conversation.
+   *
+   * @param {string} doing
+   * @param {string} name
+   * @param {object} [args]
+   */
+  async command(doing, name, args = {}) {
+    const talk = this.state.talk;
+    if (!talk) return false;
+    const done = await this.attempt(doing, name, { session: talk.session, ...args });
+    return done.ok;
+  }
+
+  stop() {
+    return this.command('Could not stop', 'interrupt');
+  }
+
+  /**
+   * @param {string} call_id
+   * @param {boolean} for_session
+   */
+  approve(call_id, for_session) {
+    return this.command('Could not allow the call', 'approve', { call_id, for_session });
+  }
+
+  /**
+   * @param {string} call_id
+   * @param {string} [reason]
+   */
+  deny(call_id, reason) {
+    return this.command('Could not refuse the call', 'deny', { call_id, reason: reason || undefined });
+  }
+
+  undo() {
+    return this.command('Could not undo', 'undo');
+  }
+
+  redo() {
+    return this.command('Could not redo', 'redo');
+  }
+
+  compact() {
+    return this.command('Could not summarise', 'compact');
+  }
+
+  /** @param {string} to an entry */
+  switchTo(to) {
+    return this.command('Could not go to the other branch', 'switch', { to });
+  }
+
+  /**
+   * Asks again at the place of an earlier prompt: a branch beside it.
+   *
+   * @param {import('./tree.js').Entry} prompt
+   * @param {string} [text] instead of the prompt's own
+   */
+  async again(prompt, text = textOf(prompt.message)) {
+    const talk = this.state.talk;
+    if (!talk) return false;
+    if (!(await this.goBefore(talk, prompt))) return false;
+    return this.prompt(text);
+  }
+
+  /**
+   * @param {Talk} talk
+   * @param {import('./tree.js').Entry} prompt
+   */
+  async goBefore(talk, prompt) {
+    if (prompt.parent) return this.command('Could not go back', 'switch', { to: prompt.parent });
+    // Nothing comes before the first prompt, so there is no entry to go to: undo turn by turn.
+    const turns = new Set(talk.entries.filter((entry) => entry.on_path && !entry.summary).map((entry) => entry.turn));
+    for (let left = turns.size; left > 0; left -= 1) {
+      if (!(await this.command('Could not go back', 'undo'))) return false;
+    }
+    return true;
+  }
+
+  /** @param {string} session */
+  async remove(session) {
+    const done = await this.attempt('Could not delete the conversation', 'sessions.delete', { session });
+    if (!done.ok) return;
+    this.talks.delete(session);
+    if (this.state.talk?.session === session) {
+      remember(null);
+      this.store.set({ talk: null });
+    }
+    await this.refreshSessions();
+  }
+
+  /** @param {{ session: string, mark: string, event: import('./talk.js').AgentEvent }} detail */
+  onSession({ session, event }) {
+    const talk = this.talks.get(session);
+    const stale = talk?.apply(event) ?? false;
+    if (stale && talk) void this.refreshTalk(talk);
+    if (event.type === 'turn_started' || event.type === 'turn_finished') void this.refreshSessions();
+    if (event.type === 'turn_finished') this.letGo(session);
+    this.store.dispatchEvent(new CustomEvent('heard', { detail: { session, event } }));
+    this.store.set();
+  }
+
+  /**
+   * A conversation that was left while it was at work is done now.
+   *
+   * @param {string} session
+   */
+  letGo(session) {
+    if (session === this.state.talk?.session || session === this.state.opening) return;
+    this.talks.delete(session);
+    void this.ask('Could not close the conversation', 'sessions.close', { session });
+  }
+
+  /**
+   * Takes the view again, and once more if something happened meanwhile.
+   *
+   * @param {Talk} talk
+   */
+  async refreshTalk(talk) {
+    for (let tries = 0; tries < 5; tries += 1) {
+      if (this.talks.get(talk.session) !== talk) return;
+      const before = talk.changes;
+      const view = await this.ask('Could not read the conversation', 'sessions.open', { session: talk.session });
+      if (!view.ok || this.talks.get(talk.session) !== talk) return;
+      if (talk.changes !== before) continue;
+      talk.refresh(view.value);
+      this.store.set();
+      return;
+    }
+  }
+
+  /** @param {{ session: string, holder?: string }} detail */
+  onHeld(detail) {
+    const { talk, opening } = this.state;
+    if (detail.session === opening || detail.session === talk?.session) this.store.set({ held: detail });
+  }
+
+  /** @param {{ session: string, view: import('./talk.js').View }} detail */
+  onReleased({ session, view }) {
+    this.talks.get(session)?.restart(view);
+    if (this.state.held?.session === session) this.store.set({ held: null });
+    else this.store.set();
+  }
+}
+
+/** The conversation this tab had open, so that a reload comes back to it. */
+function remembered() {
+  try {
+    return sessionStorage.getItem(LAST_SESSION);
+  } catch {
+    return null;
+  }
+}
+
+/** @param {string | null} session */
+function remember(session) {
+  try {
+    if (session) sessionStorage.setItem(LAST_SESSION, session);
+    else sessionStorage.removeItem(LAST_SESSION);
+  } catch {
+    // A page without storage forgets with the reload; nothing is lost by that.
+  }
+}

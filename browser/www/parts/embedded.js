@@ -1,0 +1,132 @@
+/**
+ * The embedded model: nothing of it is fetched before a person asks, and its size is said before it
+ * is loaded.
+ */
+
+import { button, field } from './controls.js';
+import { h, say, set } from './dom.js';
+import { bytes } from './format.js';
+import { problem } from './problem.js';
+
+const KEPT = 'tau.embedded';
+
+export class EmbeddedModel {
+  /**
+   * @param {import('./actions.js').Actions} actions
+   * @param {string} proposed the folder the page names
+   */
+  constructor(actions, proposed) {
+    this.actions = actions;
+    this.url = h('input', { type: 'text', class: 'input', spellcheck: 'false', autocapitalize: 'off', value: keptUrl() ?? proposed, oninput: () => this.forget() });
+    this.words = h('p', { role: 'status', dir: 'auto' });
+    this.progress = h('progress', { 'aria-label': 'Loading the model' });
+    this.look = button('See how large it is', () => this.weigh());
+    this.load = button('Load it', () => this.start(), { kind: 'primary', icon: 'download' });
+    this.use = button('Answer with it', () => this.choose(), { kind: 'primary' });
+    this.unload = button('Take it out of memory', () => actions.attempt('Could not unload the model', 'model.unload').then(() => actions.refreshStatus()));
+    this.place = field('Folder of its files', this.url, 'Beside the page, or on another server that allows it. “tau model pull” makes such a folder.');
+    this.root = h(
+      'div',
+      { class: 'panel' },
+      h('h3', {}, 'The small model in this page'),
+      h('p', { class: 'help' }, 'It runs on this machine, without account, and without network once its files are here. It is small: good for simple questions, and often wrong.'),
+      this.place,
+      this.words,
+      this.progress,
+      h('div', { class: 'actions' }, this.look, this.load, this.use, this.unload),
+    );
+    /** What loading will fetch at most, once it was looked up. @type {number | null} */
+    this.size = null;
+  }
+
+  /** @param {import('./store.js').State} state */
+  update({ model, settings }) {
+    const state = model?.state ?? 'absent';
+    const idle = state === 'absent' || state === 'failed';
+    set(this.place, { hidden: !idle });
+    set(this.look, { hidden: !idle || this.size !== null });
+    set(this.load, { hidden: !idle || this.size === null });
+    set(this.use, { hidden: state !== 'ready' || settings?.api === 'embedded' });
+    set(this.unload, { hidden: state !== 'ready' });
+    set(this.progress, { hidden: state !== 'loading' });
+    say(this.words, words(model, this.size));
+    const { received = 0, total = 0 } = model?.progress ?? {};
+    set(this.progress, { max: total > 0 ? total : null, value: null });
+    if (total > 0) this.progress.value = received;
+  }
+
+  /** Another folder may hold another model. */
+  forget() {
+    this.size = null;
+    this.actions.store.set();
+  }
+
+  /** Reads the manifest only: it names the files with their sizes. */
+  async weigh() {
+    const folder = new URL(`${this.url.value.trim().replace(/\/*$/, '')}/`, document.baseURI);
+    try {
+      const answer = await fetch(new URL('manifest.json', folder), { redirect: 'error' });
+      if (!answer.ok) throw new Error(`${folder.href} answered ${answer.status}`);
+      const { files } = await answer.json();
+      this.size = files.reduce((/** @type {number} */ sum, /** @type {any} */ file) => sum + file.bytes, 0);
+      this.actions.store.set({ problem: null });
+    } catch (error) {
+      const told = problem(error, 'There is no model in that folder');
+      this.actions.store.set({ problem: { ...told, hint: 'put the files that “tau model pull” makes on a server, and name their folder' } });
+    }
+  }
+
+  async start() {
+    const url = this.url.value.trim();
+    const done = await this.actions.attempt('Could not load the model', 'model.load', { url: `${url.replace(/\/*$/, '')}/` });
+    if (!done.ok) return;
+    keepUrl(url);
+    await this.actions.refreshStatus();
+  }
+
+  async choose() {
+    const done = await this.actions.attempt('Could not choose the model', 'settings.set', { api: 'embedded' });
+    if (!done.ok) return;
+    this.actions.store.set({ settings: done.value });
+    await this.actions.refreshStatus();
+    this.actions.show('talk');
+  }
+}
+
+/**
+ * @param {any} model
+ * @param {number | null} size
+ */
+function words(model, size) {
+  switch (model?.state) {
+    case 'loading': {
+      const { stage, received = 0, total = 0 } = model.progress ?? {};
+      if (total === 0) return 'Loading begins.';
+      return `${stage === 'read' ? 'Read and checked' : 'Fetched'}: ${bytes(received)} of ${bytes(total)}`;
+    }
+    case 'ready':
+      return `${model.model} is loaded. ${model.limits}`;
+    case 'failed':
+      return `It could not be loaded: ${model.error.message}`;
+    default:
+      return size === null ? '' : `Loading it fetches ${bytes(size)}, once: this browser keeps the files.`;
+  }
+}
+
+/** The folder a model was loaded from before. */
+function keptUrl() {
+  try {
+    return localStorage.getItem(KEPT);
+  } catch {
+    return null;
+  }
+}
+
+/** @param {string} url */
+function keepUrl(url) {
+  try {
+    localStorage.setItem(KEPT, url);
+  } catch {
+    // It is asked for again then.
+  }
+}

@@ -1,0 +1,132 @@
+/** Identity: the key pair this browser made for its visitor, and what can be done with it. */
+
+import { copyButton, field, notice } from './controls.js';
+import { h, set } from './dom.js';
+import { moment } from './format.js';
+import { icon } from './icons.js';
+
+export class IdentityScreen {
+  /** @param {import('./actions.js').Actions} actions */
+  constructor(actions) {
+    this.actions = actions;
+    this.card = h('div', { class: 'identity' });
+    this.sign = new SignForm(actions);
+    this.verify = new VerifyForm(actions);
+    this.forms = h('div', { class: 'pair' }, this.sign.root, this.verify.root);
+    this.root = h(
+      'section',
+      { class: 'screen', 'aria-labelledby': 'tau-identity' },
+      h('h2', { id: 'tau-identity', tabindex: -1 }, 'Identity'),
+      h('p', { class: 'lead' }, 'A key pair made in this browser. What is signed with it can be checked by anybody who has its name below, and changed by nobody without that being seen.'),
+      this.card,
+      this.forms,
+    );
+    this.sign.onsigned = (signed) => this.verify.fill(signed);
+  }
+
+  update() {}
+
+  async show() {
+    const done = await this.actions.attempt('Could not read the identity', 'identity');
+    set(this.forms, { hidden: !done.ok });
+    if (!done.ok) return;
+    const { did, w3c, did_key, created, algorithm, exportable } = done.value;
+    this.did = did;
+    const others = [w3c && row('W3C form', w3c), did_key && row('As a did:key, with which others check signatures', did_key)].filter(Boolean).flat();
+    const kept = exportable
+      ? 'The private key can be read by scripts of this page.'
+      : 'The private key cannot be read out, not by scripts of this page either: the browser signs with it and does not show it. Deleting the data of this site deletes it.';
+    this.card.replaceChildren(
+      h('dl', { class: 'facts' }, ...row('DID', did), ...others, h('dt', {}, 'Made'), h('dd', {}, `${moment(created)}, ${algorithm}`)),
+      h('p', { class: 'kept' }, icon(exportable ? 'warning' : 'lock'), h('span', {}, kept)),
+    );
+    this.verify.propose(did_key ?? did);
+  }
+}
+
+/**
+ * @param {string} name
+ * @param {string} value
+ */
+function row(name, value) {
+  return [h('dt', {}, name), h('dd', { class: 'copyable' }, h('code', {}, value), copyButton(() => value, name))];
+}
+
+class SignForm {
+  /** @param {import('./actions.js').Actions} actions */
+  constructor(actions) {
+    this.actions = actions;
+    this.text = h('textarea', { class: 'input', rows: 3, dir: 'auto' });
+    this.out = h('div', { 'aria-live': 'polite' });
+    /** @param {{ text: string, signature: string }} _ */
+    this.onsigned = (_) => {};
+    this.root = h(
+      'form',
+      { class: 'panel', onsubmit: (/** @type {Event} */ event) => this.submit(event) },
+      h('h3', {}, 'Sign'),
+      field('Text', this.text),
+      h('div', { class: 'actions' }, h('button', { class: 'button is-primary' }, 'Sign')),
+      this.out,
+    );
+  }
+
+  /** @param {Event} event */
+  async submit(event) {
+    event.preventDefault();
+    const text = this.text.value;
+    if (!text) return this.text.focus();
+    const done = await this.actions.attempt('Could not sign', 'identity.sign', { text });
+    if (!done.ok) return;
+    const signature = done.value.signature;
+    this.out.replaceChildren(h('dl', { class: 'facts' }, ...row('Signature', signature)));
+    this.onsigned({ text, signature });
+  }
+}
+
+class VerifyForm {
+  /** @param {import('./actions.js').Actions} actions */
+  constructor(actions) {
+    this.actions = actions;
+    this.text = h('textarea', { class: 'input', rows: 3, dir: 'auto' });
+    this.signature = h('input', { type: 'text', class: 'input', spellcheck: 'false', autocomplete: 'off' });
+    this.did = h('input', { type: 'text', class: 'input', spellcheck: 'false', autocomplete: 'off' });
+    this.out = h('div', { 'aria-live': 'polite' });
+    this.root = h(
+      'form',
+      { class: 'panel', onsubmit: (/** @type {Event} */ event) => this.submit(event), oninput: () => this.out.replaceChildren() },
+      h('h3', {}, 'Verify'),
+      field('Signed text', this.text),
+      field('Signature', this.signature),
+      field('DID of who signed', this.did, 'A did:key, which holds the key itself.'),
+      h('div', { class: 'actions' }, h('button', { class: 'button' }, 'Verify')),
+      this.out,
+    );
+  }
+
+  /** @param {{ text: string, signature: string }} signed */
+  fill({ text, signature }) {
+    this.text.value = text;
+    this.signature.value = signature;
+    this.out.replaceChildren();
+  }
+
+  /** @param {string} did */
+  propose(did) {
+    if (!this.did.value) this.did.value = did;
+  }
+
+  /** @param {Event} event */
+  async submit(event) {
+    event.preventDefault();
+    const [text, signature, did] = [this.text.value, this.signature.value.trim(), this.did.value.trim()];
+    if (!signature || !did) return (signature ? this.did : this.signature).focus();
+    const done = await this.actions.attempt('Could not verify', 'identity.verify', { text, signature, did });
+    if (!done.ok) return;
+    const valid = done.value.valid;
+    this.out.replaceChildren(
+      valid
+        ? notice({ kind: 'info', title: 'Genuine', text: 'Exactly this text was signed by the holder of this key.' })
+        : notice({ kind: 'bad', title: 'Not genuine', text: 'Text, signature and DID do not belong together: one of them was changed.' }),
+    );
+  }
+}

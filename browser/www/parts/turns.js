@@ -1,0 +1,136 @@
+/** A conversation as turns: a prompt, the steps that followed, and how it ended. */
+
+import { alternatives, isPrompt, path, textOf, total } from './tree.js';
+
+/** @typedef {import('./tree.js').Entry} Entry */
+/** @typedef {import('./talk.js').Call} Call */
+
+/**
+ * @typedef {{ kind: 'thinking' | 'text', text: string, live: boolean }} Words
+ * @typedef {{ kind: 'tool', call: import('./tree.js').ToolCall, state: Call | null }} ToolStep
+ * @typedef {Words | ToolStep} Step
+ * @typedef {object} Turn
+ * @property {string} key
+ * @property {'turn' | 'summary'} kind
+ * @property {number} turn
+ * @property {Entry | null} prompt
+ * @property {string} text of the prompt, or of the summary
+ * @property {{ mime: string, data: string }[]} images of the prompt
+ * @property {Entry[]} alternatives
+ * @property {Step[]} steps
+ * @property {import('./talk.js').Outcome | null} outcome
+ * @property {string[]} notices
+ * @property {import('./tree.js').Usage | null} usage
+ * @property {boolean} live whether it is running
+ * @property {boolean} last
+ * @property {{ error: string, at: number, model: string } | null} retrying
+ */
+
+/**
+ * @param {import('./talk.js').Talk} talk
+ * @returns {Turn[]}
+ */
+export function turns(talk) {
+  /** @type {Turn[]} */
+  const list = [];
+  for (const entry of path(talk.entries)) {
+    if (entry.summary || isPrompt(entry) || list.length === 0) list.push(begin(talk, entry));
+    const turn = list[list.length - 1];
+    if (entry.message.role === 'assistant') addAnswer(turn, entry);
+    if (entry.message.role === 'tool') addResults(turn, entry);
+  }
+  if (talk.pending !== null) list.push(empty('pending', { text: talk.pending }));
+  const last = list[list.length - 1];
+  if (last && last.kind === 'turn') addLive(last, talk);
+  return list;
+}
+
+/**
+ * @param {string} key
+ * @param {Partial<Turn>} given
+ * @returns {Turn}
+ */
+function empty(key, given) {
+  return {
+    key,
+    kind: 'turn',
+    turn: 0,
+    prompt: null,
+    text: '',
+    images: [],
+    alternatives: [],
+    steps: [],
+    outcome: null,
+    notices: [],
+    usage: null,
+    live: false,
+    last: false,
+    retrying: null,
+    ...given,
+  };
+}
+
+/**
+ * @param {import('./talk.js').Talk} talk
+ * @param {Entry} entry
+ */
+function begin(talk, entry) {
+  const prompt = isPrompt(entry) ? entry : null;
+  const usages = talk.entries.filter((other) => other.turn === entry.turn && other.on_path).map((other) => other.usage);
+  return empty(entry.id, {
+    kind: entry.summary ? 'summary' : 'turn',
+    turn: entry.turn,
+    prompt,
+    text: prompt || entry.summary ? textOf(entry.message) : '',
+    images: entry.message.parts.flatMap((part) => (part.type === 'image' ? [part] : [])),
+    alternatives: prompt ? alternatives(talk.entries, prompt) : [],
+    outcome: talk.outcomes.get(entry.turn) ?? null,
+    notices: talk.notices.get(entry.turn) ?? [],
+    usage: entry.summary ? null : total(usages),
+  });
+}
+
+/**
+ * @param {Turn} turn
+ * @param {Entry} entry
+ */
+function addAnswer(turn, entry) {
+  for (const part of entry.message.parts) {
+    if (part.type === 'text' && part.text.trim()) turn.steps.push({ kind: 'text', text: part.text, live: false });
+    if (part.type === 'thinking' && part.text.trim()) turn.steps.push({ kind: 'thinking', text: part.text, live: false });
+    if (part.type === 'tool_call') turn.steps.push({ kind: 'tool', call: part, state: null });
+  }
+}
+
+/**
+ * Results belong to the calls of the message before: ids are unique within a message only.
+ *
+ * @param {Turn} turn
+ * @param {Entry} entry
+ */
+function addResults(turn, entry) {
+  for (const part of entry.message.parts) {
+    if (part.type !== 'tool_result') continue;
+    const open = turn.steps.find((step) => step.kind === 'tool' && step.call.id === part.call_id && !step.state);
+    if (open?.kind === 'tool') open.state = { state: part.status === 'denied' ? 'denied' : 'done', result: part };
+  }
+}
+
+/**
+ * @param {Turn} turn
+ * @param {import('./talk.js').Talk} talk
+ */
+function addLive(turn, talk) {
+  turn.last = true;
+  for (const step of turn.steps) {
+    if (step.kind === 'tool' && !step.state) step.state = talk.calls.get(step.call.id) ?? null;
+  }
+  turn.live = talk.running || talk.pending !== null;
+  if (!turn.live) return;
+  turn.outcome = null;
+  turn.retrying = talk.retrying;
+  turn.usage = talk.turnUsage ?? turn.usage;
+  const draft = talk.draft;
+  if (draft?.thinking.trim()) turn.steps.push({ kind: 'thinking', text: draft.thinking, live: !draft.text });
+  if (draft?.text.trim()) turn.steps.push({ kind: 'text', text: draft.text, live: true });
+}
