@@ -1,0 +1,163 @@
+//! What a running session is doing, as its events tell: whether the object must be kept awake.
+
+use core::{
+    cell::RefCell,
+    future::poll_fn,
+    task::{Poll, Waker},
+};
+use std::collections::BTreeSet;
+use tau_core::{ids::CallId, session::Event};
+
+/// Shared by what watches the session and by the alarm.
+#[derive(Debug, Default)]
+pub(crate) struct Activity {
+    state: RefCell<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    in_turn: bool,
+    /// Calls that wait for a person.
+    waiting: BTreeSet<CallId>,
+    /// Calls that run.
+    running: BTreeSet<CallId>,
+    wakers: Vec<Waker>,
+}
+
+impl State {
+    /// A turn in which only a person's answer is missing needs nobody awake.
+    fn is_working(&self) -> bool {
+        self.in_turn && (self.waiting.is_empty() || !self.running.is_empty())
+    }
+}
+
+impl Activity {
+    /// A session was opened, in the middle of a turn or not.
+    pub(crate) fn begin(&self, in_turn: bool) {
+        let mut state = self.state.borrow_mut();
+        state.in_turn = in_turn;
+        state.waiting.clear();
+        state.running.clear();
+    }
+
+    /// The session is gone.
+    pub(crate) fn end(&self) {
+        self.begin(false);
+        self.wake();
+    }
+
+    /// Something happened; says whether that began or ended the work.
+    pub(crate) fn see(&self, event: &Event) -> bool {
+        let mut state = self.state.borrow_mut();
+        let before = state.is_working();
+        match event {
+            Event::TurnStarted { .. } => state.in_turn = true,
+            Event::TurnFinished { .. } | Event::Stopped { .. } => {
+                state.in_turn = false;
+                state.waiting.clear();
+                state.running.clear();
+            }
+            Event::ApprovalRequested { call_id, .. } => {
+                state.waiting.insert(call_id.clone());
+            }
+            Event::ToolStarted { call_id, .. } => {
+                state.waiting.remove(call_id);
+                state.running.insert(call_id.clone());
+            }
+            Event::ToolDenied { call_id, .. } => {
+                state.waiting.remove(call_id);
+            }
+            Event::ToolFinished { result } => {
+                state.waiting.remove(&result.call_id);
+                state.running.remove(&result.call_id);
+            }
+            _ => {}
+        }
+        let changed = before != state.is_working();
+        drop(state);
+        if changed {
+            self.wake();
+        }
+        changed
+    }
+
+    pub(crate) fn is_working(&self) -> bool {
+        self.state.borrow().is_working()
+    }
+
+    /// Returns once there is no work.
+    pub(crate) async fn quiet(&self) {
+        poll_fn(|cx| {
+            let mut state = self.state.borrow_mut();
+            if state.is_working() {
+                state.wakers.push(cx.waker().clone());
+                Poll::Pending
+            } else {
+                Poll::Ready(())
+            }
+        })
+        .await;
+    }
+
+    fn wake(&self) {
+        let wakers = core::mem::take(&mut self.state.borrow_mut().wakers);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tau_core::{
+        ids::{EntryId, TurnId},
+        model::Usage,
+        session::Outcome,
+    };
+
+    fn asked(id: &str) -> Event {
+        Event::ApprovalRequested {
+            call_id: CallId(id.into()),
+            name: "fetch".into(),
+            arguments: serde_json::Value::Null,
+            reason: String::new(),
+            may_have_run: false,
+        }
+    }
+
+    fn started(id: &str) -> Event {
+        Event::ToolStarted {
+            call_id: CallId(id.into()),
+            name: "fetch".into(),
+            arguments: serde_json::Value::Null,
+        }
+    }
+
+    #[test]
+    fn only_waiting_for_a_person_is_no_work() {
+        let activity = Activity::default();
+        let begun = Event::TurnStarted {
+            turn: TurnId(1),
+            entry: EntryId("e".into()),
+        };
+        assert!(activity.see(&begun) && activity.is_working());
+        activity.see(&started("a"));
+        assert!(!activity.see(&asked("b")), "another call still runs");
+        let result = tau_core::message::ToolResult {
+            call_id: CallId("a".into()),
+            name: "fetch".into(),
+            status: tau_core::message::ToolStatus::Ok,
+            text: String::new(),
+            images: Vec::new(),
+            duration_ms: 0,
+        };
+        assert!(activity.see(&Event::ToolFinished { result }));
+        assert!(!activity.is_working());
+        assert!(activity.see(&started("b")) && activity.is_working());
+        let ended = Event::TurnFinished {
+            turn: TurnId(1),
+            outcome: Outcome::Answered,
+            usage: Usage::default(),
+        };
+        assert!(activity.see(&ended) && !activity.is_working());
+    }
+}

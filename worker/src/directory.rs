@@ -1,0 +1,312 @@
+//! One object a principal: how often they may ask, which sessions they have, what is remembered.
+//!
+//! Invariants:
+//! - A session that is not listed here does not exist for its principal.
+//! - The rate is kept in memory: asking costs no write, and an object that was evicted was idle for
+//!   longer than its bucket takes to fill up noticeably.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::cell::{Cell, OnceCell};
+use tau_core::{
+    ids::{SessionId, UnixMillis},
+    journal::{Summary, summary_key},
+    session::{Batch, Range, StoreError},
+};
+use tau_platform::{Clock, Storage};
+use tau_target_durable::DurableStorage;
+use tau_target_web::WebClock;
+use wasm_bindgen::prelude::wasm_bindgen;
+use worker::{DurableObject, Env, Request, Response, State, durable_object};
+
+use crate::{config::Settings, errors::ApiError, wire::Incoming};
+
+/// Rows read at once.
+const PAGE: u32 = 500;
+
+/// The object of one principal.
+#[durable_object(fetch)]
+pub struct Directory {
+    state: State,
+    settings: Settings,
+    store: OnceCell<DurableStorage>,
+    bucket: Cell<Option<Bucket>>,
+}
+
+/// A token bucket: full it allows a minute's requests at once, and it fills up in a minute.
+#[derive(Clone, Copy)]
+struct Bucket {
+    /// In thousandths of a request.
+    left_milli: u64,
+    at: UnixMillis,
+}
+
+#[derive(Deserialize)]
+struct Admission {
+    session: Option<SessionId>,
+}
+
+/// A part of a principal's memory that is asked for.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Remembered {
+    pub(crate) start: String,
+    pub(crate) end: String,
+    pub(crate) limit: u32,
+}
+
+/// A change of a principal's memory. Values are JSON.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Remembering {
+    pub(crate) put: Vec<(String, Value)>,
+    pub(crate) delete: Vec<String>,
+}
+
+impl DurableObject for Directory {
+    fn new(state: State, env: Env) -> Self {
+        Self {
+            state,
+            settings: Settings::new(env),
+            store: OnceCell::new(),
+            bucket: Cell::new(None),
+        }
+    }
+
+    async fn fetch(&self, request: Request) -> worker::Result<Response> {
+        match self.answer(request).await {
+            Ok(response) => Ok(response),
+            Err(error) => error.response(),
+        }
+    }
+}
+
+impl Directory {
+    async fn answer(&self, request: Request) -> Result<Response, ApiError> {
+        let incoming = Incoming::read(request).await?;
+        let store = match self.store.get() {
+            Some(store) => store.clone(),
+            None => {
+                let store = DurableStorage::open(self.state.storage())?;
+                self.store.get_or_init(|| store).clone()
+            }
+        };
+        match incoming.path.as_str() {
+            "/admit" => self.admit(&store, incoming.json()?).await,
+            "/list" => list(&store).await,
+            "/begin" => self.begin(&store, incoming.json()?).await,
+            "/line" => update(&store, incoming.json()?).await,
+            "/forget" => forget(&store, incoming.json()?).await,
+            "/memory/read" => read_memory(&store, incoming.json()?).await,
+            "/memory/write" => write_memory(&store, incoming.json()?).await,
+            _ => Err(ApiError::new(
+                404,
+                "no_such_route",
+                "a directory has no such path",
+            )),
+        }
+    }
+
+    async fn admit(&self, store: &DurableStorage, asked: Admission) -> Result<Response, ApiError> {
+        self.take_from_bucket()?;
+        if let Some(id) = asked.session
+            && store.get(summary_key(&id)).await?.is_none()
+        {
+            return Err(ApiError::no_session());
+        }
+        Ok(Response::empty()?)
+    }
+
+    fn take_from_bucket(&self) -> Result<(), ApiError> {
+        let per_minute = u64::from(self.settings.requests_per_minute()?.max(1));
+        let now = WebClock.now();
+        let full = per_minute * 1_000;
+        let bucket = self.bucket.get().unwrap_or(Bucket {
+            left_milli: full,
+            at: now,
+        });
+        let (bucket, allowed) = bucket.take(per_minute, now);
+        self.bucket.set(Some(bucket));
+        if allowed {
+            return Ok(());
+        }
+        // Until one whole request has flown in.
+        let wait_ms = (1_000 - bucket.left_milli) * 60 / per_minute;
+        Err(ApiError::new(
+            429,
+            "too_many_requests",
+            format!("more than {per_minute} requests in a minute"),
+        )
+        .hint("wait as long as Retry-After says")
+        .header("retry-after", wait_ms.div_ceil(1_000).max(1).to_string()))
+    }
+
+    async fn begin(&self, store: &DurableStorage, line: Summary) -> Result<Response, ApiError> {
+        let limit = self.settings.sessions_per_principal()?;
+        if lines(store).await?.len() >= limit as usize {
+            return Err(ApiError::new(
+                409,
+                "too_many_sessions",
+                format!("there are {limit} sessions already"),
+            )
+            .hint("DELETE some"));
+        }
+        put_line(store, &line).await?;
+        Ok(Response::empty()?)
+    }
+}
+
+impl Bucket {
+    /// What is left at `now` once a request was taken, and whether there was one to take.
+    fn take(self, per_minute: u64, now: UnixMillis) -> (Self, bool) {
+        // A thousandth of a request flows in every 60 / per_minute ms.
+        let flown_in = now.since(self.at).saturating_mul(per_minute) / 60;
+        let left = self.left_milli.saturating_add(flown_in);
+        let full = per_minute * 1_000;
+        // The time of what has flown in is used up, the rest of it counts next time.
+        let at = if left >= full {
+            now
+        } else {
+            self.at.plus((flown_in * 60).div_ceil(per_minute))
+        };
+        match left.min(full).checked_sub(1_000) {
+            Some(left_milli) => (Self { left_milli, at }, true),
+            None => (
+                Self {
+                    left_milli: left,
+                    at,
+                },
+                false,
+            ),
+        }
+    }
+}
+
+async fn lines(store: &DurableStorage) -> Result<Vec<Summary>, ApiError> {
+    let mut lines: Vec<Summary> = Vec::new();
+    let mut range = Range::prefix("sessions/", PAGE);
+    loop {
+        let rows = store.scan(range.clone()).await?;
+        let is_whole = rows.len() == PAGE as usize;
+        if let Some((last, _)) = rows.last() {
+            range.start = format!("{last}\0");
+        }
+        let read = rows.iter().map(|(_, line)| serde_json::from_slice(line));
+        lines.extend(read.filter_map(Result::ok));
+        if !is_whole {
+            return Ok(lines);
+        }
+    }
+}
+
+async fn list(store: &DurableStorage) -> Result<Response, ApiError> {
+    let mut lines = lines(store).await?;
+    lines.sort_by(|a, b| b.updated.cmp(&a.updated).then(a.session.cmp(&b.session)));
+    Ok(Response::from_json(&json!({ "sessions": lines }))?)
+}
+
+/// A session that was deleted meanwhile does not come back.
+async fn update(store: &DurableStorage, line: Summary) -> Result<Response, ApiError> {
+    if store.get(summary_key(&line.session)).await?.is_some() {
+        put_line(store, &line).await?;
+    }
+    Ok(Response::empty()?)
+}
+
+async fn put_line(store: &DurableStorage, line: &Summary) -> Result<(), ApiError> {
+    let value = serde_json::to_vec(line)?;
+    let batch = Batch {
+        put: vec![(summary_key(&line.session), value)],
+        ..Batch::default()
+    };
+    Ok(store.commit(batch).await?)
+}
+
+async fn forget(store: &DurableStorage, asked: Admission) -> Result<Response, ApiError> {
+    let batch = Batch {
+        delete: asked.session.iter().map(summary_key).collect(),
+        ..Batch::default()
+    };
+    store.commit(batch).await?;
+    Ok(Response::empty()?)
+}
+
+async fn read_memory(store: &DurableStorage, asked: Remembered) -> Result<Response, ApiError> {
+    let range = Range {
+        start: asked.start,
+        end: asked.end,
+        limit: asked.limit,
+    };
+    let rows = store.scan(range).await?;
+    let rows: Vec<(String, Value)> = rows
+        .into_iter()
+        .filter_map(|(key, value)| Some((key, serde_json::from_slice(&value).ok()?)))
+        .collect();
+    Ok(Response::from_json(&rows)?)
+}
+
+async fn write_memory(store: &DurableStorage, change: Remembering) -> Result<Response, ApiError> {
+    let is_memory = |key: &String| key.starts_with("memory/");
+    if !change
+        .put
+        .iter()
+        .map(|(key, _)| key)
+        .chain(&change.delete)
+        .all(is_memory)
+    {
+        let detail = "only memory is written by sessions".to_owned();
+        return Err(StoreError::Io { detail }.into());
+    }
+    let put = change
+        .put
+        .iter()
+        .map(|(key, value)| (key.clone(), value.to_string().into_bytes()));
+    let batch = Batch {
+        require_absent: Vec::new(),
+        put: put.collect(),
+        delete: change.delete,
+    };
+    store.commit(batch).await?;
+    Ok(Response::empty()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_allows_a_minutes_requests_and_then_its_rate() {
+        let start = UnixMillis(1_000_000);
+        let mut bucket = Bucket {
+            left_milli: 120_000,
+            at: start,
+        };
+        let mut ask = |at: u64| {
+            let (after, allowed) = bucket.take(120, UnixMillis(start.0 + at));
+            bucket = after;
+            allowed
+        };
+        assert_eq!((0..200).filter(|_| ask(0)).count(), 120);
+        assert!(!ask(400));
+        assert!(ask(500), "one request flows in every half second");
+        assert!(!ask(501));
+        assert_eq!(
+            (0..200).filter(|_| ask(10_000_000)).count(),
+            120,
+            "it is full, not fuller"
+        );
+    }
+
+    #[test]
+    fn asking_all_the_time_does_not_stop_the_flow() {
+        let mut bucket = Bucket {
+            left_milli: 0,
+            at: UnixMillis(0),
+        };
+        let mut allowed = 0;
+        for at in 0..60_000 {
+            let (after, is_allowed) = bucket.take(7, UnixMillis(at));
+            bucket = after;
+            allowed += u32::from(is_allowed);
+        }
+        assert!((6..=7).contains(&allowed), "{allowed}");
+    }
+}

@@ -1,0 +1,111 @@
+//! The way in: origin, then token, then route; what is left goes to an object.
+//!
+//! Invariant: nothing is looked up, read or written for a request that was not let in.
+
+use serde_json::json;
+use worker::{Env, Headers, Method, Request, Response};
+
+use crate::{
+    auth::Principal,
+    config::Settings,
+    errors::ApiError,
+    routes::{self, Route, Verb, begin},
+    wire::{Incoming, call, object},
+};
+
+/// Answers one request from outside.
+pub(crate) async fn answer(request: Request, env: Env) -> worker::Result<Response> {
+    let settings = Settings::new(env);
+    let origin = request.headers().get("origin")?;
+    if let Some(origin) = &origin
+        && !settings.allows_origin(origin)
+    {
+        let refused = ApiError::new(403, "foreign_origin", "pages of this origin may not call")
+            .hint("add it to TAU_ALLOWED_ORIGINS");
+        return opened(refused.response()?, None);
+    }
+    let is_preflight =
+        origin.is_some() && request.headers().has("access-control-request-method")?;
+    let response = if request.method() == Method::Options && is_preflight {
+        preflight()?
+    } else {
+        match admitted(request, &settings).await {
+            Ok(response) => response,
+            Err(error) => error.response()?,
+        }
+    };
+    opened(response, origin.as_deref())
+}
+
+async fn admitted(request: Request, settings: &Settings) -> Result<Response, ApiError> {
+    let method = request.inner().method();
+    let route = routes::parse(&method, &request.path());
+    if route == Ok(Route::Health) {
+        let about = json!({ "name": "tau", "version": env!("CARGO_PKG_VERSION") });
+        return Ok(Response::from_json(&about)?);
+    }
+    let authorization = request.headers().get("authorization")?;
+    let principal = settings.tokens()?.principal(authorization.as_deref())?;
+    let route = route?;
+    let incoming = Incoming::read(request).await?;
+
+    let directory = object(&settings.directories()?, principal.name())?;
+    let session = match &route {
+        Route::Session(id, _) => Some(id),
+        _ => None,
+    };
+    let admission = json!({ "session": session });
+    let admitted = call(&directory, "/admit", admission.to_string().as_bytes()).await?;
+    if admitted.status_code() != 200 {
+        return Ok(admitted);
+    }
+    match route {
+        Route::Health => Err(ApiError::no_session()),
+        Route::List => call(&directory, "/list", b"").await,
+        Route::Begin => begin::answer(settings, &principal, &directory, &incoming).await,
+        Route::Session(id, verb) => {
+            let stub = object(&settings.sessions()?, &object_name(&principal, &id.0))?;
+            let response = incoming.forward(&stub).await?;
+            // A session that is listed and has nothing stored was half begun: it goes as well.
+            if verb == Verb::Delete && matches!(response.status_code(), 204 | 404) {
+                let forgotten = json!({ "session": id }).to_string();
+                call(&directory, "/forget", forgotten.as_bytes()).await?;
+                return Ok(Response::empty()?.with_status(204));
+            }
+            Ok(response)
+        }
+    }
+}
+
+/// What the object of a session is called. A principal's name has no slash.
+pub(crate) fn object_name(principal: &Principal, session: &str) -> String {
+    format!("{}/{session}", principal.name())
+}
+
+fn preflight() -> worker::Result<Response> {
+    let response = Response::empty()?.with_status(204);
+    let headers = response.headers();
+    headers.set("access-control-allow-methods", "GET, POST, DELETE")?;
+    headers.set(
+        "access-control-allow-headers",
+        "authorization, content-type, last-event-id",
+    )?;
+    headers.set("access-control-max-age", "600")?;
+    Ok(response)
+}
+
+/// The response with what pages of `origin` need to read it. Headers of a response that came from
+/// an object cannot be changed, so they are copied.
+fn opened(response: Response, origin: Option<&str>) -> worker::Result<Response> {
+    let headers = Headers::new();
+    for (name, value) in response.headers() {
+        headers.append(&name, &value)?;
+    }
+    headers.append("vary", "Origin")?;
+    if let Some(origin) = origin {
+        headers.set("access-control-allow-origin", origin)?;
+        headers.set("access-control-expose-headers", "retry-after")?;
+    }
+    headers.set("x-content-type-options", "nosniff")?;
+    Ok(response.with_headers(headers))
+}

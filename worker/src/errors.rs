@@ -1,0 +1,132 @@
+//! What a client is told when something does not work: a status, a code to branch on, a sentence,
+//! and where there is one, what to do about it.
+//!
+//! Invariant: no message holds the value of a secret or anything of another principal.
+
+use serde_json::json;
+use tau_core::session::{CommandError, StoreError};
+use tau_platform::open::OpenError;
+use worker::Response;
+
+/// A refusal or a failure, as it is answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ApiError {
+    status: u16,
+    code: &'static str,
+    message: String,
+    hint: Option<String>,
+    headers: Vec<(&'static str, String)>,
+}
+
+impl ApiError {
+    pub(crate) fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            message: message.into(),
+            hint: None,
+            headers: Vec::new(),
+        }
+    }
+
+    /// With what to do about it.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// With a header that belongs to its status.
+    pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// The same for a session that does not exist and for one of somebody else.
+    pub(crate) fn no_session() -> Self {
+        Self::new(404, "no_such_session", "there is no such session")
+            .hint("GET /v1/sessions lists yours")
+    }
+
+    /// The Worker itself is not set up.
+    pub(crate) fn misconfigured(message: impl Into<String>) -> Self {
+        Self::new(503, "misconfigured", message)
+    }
+
+    /// A request that was understood and makes no sense.
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+        Self::new(422, "invalid_request", message)
+    }
+
+    /// The answer.
+    pub(crate) fn response(&self) -> worker::Result<Response> {
+        let mut error = json!({ "code": self.code, "message": self.message });
+        if let Some(hint) = &self.hint {
+            error["hint"] = hint.as_str().into();
+        }
+        let mut response =
+            Response::from_json(&json!({ "error": error }))?.with_status(self.status);
+        for (name, value) in &self.headers {
+            response.headers_mut().set(name, value)?;
+        }
+        Ok(response)
+    }
+}
+
+impl From<CommandError> for ApiError {
+    fn from(error: CommandError) -> Self {
+        let (status, code) = match &error {
+            CommandError::EmptyPrompt => (422, "empty_prompt"),
+            CommandError::PromptTooLarge { .. } => (422, "prompt_too_large"),
+            CommandError::NoImages { .. } => (422, "no_images"),
+            CommandError::Busy => (409, "busy"),
+            CommandError::NotWaiting { .. } => (409, "not_waiting"),
+            CommandError::NothingToCompact => (409, "nothing_to_compact"),
+            CommandError::NothingToUndo => (409, "nothing_to_undo"),
+            CommandError::NothingToRedo => (409, "nothing_to_redo"),
+            CommandError::UnknownEntry { .. } => (422, "unknown_entry"),
+            CommandError::MidTurn { .. } => (422, "mid_turn"),
+            CommandError::Stopped => (503, "stopped"),
+        };
+        Self::new(status, code, error.to_string())
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Full => Self::new(507, "storage_full", "the object's storage is full")
+                .hint("delete sessions, or begin a new one"),
+            error => Self::new(500, "storage_failed", error.to_string()),
+        }
+    }
+}
+
+impl From<OpenError> for ApiError {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Missing(_) => Self::no_session(),
+            OpenError::Store(error) => error.into(),
+            error => Self::new(500, "unreadable_session", error.to_string()),
+        }
+    }
+}
+
+impl From<worker::Error> for ApiError {
+    fn from(error: worker::Error) -> Self {
+        Self::new(500, "runtime_failed", error.to_string())
+    }
+}
+
+impl From<serde_json::Error> for ApiError {
+    fn from(error: serde_json::Error) -> Self {
+        if error.is_data() {
+            Self::invalid(error.to_string())
+        } else {
+            Self::new(
+                400,
+                "malformed_json",
+                format!("the body is not JSON: {error}"),
+            )
+        }
+    }
+}

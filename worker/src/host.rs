@@ -1,0 +1,183 @@
+//! The home of one session: which adapters Tau runs on here.
+
+use serde_json::Value;
+use tau_core::{
+    ids::EffectId,
+    session::{Batch, Range, StoreError},
+    tool::{ToolOutput, ToolRun, ToolSpec},
+};
+use tau_platform::{Host, HostTools, Storage};
+use tau_target_durable::{Alarm, AlarmClock, DurableStorage};
+use tau_target_web::{FetchHttp, WebClock};
+use worker::{Response, Stub};
+
+use crate::{
+    ai::WorkersAi,
+    config::{API_KEY, Settings},
+    directory::{Remembered, Remembering},
+    errors::ApiError,
+    wire::{call, object},
+};
+
+/// Everything a session of this home can do.
+pub(crate) struct WorkerHost {
+    clock: AlarmClock<WebClock>,
+    http: FetchHttp,
+    storage: SessionStorage,
+    tools: WorkerTools,
+    model: WorkersAi,
+}
+
+impl WorkerHost {
+    pub(crate) fn new(settings: &Settings, alarm: Alarm, storage: SessionStorage) -> Self {
+        let secrets = settings.clone();
+        // The provider's key alone: nothing else that is bound can be named in a request.
+        let http = FetchHttp::new(move |name| (name == API_KEY).then(|| secrets.text(name))?);
+        Self {
+            clock: AlarmClock::new(WebClock, alarm),
+            http,
+            storage,
+            tools: WorkerTools,
+            model: WorkersAi::new(settings.clone()),
+        }
+    }
+}
+
+impl Host for WorkerHost {
+    type Clock = AlarmClock<WebClock>;
+    type Http = FetchHttp;
+    type Storage = SessionStorage;
+    type Tools = WorkerTools;
+    type Model = WorkersAi;
+
+    fn clock(&self) -> &Self::Clock {
+        &self.clock
+    }
+
+    fn http(&self) -> &FetchHttp {
+        &self.http
+    }
+
+    fn storage(&self) -> &SessionStorage {
+        &self.storage
+    }
+
+    fn tools(&self) -> &WorkerTools {
+        &self.tools
+    }
+
+    fn model(&self) -> &WorkersAi {
+        &self.model
+    }
+}
+
+/// The session's own store, with the principal's memory beside it.
+///
+/// Keys below `memory/` live in the principal's directory, so that all their sessions see them.
+/// They are written before the records that tell of them: an entry has the same key when it is
+/// written again, so a session that is killed between the two repeats nothing.
+pub(crate) struct SessionStorage {
+    own: DurableStorage,
+    settings: Settings,
+    principal: String,
+}
+
+impl SessionStorage {
+    pub(crate) fn new(own: DurableStorage, settings: Settings, principal: String) -> Self {
+        Self {
+            own,
+            settings,
+            principal,
+        }
+    }
+
+    async fn ask(&self, path: &str, body: &[u8]) -> Result<Response, StoreError> {
+        let directory =
+            || -> Result<Stub, ApiError> { object(&self.settings.directories()?, &self.principal) };
+        let failed = |detail: String| StoreError::Io {
+            detail: format!("memory cannot be reached: {detail}"),
+        };
+        let response = match directory() {
+            Ok(directory) => call(&directory, path, body).await,
+            Err(error) => Err(error),
+        };
+        let mut response = response.map_err(|error| failed(format!("{error:?}")))?;
+        if response.status_code() == 200 {
+            return Ok(response);
+        }
+        Err(failed(response.text().await.unwrap_or_default()))
+    }
+}
+
+fn is_memory(key: &str) -> bool {
+    key.starts_with("memory/")
+}
+
+fn unreadable(error: serde_json::Error) -> StoreError {
+    StoreError::Corrupt {
+        detail: format!("memory is not JSON: {error}"),
+    }
+}
+
+impl Storage for SessionStorage {
+    async fn get(&self, key: String) -> Result<Option<Vec<u8>>, StoreError> {
+        if !is_memory(&key) {
+            return self.own.get(key).await;
+        }
+        let range = Range {
+            end: format!("{key}\0"),
+            start: key,
+            limit: 1,
+        };
+        let rows = self.scan(range).await?;
+        Ok(rows.into_iter().next().map(|(_, value)| value))
+    }
+
+    async fn scan(&self, range: Range) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        if !is_memory(&range.start) {
+            return self.own.scan(range).await;
+        }
+        let asked = Remembered {
+            start: range.start,
+            end: range.end,
+            limit: range.limit,
+        };
+        let asked = serde_json::to_vec(&asked).map_err(unreadable)?;
+        let mut response = self.ask("/memory/read", &asked).await?;
+        let body = response.bytes().await.map_err(|error| StoreError::Io {
+            detail: error.to_string(),
+        })?;
+        let rows: Vec<(String, Value)> = serde_json::from_slice(&body).map_err(unreadable)?;
+        Ok(rows
+            .into_iter()
+            .map(|(key, value)| (key, value.to_string().into_bytes()))
+            .collect())
+    }
+
+    async fn commit(&self, mut batch: Batch) -> Result<(), StoreError> {
+        let mut change = Remembering::default();
+        for (key, value) in batch.put.extract_if(.., |(key, _)| is_memory(key)) {
+            let value = serde_json::from_slice(&value).map_err(unreadable)?;
+            change.put.push((key, value));
+        }
+        change.delete = batch.delete.extract_if(.., |key| is_memory(key)).collect();
+        if !change.put.is_empty() || !change.delete.is_empty() {
+            let change = serde_json::to_vec(&change).map_err(unreadable)?;
+            self.ask("/memory/write", &change).await?;
+        }
+        self.own.commit(batch).await
+    }
+}
+
+/// A Worker has no tools of its own: no files, no programs. Memory is the core's.
+pub(crate) struct WorkerTools;
+
+impl HostTools for WorkerTools {
+    fn specs(&self) -> Vec<ToolSpec> {
+        Vec::new()
+    }
+
+    async fn run(&self, _id: EffectId, run: ToolRun) -> ToolOutput {
+        ToolOutput::error(format!("this home has no tool {}", run.name))
+    }
+}

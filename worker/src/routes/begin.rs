@@ -1,0 +1,116 @@
+//! `POST /v1/sessions`: begins a session.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::rc::Rc;
+use tau_core::{
+    model::Pricing,
+    policy::{Policy, Preset},
+    session::{Budgets, Session},
+};
+use tau_platform::{Clock, Entropy};
+use tau_target_web::{WebClock, WebEntropy};
+use worker::{Response, Stub};
+
+use crate::{
+    auth::Principal,
+    config::{Settings, Setup},
+    entry::object_name,
+    errors::ApiError,
+    object::Home,
+    wire::{Incoming, call, object},
+};
+
+/// The path that an object is told its session at; no path of the outside.
+pub(crate) const INSIDE: &str = "/begin";
+/// Bytes a session may add to the system prompt.
+const SYSTEM_LIMIT_BYTES: usize = 64 * 1024;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    #[serde(default)]
+    system: Option<String>,
+    #[serde(default)]
+    policy: Option<Value>,
+    #[serde(default)]
+    budgets: Option<Budgets>,
+}
+
+/// Lists the session and tells its object; answers with its name.
+pub(crate) async fn answer(
+    settings: &Settings,
+    principal: &Principal,
+    directory: &Stub,
+    incoming: &Incoming,
+) -> Result<Response, ApiError> {
+    let asked: Asked = incoming.json()?;
+    let setup = setup(settings, principal, asked)?;
+    let config = settings.session(&setup, Vec::new())?;
+    if setup.budgets.cost_nano_usd.is_some()
+        && config
+            .models
+            .iter()
+            .all(|m| m.pricing == Pricing::default())
+    {
+        return Err(
+            ApiError::invalid("a limit on cost counts nothing without the model's price")
+                .hint("limit tokens, or set TAU_PRICING"),
+        );
+    }
+    let session = Session::new(config, setup.seed, setup.created);
+    let id = session.id().clone();
+
+    let line = serde_json::to_vec(&session.summary())?;
+    let listed = call(directory, "/begin", &line).await?;
+    if listed.status_code() != 200 {
+        return Ok(listed);
+    }
+    let name = object_name(principal, &id.0);
+    let stub = object(&settings.sessions()?, &name)?;
+    let told = call(&stub, INSIDE, &serde_json::to_vec(&setup)?).await?;
+    if told.status_code() != 200 {
+        let forgotten = json!({ "session": id }).to_string();
+        call(directory, "/forget", forgotten.as_bytes()).await?;
+        return Ok(told);
+    }
+    Ok(Response::from_json(&json!({ "session": id }))?.with_status(201))
+}
+
+fn setup(settings: &Settings, principal: &Principal, asked: Asked) -> Result<Setup, ApiError> {
+    if let Some(system) = &asked.system
+        && system.len() > SYSTEM_LIMIT_BYTES
+    {
+        return Err(ApiError::invalid(format!(
+            "the system prompt has {} bytes, at most {SYSTEM_LIMIT_BYTES} are taken",
+            system.len()
+        )));
+    }
+    let mut seed = [0; 32];
+    WebEntropy
+        .fill(&mut seed)
+        .map_err(|error| ApiError::new(500, "runtime_failed", error.to_string()))?;
+    Ok(Setup {
+        v: 1,
+        principal: principal.name().into(),
+        seed,
+        created: WebClock.now(),
+        system: asked.system.filter(|system| !system.trim().is_empty()),
+        policy: match asked.policy {
+            None | Some(Value::Null) => settings.policy()?,
+            Some(Value::String(name)) => {
+                let preset: Result<Preset, _> = name.parse();
+                Policy::preset(preset.map_err(|error| ApiError::invalid(error.to_string()))?)
+            }
+            Some(policy) => serde_json::from_value(policy)?,
+        },
+        budgets: asked.budgets.unwrap_or_default(),
+    })
+}
+
+/// In the object: keeps what the session is begun with.
+pub(crate) async fn store(home: &Rc<Home>, incoming: &Incoming) -> Result<Response, ApiError> {
+    let setup: Setup = incoming.json()?;
+    home.put_setup(&setup).await?;
+    Ok(Response::empty()?)
+}

@@ -1,0 +1,149 @@
+//! What can be asked, one file each: `parse` names it, the entry or an object answers it.
+
+pub(crate) mod begin;
+pub(crate) mod commands;
+pub(crate) mod events;
+pub(crate) mod export;
+pub(crate) mod prompt;
+pub(crate) mod view;
+
+use tau_core::ids::SessionId;
+
+use crate::errors::ApiError;
+
+/// Something that can be asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// `GET /health`
+    Health,
+    /// `POST /v1/sessions`
+    Begin,
+    /// `GET /v1/sessions`
+    List,
+    /// Below `/v1/sessions/ID`
+    Session(SessionId, Verb),
+}
+
+/// What can be asked of one session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verb {
+    /// `GET`
+    View,
+    /// `DELETE`
+    Delete,
+    /// `POST …/prompt`
+    Prompt,
+    /// `GET …/events`
+    Events,
+    /// `GET …/export`
+    Export,
+    /// `POST …/approve`
+    Approve,
+    /// `POST …/deny`
+    Deny,
+    /// `POST …/interrupt`
+    Interrupt,
+    /// `POST …/undo`
+    Undo,
+    /// `POST …/redo`
+    Redo,
+    /// `POST …/switch`
+    Switch,
+    /// `POST …/compact`
+    Compact,
+}
+
+/// Which route a request takes.
+pub(crate) fn parse(method: &str, path: &str) -> Result<Route, ApiError> {
+    let parts: Vec<&str> = path.split('/').skip(1).collect();
+    let routes: Vec<(&str, Route)> = match parts.as_slice() {
+        ["health"] => vec![("GET", Route::Health)],
+        ["v1", "sessions"] => vec![("GET", Route::List), ("POST", Route::Begin)],
+        ["v1", "sessions", id, rest @ ..] => {
+            let id = session_id(id)?;
+            let verbs: &[(&str, Verb)] = match rest {
+                [] => &[("GET", Verb::View), ("DELETE", Verb::Delete)],
+                ["prompt"] => &[("POST", Verb::Prompt)],
+                ["events"] => &[("GET", Verb::Events)],
+                ["export"] => &[("GET", Verb::Export)],
+                ["approve"] => &[("POST", Verb::Approve)],
+                ["deny"] => &[("POST", Verb::Deny)],
+                ["interrupt"] => &[("POST", Verb::Interrupt)],
+                ["undo"] => &[("POST", Verb::Undo)],
+                ["redo"] => &[("POST", Verb::Redo)],
+                ["switch"] => &[("POST", Verb::Switch)],
+                ["compact"] => &[("POST", Verb::Compact)],
+                _ => &[],
+            };
+            verbs
+                .iter()
+                .map(|(method, verb)| (*method, Route::Session(id.clone(), *verb)))
+                .collect()
+        }
+        _ => Vec::new(),
+    };
+    if routes.is_empty() {
+        return Err(
+            ApiError::new(404, "no_such_route", "there is nothing at this path")
+                .hint("see docs/worker.md for the routes"),
+        );
+    }
+    let allowed: Vec<&str> = routes.iter().map(|(method, _)| *method).collect();
+    let allowed = allowed.join(", ");
+    routes
+        .into_iter()
+        .find(|(known, _)| *known == method)
+        .map(|(_, route)| route)
+        .ok_or_else(|| {
+            ApiError::new(405, "wrong_method", format!("this path takes {allowed}"))
+                .header("allow", allowed)
+        })
+}
+
+/// Sixteen hex digits; anything else is no session of anybody.
+fn session_id(text: &str) -> Result<SessionId, ApiError> {
+    let is_id = text.len() == 16 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    if is_id {
+        Ok(SessionId(text.into()))
+    } else {
+        Err(ApiError::no_session())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(result: Result<Route, ApiError>) -> String {
+        format!("{:?}", result.unwrap_err())
+    }
+
+    #[test]
+    fn every_route_is_found_and_nothing_else_is() {
+        let id = SessionId("0123456789abcdef".into());
+        let of = |verb| Ok(Route::Session(id.clone(), verb));
+        assert_eq!(parse("GET", "/health"), Ok(Route::Health));
+        assert_eq!(parse("POST", "/v1/sessions"), Ok(Route::Begin));
+        assert_eq!(parse("GET", "/v1/sessions"), Ok(Route::List));
+        let base = "/v1/sessions/0123456789abcdef";
+        assert_eq!(parse("GET", base), of(Verb::View));
+        assert_eq!(parse("DELETE", base), of(Verb::Delete));
+        assert_eq!(parse("POST", &format!("{base}/undo")), of(Verb::Undo));
+        for path in ["/", "", "/v1", "/v1/sessions/", "/v2/sessions"] {
+            assert!(code(parse("GET", path)).contains("404"), "{path}");
+        }
+        assert!(code(parse("GET", &format!("{base}/nothing"))).contains("no_such_route"));
+        assert!(code(parse("GET", &format!("{base}/undo"))).contains("405"));
+    }
+
+    #[test]
+    fn a_name_that_no_session_can_have_is_not_looked_for() {
+        for id in ["x", "0123456789ABCDEF", "0123456789abcdef0", "..%2f..%2f"] {
+            let path = format!("/v1/sessions/{id}");
+            assert!(
+                code(parse("GET", &path)).contains("no_such_session"),
+                "{id}"
+            );
+        }
+    }
+}

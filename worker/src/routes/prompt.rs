@@ -1,0 +1,68 @@
+//! `POST …/prompt`: begins a turn.
+
+use futures_util::StreamExt;
+use serde::Deserialize;
+use serde_json::json;
+use std::rc::Rc;
+use tau_core::{
+    ids::SessionId,
+    message::Image,
+    session::{Command, CommandError, Event},
+};
+use worker::Response;
+
+use crate::{
+    errors::ApiError,
+    object::Home,
+    sse::{self, Until},
+    wire::Incoming,
+};
+
+/// Bytes of a prompt's text; pictures have the rest of the body.
+const TEXT_LIMIT_BYTES: usize = 256 * 1024;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    text: String,
+    #[serde(default)]
+    images: Vec<Image>,
+}
+
+/// The turn as server-sent events where the client takes them; else where to watch it from, once
+/// its prompt is stored.
+pub(crate) async fn answer(
+    home: &Rc<Home>,
+    id: &SessionId,
+    incoming: &Incoming,
+) -> Result<Response, ApiError> {
+    let Asked { text, images } = incoming.json()?;
+    if text.len() > TEXT_LIMIT_BYTES {
+        return Err(ApiError::new(
+            413,
+            "too_large",
+            format!(
+                "the text has {} bytes, at most {TEXT_LIMIT_BYTES} are taken",
+                text.len()
+            ),
+        ));
+    }
+    let live = home.live(id).await?;
+    let before = live.mark();
+    live.submit(Command::Prompt { text, images }).await?;
+    let mut watch = live.watch(Some(before));
+    if incoming.accepts_events() {
+        return Ok(sse::response(watch, None, Until::TurnEnds)?);
+    }
+    while let Some((_, event)) = watch.next().await {
+        match event {
+            Event::TurnStarted { .. } => {
+                let mark = json!({ "mark": before.to_string() });
+                return Ok(Response::from_json(&mark)?.with_status(202));
+            }
+            Event::Stopped { error } => return Err(error.into()),
+            _ => {}
+        }
+    }
+    Err(CommandError::Stopped.into())
+}

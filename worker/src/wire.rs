@@ -1,0 +1,140 @@
+//! Requests as handlers read them, and as one part of the Worker sends them to another.
+
+use futures_util::StreamExt;
+use js_sys::Uint8Array;
+use serde::de::DeserializeOwned;
+use wasm_bindgen::JsValue;
+use worker::{Headers, Method, ObjectNamespace, Request, RequestInit, Response, Stub};
+
+use crate::errors::ApiError;
+
+/// Bytes of a request's body.
+const BODY_LIMIT_BYTES: usize = 1024 * 1024;
+
+/// A request with its body read.
+#[derive(Clone, Debug)]
+pub(crate) struct Incoming {
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    /// What stands behind the question mark.
+    pub(crate) query: Option<String>,
+    accept: Option<String>,
+    last_event_id: Option<String>,
+    body: Vec<u8>,
+}
+
+impl Incoming {
+    /// Reads `request`, at most [`BODY_LIMIT_BYTES`] of it.
+    pub(crate) async fn read(mut request: Request) -> Result<Self, ApiError> {
+        let headers = request.headers();
+        let announced = headers.get("content-length")?;
+        let announced: Option<usize> = announced.and_then(|length| length.parse().ok());
+        if announced.is_some_and(|bytes| bytes > BODY_LIMIT_BYTES) {
+            return Err(too_large());
+        }
+        let accept = headers.get("accept")?;
+        let last_event_id = headers.get("last-event-id")?;
+        let mut body = Vec::new();
+        if request.inner().body().is_some() {
+            let mut stream = request.stream()?;
+            while let Some(piece) = stream.next().await {
+                let piece = piece?;
+                if body.len() + piece.len() > BODY_LIMIT_BYTES {
+                    return Err(too_large());
+                }
+                body.extend_from_slice(&piece);
+            }
+        }
+        let url = request.inner().url();
+        Ok(Self {
+            method: request.method(),
+            path: request.path(),
+            query: url.split_once('?').map(|(_, query)| query.into()),
+            accept,
+            last_event_id,
+            body,
+        })
+    }
+
+    /// The body as JSON; an empty one counts as `{}`.
+    pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
+        let body = if self.body.is_empty() {
+            b"{}"
+        } else {
+            self.body.as_slice()
+        };
+        Ok(serde_json::from_slice(body)?)
+    }
+
+    /// Whether the client wants server-sent events.
+    pub(crate) fn accepts_events(&self) -> bool {
+        let accept = self.accept.as_deref().unwrap_or_default();
+        accept.split(',').any(|kind| {
+            let kind = kind.split(';').next().unwrap_or_default();
+            kind.trim().eq_ignore_ascii_case("text/event-stream")
+        })
+    }
+
+    /// The mark a watcher was at. The header is what a browser sends when it connects again, so it
+    /// is newer than the address.
+    pub(crate) fn after(&self) -> Option<&str> {
+        let asked = self.query.as_deref().unwrap_or_default();
+        self.last_event_id.as_deref().or_else(|| {
+            asked
+                .split('&')
+                .find_map(|pair| pair.strip_prefix("after="))
+        })
+    }
+
+    /// Hands it on to an object, with nothing but what handlers read.
+    pub(crate) async fn forward(&self, to: &Stub) -> Result<Response, ApiError> {
+        let headers = Headers::new();
+        if let Some(accept) = &self.accept {
+            headers.set("accept", accept)?;
+        }
+        if let Some(mark) = &self.last_event_id {
+            headers.set("last-event-id", mark)?;
+        }
+        let mut target = self.path.clone();
+        if let Some(query) = &self.query {
+            target.push('?');
+            target.push_str(query);
+        }
+        send(to, self.method.clone(), &target, headers, &self.body).await
+    }
+}
+
+/// Calls an object of the Worker with a JSON body.
+pub(crate) async fn call(to: &Stub, path: &str, body: &[u8]) -> Result<Response, ApiError> {
+    send(to, Method::Post, path, Headers::new(), body).await
+}
+
+/// The object called `name`.
+pub(crate) fn object(namespace: &ObjectNamespace, name: &str) -> Result<Stub, ApiError> {
+    Ok(namespace.get_by_name(name)?)
+}
+
+async fn send(
+    to: &Stub,
+    method: Method,
+    target: &str,
+    headers: Headers,
+    body: &[u8],
+) -> Result<Response, ApiError> {
+    let mut init = RequestInit::new();
+    init.with_method(method).with_headers(headers);
+    if !body.is_empty() {
+        init.with_body(Some(JsValue::from(Uint8Array::from(body))));
+    }
+    // Objects are addressed by their stub; a request needs a host all the same.
+    let request = Request::new_with_init(&format!("https://object{target}"), &init)?;
+    Ok(to.fetch_with_request(request).await?)
+}
+
+fn too_large() -> ApiError {
+    ApiError::new(
+        413,
+        "too_large",
+        format!("the body has more than {BODY_LIMIT_BYTES} bytes"),
+    )
+}
