@@ -33,6 +33,7 @@ async function load(url) {
       await loading;
     }
     postMessage({ loaded: model.description() });
+    prepare();
   } catch (error) {
     if (isTrap(error)) broken(error);
     else postMessage({ load_failed: told(error, 'model') });
@@ -67,6 +68,16 @@ async function instance() {
     throw old
       ? new Failure('unsupported', `this browser cannot run the model's module: ${why}`)
       : new Failure('network', `the model's module could not be fetched: ${why}`);
+  }
+}
+
+/** Does what the first answer begins with, while nobody has asked yet. */
+async function prepare() {
+  try {
+    while (!working && model.prepare()) await messagesRead();
+  } catch (error) {
+    // Any other failure is told by the answer that meets it.
+    if (isTrap(error)) broken(error);
   }
 }
 

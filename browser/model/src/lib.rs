@@ -30,7 +30,7 @@
 //! | `{progress: {stage, file, received, total}}` | During a load; bytes. `total` is of all files together, `received` what is done of it. `stage` is `fetch` (from the network into the cache) or `read` (from the cache into memory, checking the hash); each goes up to `total`, `fetch` from what is kept already. A load with everything kept has no `fetch`. |
 //! | `{loaded: description}` | Ready. JSON text of [`Loaded`]: how to configure a session that uses it. |
 //! | `{load_failed: {code, message}}` | Nothing is loaded; `load` may be sent again. |
-//! | `{piece: {id, delta}}` | The next `Delta` of an answer, as JSON text. The last but one is `stop`. |
+//! | `{piece: {id, delta}}` | The next `Delta` of an answer, as JSON text. The last one is `stop`. |
 //! | `{done: {id}}` | The answer is whole. |
 //! | `{failed: {id, code, message}}` | The answer ended before its end; what came of it is not complete. |
 //! | `{broken: {message}}` | The module itself failed (it ran out of memory, for example) and the worker has closed. Everything running or waiting was `failed` before. Start a new worker to go on. |
@@ -67,6 +67,9 @@ use failure::Failure;
 /// Said when the model is taken.
 const LIMITS: &str = "The embedded model is very small (135 million parameters): it looks things up with its tools and \
 holds simple conversations, no more. For real work set a provider.";
+
+/// The tools a page's agent has in any case: those of memory.
+const USUAL_TOOLS: [&str; 2] = ["remember", "recall"];
 
 /// What a page has to know to configure a session with this model.
 #[derive(Serialize)]
@@ -143,6 +146,13 @@ impl Model {
             tools: &translate::TOOLS,
             limits: LIMITS,
         })?)
+    }
+
+    /// Does a bounded piece of what the first answer would begin with, for a time when there is nothing else to do.
+    /// Says whether there was something to do. Throws `model`.
+    pub fn prepare(&mut self) -> Result<bool, JsValue> {
+        let prepared = self.agent.prepare(&USUAL_TOOLS, &Cancel::new());
+        Ok(prepared.map_err(Failure::from)?)
     }
 
     /// Begins an answer to a `ModelRequest` as JSON text; an unfinished one is given up. Throws `request`.

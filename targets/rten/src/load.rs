@@ -273,21 +273,19 @@ mod tests {
 
     #[test]
     fn a_manifest_that_lies_is_refused() {
-        let cases: [(&str, fn(&mut Manifest)); 6] = [
-            ("version 2", |m| m.v = 2),
-            ("lists", |m| drop(m.files.pop())),
-            ("lists", |m| m.files.swap(0, 1)),
-            ("name of a file", |m| m.files[1].name = "../secret".into()),
-            ("no SHA-256", |m| m.files[2].sha256.make_ascii_uppercase()),
-            ("bytes", |m| m.files[3].bytes = u64::MAX),
-        ];
-        for (told, change) in cases {
+        let check = |told: &str, change: fn(&mut Manifest)| {
             let mut wrong = manifest();
             change(&mut wrong);
             let json = serde_json::to_vec(&wrong).unwrap();
             let error = Manifest::read(&json).unwrap_err().to_string();
             assert!(error.contains(told), "{error}");
-        }
+        };
+        check("version 2", |m| m.v = 2);
+        check("lists", |m| drop(m.files.pop()));
+        check("lists", |m| m.files.swap(0, 1));
+        check("name of a file", |m| m.files[1].name = "../secret".into());
+        check("no SHA-256", |m| m.files[2].sha256.make_ascii_uppercase());
+        check("bytes", |m| m.files[3].bytes = u64::MAX);
     }
 
     #[test]

@@ -62,10 +62,7 @@ impl Agent {
         let model = self.model_scores(state, instruction, &names, cancel)?;
         let mut out = Vec::new();
         for (index, name) in names.iter().enumerate() {
-            let requests: Vec<String> = examples::requests(name)
-                .iter()
-                .map(|text| masked(text))
-                .collect();
+            let requests = masked_requests(name);
             let similarity = if requests.is_empty() {
                 let about = tools[index].description.clone();
                 cosine(&asked, &self.embed_cached(state, &[about])?[0]) + DESCRIPTION_BONUS
@@ -96,6 +93,37 @@ impl Agent {
         Ok(out)
     }
 
+    /// Does a bounded piece of what the first choice between these tools would begin with, and says whether there was
+    /// something to do.
+    pub(super) fn prepare_with(
+        &self,
+        state: &mut State,
+        tools: &[&str],
+        cancel: &Cancel,
+    ) -> Result<bool> {
+        let missing = examples::OFTEN_MISSING.iter().map(|(name, _)| *name);
+        for name in [NONE]
+            .into_iter()
+            .chain(tools.iter().copied())
+            .chain(missing)
+        {
+            let requests = masked_requests(name);
+            if requests
+                .iter()
+                .any(|text| !state.vectors.contains_key(text))
+            {
+                self.embed_cached(state, &requests)?;
+                return Ok(true);
+            }
+        }
+        let names: Vec<&str> = tools.iter().copied().chain([NONE]).collect();
+        if names.iter().all(|name| state.neutral.contains_key(*name)) {
+            return Ok(false);
+        }
+        self.calibrate(state, &names, cancel)?;
+        Ok(true)
+    }
+
     /// What a tool would have to do that is asked for and not at hand, such as `writes files`.
     pub(super) fn missing(
         &self,
@@ -105,11 +133,7 @@ impl Agent {
     ) -> Result<Option<&'static str>> {
         let asked = self.embed_cached(state, &[masked(instruction)])?.remove(0);
         let mut closeness = |name: &str| -> Result<f32> {
-            let requests: Vec<String> = examples::requests(name)
-                .iter()
-                .map(|text| masked(text))
-                .collect();
-            let vectors = self.embed_cached(state, &requests)?;
+            let vectors = self.embed_cached(state, &masked_requests(name))?;
             let mut near: Vec<f32> = vectors
                 .iter()
                 .map(|vector| cosine(&asked, vector))
@@ -142,34 +166,49 @@ impl Agent {
         names: &[&str],
         cancel: &Cancel,
     ) -> Result<Vec<f32>> {
-        let answers = names
-            .iter()
-            .map(|name| if name.is_empty() { "none" } else { name })
-            .map(|name| self.text.tokenizer().encode(&format!(" {name} {{")))
-            .collect::<Result<Vec<_>>>()?;
-        let scored = |state: &mut State, text: &str| {
-            let prompt = self.request_prompt(text)?;
-            let (next, _) = self.text.prompt(&mut state.session, &prompt, cancel)?;
-            self.text
-                .log_probabilities(&mut state.session, next.row(0), &answers)
-        };
-        let known = names.iter().all(|name| state.neutral.contains_key(*name));
-        if !known {
-            // The calibration: the same question about nothing.
-            let neutral = scored(state, "...")?;
-            state.neutral = names
-                .iter()
-                .map(|name| (*name).to_owned())
-                .zip(neutral)
-                .collect::<BTreeMap<_, _>>();
+        if !names.iter().all(|name| state.neutral.contains_key(*name)) {
+            self.calibrate(state, names, cancel)?;
         }
-        let with = scored(state, instruction)?;
+        let with = self.likelihoods(state, instruction, names, cancel)?;
         Ok(names
             .iter()
             .zip(with)
             .map(|(name, p)| p - state.neutral[*name])
             .collect())
     }
+
+    /// The same question about nothing.
+    fn calibrate(&self, state: &mut State, names: &[&str], cancel: &Cancel) -> Result<()> {
+        let neutral = self.likelihoods(state, "...", names, cancel)?;
+        let names = names.iter().map(|name| (*name).to_owned());
+        state.neutral = names.zip(neutral).collect::<BTreeMap<_, _>>();
+        Ok(())
+    }
+
+    /// The logarithm of the probability that the text model calls each of these for an instruction.
+    fn likelihoods(
+        &self,
+        state: &mut State,
+        instruction: &str,
+        names: &[&str],
+        cancel: &Cancel,
+    ) -> Result<Vec<f32>> {
+        let answers = names
+            .iter()
+            .map(|name| if name.is_empty() { "none" } else { name })
+            .map(|name| self.text.tokenizer().encode(&format!(" {name} {{")))
+            .collect::<Result<Vec<_>>>()?;
+        let prompt = self.request_prompt(instruction)?;
+        let (next, _) = self.text.prompt(&mut state.session, &prompt, cancel)?;
+        self.text
+            .log_probabilities(&mut state.session, next.row(0), &answers)
+    }
+}
+
+/// The requests for a tool as they are compared.
+fn masked_requests(name: &str) -> Vec<String> {
+    let requests = examples::requests(name).iter();
+    requests.map(|text| masked(text)).collect()
 }
 
 /// The mean cosine to the two closest of these vectors.

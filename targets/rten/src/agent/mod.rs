@@ -206,6 +206,13 @@ impl Agent {
         finish
     }
 
+    /// Does a bounded piece of what the first choice between these tools begins with: the comparing sentences get their
+    /// vectors, the worked examples are read. `false` says that nothing is left. Never needed: the choice does what is
+    /// missing.
+    pub fn prepare(&self, tools: &[&str], cancel: &Cancel) -> Result<bool> {
+        self.prepare_with(&mut self.lock(), tools, cancel)
+    }
+
     /// Chooses between the tools and none, and fills the arguments.
     pub fn decide(&self, instruction: &str, tools: &[Tool], cancel: &Cancel) -> Result<Decision> {
         self.decide_with(&mut self.lock(), instruction, tools, cancel)
