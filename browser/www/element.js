@@ -98,7 +98,7 @@ export class TauAgent extends HTMLElement {
       this.#watchNetwork();
       this.#frame = new Frame(this, actions, {
         placeholder: this.getAttribute('placeholder') ?? 'Ask Tau',
-        greeting: this.getAttribute('greeting') ?? 'What is it about?',
+        greeting: this.getAttribute('greeting') ?? 'What would you like to do?',
         fixed: new Set(Object.keys(given)),
         embedded: this.getAttribute('embedded') ?? new URL('model/files/', import.meta.url).href,
       });

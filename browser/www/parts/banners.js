@@ -21,7 +21,7 @@ export class Banners {
       !online && settings?.api !== 'embedded' && banner('offline', 'No network', 'what is stored can be read; answers have to wait.'),
       status?.key_needed &&
         screen === 'talk' &&
-        banner('key', 'The key is no longer in memory', `it is never stored, so a reload forgets it. What is unfinished goes on when you enter it for ${settings?.base_url}.`, [
+        banner('key', 'The key is no longer in memory', `it is never stored. Enter it again for ${settings?.base_url}.`, [
           button('Enter the key', () => this.actions.show('settings')),
         ]),
       held && banner('lock', held.holder ? `${held.holder} has this conversation` : 'Another tab has this conversation', 'it can be read here, and opens by itself as soon as the other tab leaves it.'),

@@ -40,7 +40,7 @@ export class Composer {
     set(this.stop, { hidden: !running });
     set(this.send, { hidden: running, disabled: this.blocked || this.area.value.trim() === '' });
     set(this.area, { 'aria-disabled': this.blocked && !running });
-    say(this.hint, status?.model ? `Answered by ${status.model}. It can be wrong: check what matters.` : '');
+    say(this.hint, status?.model ? `Answered by ${status.model}. Check what matters.` : '');
   }
 
   grow() {

@@ -28,7 +28,7 @@ export class EmbeddedModel {
     this.root = h(
       'div',
       { class: 'panel' },
-      h('h3', {}, 'The small model in this page'),
+      h('h2', {}, 'The small model in this page'),
       h('p', { class: 'help' }, 'It runs on this machine, without account, and without network once its files are here. It is small: good for simple questions, and often wrong.'),
       this.place,
       this.words,

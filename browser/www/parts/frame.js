@@ -36,7 +36,7 @@ export class Frame {
     this.sidebar = new Sidebar(actions, { theme: themeButton(host), help: () => this.help.showModal() });
     this.banners = new Banners(actions);
     this.menu = iconButton('Menu', 'menu', () => this.openMenu(), { class: 'icon-button only-narrow', 'aria-haspopup': 'true' });
-    this.title = h('h1', { dir: 'auto' });
+    this.title = h('h1', { dir: 'auto', tabindex: -1 });
     this.undo = iconButton('Undo the last turn', 'undo', () => actions.undo(), { 'aria-keyshortcuts': 'Alt+Z' });
     this.redo = iconButton('Redo', 'redo', () => actions.redo(), { 'aria-keyshortcuts': 'Alt+Shift+Z' });
     this.more = new More(actions);
@@ -82,9 +82,9 @@ export class Frame {
       this.screen = state.screen;
       this.body.replaceChildren(screen.root);
       void screen.show?.();
-      // A heading, so that a screen reader begins there; the message field where one can write.
+      // The heading, so that a screen reader begins there; the message field where one can write.
       if (!first && state.screen === 'talk') this.compose();
-      else if (!first) /** @type {HTMLElement | null} */ (screen.root.querySelector('h2'))?.focus();
+      else if (!first) this.title.focus();
     }
     screen.update(state);
   }

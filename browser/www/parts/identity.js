@@ -15,8 +15,7 @@ export class IdentityScreen {
     this.forms = h('div', { class: 'pair' }, this.sign.root, this.verify.root);
     this.root = h(
       'section',
-      { class: 'screen', 'aria-labelledby': 'tau-identity' },
-      h('h2', { id: 'tau-identity', tabindex: -1 }, 'Identity'),
+      { class: 'screen', 'aria-label': 'Identity' },
       h('p', { class: 'lead' }, 'A key pair made in this browser. What is signed with it can be checked by anybody who has its name below, and changed by nobody without that being seen.'),
       this.card,
       this.forms,
@@ -63,7 +62,7 @@ class SignForm {
     this.root = h(
       'form',
       { class: 'panel', onsubmit: (/** @type {Event} */ event) => this.submit(event) },
-      h('h3', {}, 'Sign'),
+      h('h2', {}, 'Sign'),
       field('Text', this.text),
       h('div', { class: 'actions' }, h('button', { class: 'button is-primary' }, 'Sign')),
       this.out,
@@ -94,7 +93,7 @@ class VerifyForm {
     this.root = h(
       'form',
       { class: 'panel', onsubmit: (/** @type {Event} */ event) => this.submit(event), oninput: () => this.out.replaceChildren() },
-      h('h3', {}, 'Verify'),
+      h('h2', {}, 'Verify'),
       field('Signed text', this.text),
       field('Signature', this.signature),
       field('DID of who signed', this.did, 'A did:key, which holds the key itself.'),

@@ -17,8 +17,7 @@ export class MemoryScreen {
     this.text = h('textarea', { class: 'input', rows: 2, 'aria-label': 'New memory', placeholder: 'Something Tau should know in every conversation', dir: 'auto' });
     this.root = h(
       'section',
-      { class: 'screen', 'aria-labelledby': 'tau-memory' },
-      h('h2', { id: 'tau-memory', tabindex: -1 }, 'Memory'),
+      { class: 'screen', 'aria-label': 'Memory' },
       h('p', { class: 'lead' }, 'Short texts that Tau looks up when a conversation touches them. It adds some itself; you see and decide all of it. They stay in this browser, and go to the model only when it looks them up.'),
       h(
         'form',

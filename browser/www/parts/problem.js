@@ -26,6 +26,11 @@ const FAILURES = {
   embedded: 'The model in this page did not answer',
 };
 
+/** What mends it here; the agent's own hint speaks of every home. */
+const HINTS = {
+  unauthorized: 'Enter its key under Settings. It is held in memory only, so a reload forgets it.',
+};
+
 const BUDGETS = {
   steps: 'It took as many model calls as a turn may',
   tokens: 'It took as many tokens as a turn may',
@@ -44,7 +49,7 @@ export function ending(outcome) {
     case 'failed': {
       const failure = outcome.error;
       const settings = ['unauthorized', 'not_found', 'bad_request', 'connection', 'malformed', 'embedded'].includes(failure?.kind ?? '');
-      return { kind: 'bad', title: FAILURES[failure?.kind ?? ''] ?? 'The turn failed', cause: failure?.message, hint: failure?.hint, settings };
+      return { kind: 'bad', title: FAILURES[failure?.kind ?? ''] ?? 'The turn failed', cause: failure?.message, hint: HINTS[failure?.kind ?? ''] ?? failure?.hint, settings };
     }
     case 'interrupted':
       return { kind: 'info', title: 'Stopped' };

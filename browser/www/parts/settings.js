@@ -59,22 +59,21 @@ export class SettingsScreen {
     this.form = h(
       'form',
       { onsubmit: (/** @type {Event} */ event) => this.save(event), oninput: () => say(this.saved, '') },
-      h('div', { class: 'panel' }, h('h3', {}, 'Model'), field('Kind', this.api), this.remote),
+      h('div', { class: 'panel' }, h('h2', {}, 'Model'), field('Kind', this.api), this.remote),
       h(
         'div',
         { class: 'panel' },
-        h('h3', {}, 'Behaviour'),
-        field('What it may do', this.policy, 'For new conversations and those opened again.'),
+        h('h2', {}, 'Behaviour'),
+        field('What it may do', this.policy, 'Counts at once, for every conversation.'),
         h('div', { class: 'check' }, this.memory, h('label', { for: 'tau-use-memory' }, 'Let it remember and recall across conversations')),
-        field('Instructions', this.system, 'Told to the model before everything else.'),
+        field('Instructions', this.system, 'Told to the model with every request, from the next message on.'),
       ),
       h('div', { class: 'actions save' }, h('button', { class: 'button is-primary' }, 'Save'), this.saved),
     );
     this.about = h('p', { class: 'help' });
     this.root = h(
       'section',
-      { class: 'screen', 'aria-labelledby': 'tau-settings' },
-      h('h2', { id: 'tau-settings', tabindex: -1 }, 'Settings'),
+      { class: 'screen', 'aria-label': 'Settings' },
       this.form,
       this.key.root,
       this.embedded.root,
@@ -151,7 +150,7 @@ class KeyForm {
     this.root = h(
       'form',
       { class: 'panel', onsubmit: (/** @type {Event} */ event) => this.submit(event) },
-      h('h3', {}, 'Key'),
+      h('h2', {}, 'Key'),
       this.there,
       field('Key of the provider', this.input, 'Held in the memory of the agent’s worker only: never stored, never shown again, sent to the address above and nowhere else. After a reload you are asked again.'),
       h('div', { class: 'actions' }, h('button', { class: 'button' }, 'Use this key'), this.forget),
@@ -194,7 +193,7 @@ class StorageCard {
     this.words = h('p', {});
     this.persist = button('Ask the browser to keep it', () => this.keep());
     this.answer = h('span', { class: 'help', role: 'status' });
-    this.root = h('div', { class: 'panel' }, h('h3', {}, 'Storage'), this.words, this.meter, h('div', { class: 'actions' }, this.persist, this.answer));
+    this.root = h('div', { class: 'panel' }, h('h2', {}, 'Storage'), this.words, this.meter, h('div', { class: 'actions' }, this.persist, this.answer));
   }
 
   /** @param {import('./store.js').State} state */

@@ -98,7 +98,7 @@ export class ApprovalCard {
       { class: 'approval', 'aria-label': `May Tau use ${question.name}?` },
       h('h4', {}, icon('key'), h('span', {}, 'May Tau use ', h('code', {}, question.name), '?')),
       argumentList(question.arguments),
-      h('p', { class: 'why', dir: 'auto' }, `Asked because of the rule ${question.reason}`),
+      h('p', { class: 'why', dir: 'auto' }, h('b', {}, 'Why it asks: '), question.reason),
       question.may_have_run &&
         h('p', { class: 'warning' }, icon('warning'), 'It was running when this page was closed. If you allow it, it may happen a second time.'),
       h('div', { class: 'actions' }, allow, always, deny),

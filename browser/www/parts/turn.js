@@ -52,8 +52,9 @@ export class TurnView {
     this.updateEnd(turn);
     const figures = turn.usage ? usage(turn.usage) : '';
     say(this.usage, figures && `${figures}${turn.live ? ' so far' : ' tokens'}`.replace(/(\$[\d.e-]+) tokens$/, '$1'));
-    set(this.redo, { hidden: turn.live || !turn.prompt });
-    set(this.foot, { hidden: turn.live && !figures });
+    const offered = this.end.querySelector('button') !== null;
+    set(this.redo, { hidden: turn.live || !turn.prompt || offered });
+    set(this.foot, { hidden: !figures && (turn.live || offered) });
     set(this.answer, { 'data-live': turn.live, hidden: !turn.live && turn.steps.length === 0 && !this.ended });
   }
 
@@ -76,6 +77,8 @@ export class TurnView {
 function waitingFor(turn) {
   if (!turn.live) return null;
   if (turn.retrying) return `Trying again: ${turn.retrying.error}`;
+  const open = (/** @type {Step} */ step) => step.kind === 'tool' && (step.state?.state === 'waiting' || step.state?.state === 'running');
+  if (turn.steps.some(open)) return null;
   const last = turn.steps[turn.steps.length - 1];
   if (last?.kind === 'tool') return last.state?.state === 'done' ? 'Reading the result' : null;
   return last && 'live' in last && last.live ? null : 'Thinking';
@@ -149,6 +152,7 @@ class PromptView {
     set(this.previous, { disabled: place <= 0 || turn.live });
     set(this.next, { disabled: place >= count - 1 || turn.live });
     set(this.edit, { hidden: !turn.prompt || turn.live || this.editing });
+    set(this.tools, { hidden: count < 2 && this.edit.hidden });
   }
 
   get editing() {
