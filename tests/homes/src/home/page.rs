@@ -1,0 +1,75 @@
+//! Chromium: a page whose Web Worker plays. Between processes the page loads itself again, and with
+//! it everything but IndexedDB is gone.
+
+use anyhow::{Context, Result};
+use std::{path::Path, process::Stdio};
+use tau_tests::task::Task;
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+
+use super::Lane;
+use crate::{
+    server::page::{PageServer, Said},
+    tools::{self, Tools},
+};
+
+/// Headless, alone, and without a word to anybody but the page's servers.
+const FLAGS: &[&str] = &[
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+];
+
+/// A browser with one page.
+#[derive(Debug)]
+pub struct PageLane {
+    server: PageServer,
+    /// Killed when it is dropped, before its profile is removed.
+    _browser: Child,
+    _profile: TempDir,
+}
+
+impl PageLane {
+    /// Starts it.
+    pub async fn start(tools: &Tools) -> Result<Self> {
+        let stage = tools::built("build/stage/page", "tau_bg.wasm")?;
+        let server = PageServer::start(stage).await?;
+        let profile = TempDir::new()?;
+        let browser = browser(tools.chromium()?, profile.path(), &server.url())?;
+        Ok(Self {
+            server,
+            _browser: browser,
+            _profile: profile,
+        })
+    }
+}
+
+fn browser(program: &Path, profile: &Path, url: &str) -> Result<Child> {
+    Command::new(program)
+        .args(FLAGS)
+        .arg(format!("--user-data-dir={}", profile.display()))
+        .arg(url)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .with_context(|| format!("cannot start {}", program.display()))
+}
+
+impl Lane for PageLane {
+    async fn perform(&mut self, task: &Task) -> Result<Said> {
+        self.server.ask(task).await
+    }
+
+    /// The page does it by itself whenever it said that another process goes on, or panicked.
+    async fn restart(&mut self) -> Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,120 @@
+//! What `tau-homes` prints.
+
+use anyhow::Result;
+use serde_json::json;
+use std::fmt::Write as _;
+use tau_homes::{
+    home::Home,
+    play::{Case, Verdict},
+    suites::Passed,
+};
+
+/// Digits of a hash that are shown.
+const DIGITS: usize = 12;
+
+/// Everything, for programs.
+pub(crate) fn json(cases: &[Case], verdicts: &[Verdict], passed: &[Passed]) -> Result<String> {
+    let expected = cases
+        .iter()
+        .map(|case| json!({"scenario": case.name, "hash": case.hash()}));
+    let all = json!({
+        "scenarios": expected.collect::<Vec<_>>(),
+        "played": verdicts,
+        "suites": passed,
+    });
+    Ok(serde_json::to_string_pretty(&all)?)
+}
+
+/// Tables, and under them what differs.
+pub(crate) fn text(
+    homes: &[Home],
+    cases: &[Case],
+    verdicts: &[Verdict],
+    passed: &[Passed],
+) -> String {
+    let mut text = String::new();
+    played(&mut text, homes, cases, verdicts);
+    if !passed.is_empty() {
+        suites(&mut text, passed);
+    }
+    let differs: Vec<&Verdict> = verdicts.iter().filter(|v| v.problem.is_some()).collect();
+    for verdict in &differs {
+        let problem = verdict.problem.as_deref().unwrap_or_default();
+        line(
+            &mut text,
+            format_args!("\n{} in {}: {problem}", verdict.scenario, verdict.home),
+        );
+    }
+    let failed = passed.iter().filter(|passed| passed.problem.is_some());
+    line(
+        &mut text,
+        format_args!(
+            "\n{} scenarios in {} homes: {} the same, {} differ; {} suites: {} passed, {} failed",
+            cases.len(),
+            homes.len(),
+            verdicts.len() - differs.len(),
+            differs.len(),
+            passed.len(),
+            passed.len() - failed.clone().count(),
+            failed.count(),
+        ),
+    );
+    text.trim_end().to_owned()
+}
+
+fn played(text: &mut String, homes: &[Home], cases: &[Case], verdicts: &[Verdict]) {
+    let width = cases.iter().map(|case| case.name.len()).max();
+    let width = width.unwrap_or_default().max("scenario".len());
+    let mut head = format!("{:width$}  {:DIGITS$}", "scenario", "simulator");
+    for home in homes {
+        let _ = write!(head, "  {home:DIGITS$}");
+    }
+    line(text, format_args!("{}", head.trim_end()));
+    for case in cases {
+        let mut row = format!("{:width$}  {}", case.name, digits(&case.hash()));
+        let of_case = verdicts.iter().filter(|v| v.scenario == case.name);
+        for home in homes {
+            let verdict = of_case.clone().find(|verdict| verdict.home == *home);
+            let hash = verdict.and_then(|verdict| verdict.hash.as_deref());
+            let _ = write!(row, "  {:DIGITS$}", hash.map_or("-", digits));
+        }
+        let all_fine = of_case.clone().all(|verdict| verdict.problem.is_none());
+        let is_whole = of_case.count() == homes.len();
+        let word = if all_fine && is_whole {
+            "ok"
+        } else {
+            "DIFFERS"
+        };
+        line(text, format_args!("{row}  {word}"));
+    }
+}
+
+/// The beginning of a hash.
+fn digits(hash: &str) -> &str {
+    hash.get(..DIGITS).unwrap_or(hash)
+}
+
+fn suites(text: &mut String, passed: &[Passed]) {
+    line(
+        text,
+        format_args!("\n{:9} {:8} {:19} result", "suite", "home", "adapter"),
+    );
+    for passed in passed {
+        let result = match &passed.problem {
+            None => format!("ok, {} ms", passed.took_ms),
+            Some(why) => format!("FAILS: {why}"),
+        };
+        line(
+            text,
+            format_args!(
+                "{:9} {:8} {:19} {result}",
+                passed.suite, passed.home, passed.adapter
+            ),
+        );
+    }
+}
+
+fn line(text: &mut String, words: std::fmt::Arguments<'_>) {
+    // Writing into a string does not fail.
+    let _ = writeln!(text, "{words}");
+}
