@@ -49,7 +49,7 @@ impl Activity {
     /// Something happened; says whether that began or ended the work.
     pub(crate) fn see(&self, event: &Event) -> bool {
         let mut state = self.state.borrow_mut();
-        let before = state.is_working();
+        let before = (state.in_turn, state.is_working());
         match event {
             Event::TurnStarted { .. } => state.in_turn = true,
             Event::TurnFinished { .. } | Event::Stopped { .. } => {
@@ -73,12 +73,12 @@ impl Activity {
             }
             _ => {}
         }
-        let changed = before != state.is_working();
+        let after = (state.in_turn, state.is_working());
         drop(state);
-        if changed {
+        if before != after {
             self.wake();
         }
-        changed
+        before.1 != after.1
     }
 
     pub(crate) fn is_working(&self) -> bool {
@@ -87,14 +87,22 @@ impl Activity {
 
     /// Returns once there is no work.
     pub(crate) async fn quiet(&self) {
+        self.until(|state| !state.is_working()).await;
+    }
+
+    /// Returns once there is no turn, not even one that waits.
+    pub(crate) async fn rest(&self) {
+        self.until(|state| !state.in_turn).await;
+    }
+
+    async fn until(&self, is_so: impl Fn(&State) -> bool) {
         poll_fn(|cx| {
             let mut state = self.state.borrow_mut();
-            if state.is_working() {
-                state.wakers.push(cx.waker().clone());
-                Poll::Pending
-            } else {
-                Poll::Ready(())
+            if is_so(&state) {
+                return Poll::Ready(());
             }
+            state.wakers.push(cx.waker().clone());
+            Poll::Pending
         })
         .await;
     }

@@ -16,6 +16,7 @@
 //! | `TAU_PRICING` | variable | `{"input_nano_usd":…,"output_nano_usd":…,"cached_input_nano_usd":…}` a token |
 //! | `TAU_POLICY` | variable | preset of sessions that name none; `balanced` |
 //! | `TAU_ALLOWED_ORIGINS` | variable | pages that may call it, separated by commas; none |
+//! | `TAU_FETCH_ALLOWED` | variable | origins the tool `fetch` reaches beyond the public web, separated by commas; none |
 //! | `TAU_REQUESTS_PER_MINUTE` | variable | of one principal; 120 |
 //! | `TAU_SESSIONS_PER_PRINCIPAL` | variable | 1000 |
 //!
@@ -26,7 +27,8 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use tau_core::{
     context::system_prompt,
-    ids::UnixMillis,
+    egress::{Origin, Rules},
+    ids::{SessionId, UnixMillis},
     model::{Api, ModelConfig, Pricing},
     policy::{Policy, Preset},
     session::{Budgets, Config, Retry},
@@ -55,12 +57,21 @@ const OUTPUT_TOKENS: u32 = 8_192;
 pub(crate) struct Setup {
     /// Format version.
     pub(crate) v: u32,
+    /// Its name.
+    pub(crate) session: SessionId,
     /// Whose it is.
     pub(crate) principal: String,
     /// What its ids are drawn from.
     pub(crate) seed: [u8; 32],
     /// When it was begun.
     pub(crate) created: UnixMillis,
+    /// What was asked for.
+    pub(crate) terms: Terms,
+}
+
+/// What whoever begins a session may choose.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Terms {
     /// Added to the system prompt.
     pub(crate) system: Option<String>,
     /// Its policy.
@@ -128,6 +139,24 @@ impl Settings {
             .split(',')
             .map(|allowed| allowed.trim().trim_end_matches('/'))
             .any(|allowed| !allowed.is_empty() && allowed == origin)
+    }
+
+    /// What the tool `fetch` may reach.
+    pub(crate) fn egress(&self) -> Result<Rules, ApiError> {
+        let set = self.text("TAU_FETCH_ALLOWED").unwrap_or_default();
+        let origins = set
+            .split(',')
+            .map(str::trim)
+            .filter(|text| !text.is_empty());
+        let allowed = origins.map(|text| {
+            origin(text).ok_or_else(|| {
+                ApiError::misconfigured(format!("{text:?} in TAU_FETCH_ALLOWED is no origin"))
+                    .hint("write it like http://127.0.0.1:8080")
+            })
+        });
+        Ok(Rules {
+            allowed: allowed.collect::<Result<_, _>>()?,
+        })
     }
 
     /// Requests a principal may make in a minute.
@@ -215,10 +244,10 @@ impl Settings {
         })
     }
 
-    /// What the session of `setup` is opened with.
-    pub(crate) fn session(&self, setup: &Setup, tools: Vec<ToolSpec>) -> Result<Config, ApiError> {
+    /// What a session of these terms is opened with.
+    pub(crate) fn session(&self, terms: &Terms, tools: Vec<ToolSpec>) -> Result<Config, ApiError> {
         let mut system = system_prompt("a Worker, without files and programs");
-        if let Some(more) = &setup.system {
+        if let Some(more) = &terms.system {
             system.push_str("\n\n");
             system.push_str(more);
         }
@@ -226,8 +255,8 @@ impl Settings {
             models: vec![Arc::new(self.model()?)],
             system,
             tools,
-            policy: setup.policy.clone(),
-            budgets: setup.budgets,
+            policy: terms.policy.clone(),
+            budgets: terms.budgets,
             retry: Retry::default(),
             compaction: true,
             memory_namespace: Some(NAMESPACE.into()),
@@ -235,8 +264,57 @@ impl Settings {
     }
 }
 
+/// Reads `scheme://host` or `scheme://host:port`.
+fn origin(text: &str) -> Option<Origin> {
+    let (scheme, rest) = text.split_once("://")?;
+    let (host, port) = match rest.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, Some(port.parse().ok()?)),
+        _ => (rest, None),
+    };
+    let is_host = !host.is_empty() && !host.contains(['/', '?', '#', '@']);
+    is_host.then(|| Origin {
+        scheme: scheme.to_ascii_lowercase(),
+        host: host.to_ascii_lowercase(),
+        port,
+    })
+}
+
 fn no_model(message: &str) -> ApiError {
     ApiError::new(503, "no_model", message).hint(
         "set TAU_MODEL and TAU_BASE_URL (and the secret TAU_API_KEY), or TAU_MODEL to a model of Workers AI (@cf/…) with the binding AI",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_a_scheme_a_host_and_perhaps_a_port() {
+        let parts = |text: &str| origin(text).map(|o| (o.scheme, o.host, o.port));
+        let some = |scheme: &str, host: &str, port| Some((scheme.into(), host.into(), port));
+        assert_eq!(
+            parts("http://127.0.0.1:80"),
+            some("http", "127.0.0.1", Some(80))
+        );
+        assert_eq!(
+            parts("HTTPS://Example.org"),
+            some("https", "example.org", None)
+        );
+        assert_eq!(parts("http://[::1]"), some("http", "[::1]", None));
+        assert_eq!(
+            parts("http://[::1]:8080"),
+            some("http", "[::1]", Some(8080))
+        );
+        for wrong in [
+            "",
+            "example.org",
+            "http://",
+            "http://a/b",
+            "http://a:b",
+            "http://u@a",
+        ] {
+            assert_eq!(parts(wrong), None, "{wrong}");
+        }
+    }
 }

@@ -13,16 +13,13 @@ use tau_core::{
     journal::{Summary, summary_key},
     session::{Batch, Range, StoreError},
 };
-use tau_platform::{Clock, Storage};
+use tau_platform::{Clock, Storage, open};
 use tau_target_durable::DurableStorage;
 use tau_target_web::WebClock;
 use wasm_bindgen::prelude::wasm_bindgen;
 use worker::{DurableObject, Env, Request, Response, State, durable_object};
 
 use crate::{config::Settings, errors::ApiError, wire::Incoming};
-
-/// Rows read at once.
-const PAGE: u32 = 500;
 
 /// The object of one principal.
 #[durable_object(fetch)]
@@ -141,7 +138,7 @@ impl Directory {
 
     async fn begin(&self, store: &DurableStorage, line: Summary) -> Result<Response, ApiError> {
         let limit = self.settings.sessions_per_principal()?;
-        if lines(store).await?.len() >= limit as usize {
+        if open::list(store).await?.len() >= limit as usize {
             return Err(ApiError::new(
                 409,
                 "too_many_sessions",
@@ -180,26 +177,8 @@ impl Bucket {
     }
 }
 
-async fn lines(store: &DurableStorage) -> Result<Vec<Summary>, ApiError> {
-    let mut lines: Vec<Summary> = Vec::new();
-    let mut range = Range::prefix("sessions/", PAGE);
-    loop {
-        let rows = store.scan(range.clone()).await?;
-        let is_whole = rows.len() == PAGE as usize;
-        if let Some((last, _)) = rows.last() {
-            range.start = format!("{last}\0");
-        }
-        let read = rows.iter().map(|(_, line)| serde_json::from_slice(line));
-        lines.extend(read.filter_map(Result::ok));
-        if !is_whole {
-            return Ok(lines);
-        }
-    }
-}
-
 async fn list(store: &DurableStorage) -> Result<Response, ApiError> {
-    let mut lines = lines(store).await?;
-    lines.sort_by(|a, b| b.updated.cmp(&a.updated).then(a.session.cmp(&b.session)));
+    let lines = open::list(store).await?;
     Ok(Response::from_json(&json!({ "sessions": lines }))?)
 }
 

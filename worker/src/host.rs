@@ -8,7 +8,7 @@ use tau_core::{
 };
 use tau_platform::{Host, HostTools, Storage};
 use tau_target_durable::{Alarm, AlarmClock, DurableStorage};
-use tau_target_web::{FetchHttp, WebClock};
+use tau_target_web::{FetchHttp, FetchTool, WebClock, fetch_tool};
 use worker::{Response, Stub};
 
 use crate::{
@@ -29,17 +29,22 @@ pub(crate) struct WorkerHost {
 }
 
 impl WorkerHost {
-    pub(crate) fn new(settings: &Settings, alarm: Alarm, storage: SessionStorage) -> Self {
+    pub(crate) fn new(
+        settings: &Settings,
+        alarm: Alarm,
+        storage: SessionStorage,
+    ) -> Result<Self, ApiError> {
         let secrets = settings.clone();
         // The provider's key alone: nothing else that is bound can be named in a request.
         let http = FetchHttp::new(move |name| (name == API_KEY).then(|| secrets.text(name))?);
-        Self {
+        let fetch = FetchTool::new(settings.egress()?);
+        Ok(Self {
             clock: AlarmClock::new(WebClock, alarm),
             http,
             storage,
-            tools: WorkerTools,
+            tools: WorkerTools { fetch },
             model: WorkersAi::new(settings.clone()),
-        }
+        })
     }
 }
 
@@ -169,15 +174,21 @@ impl Storage for SessionStorage {
     }
 }
 
-/// A Worker has no tools of its own: no files, no programs. Memory is the core's.
-pub(crate) struct WorkerTools;
+/// A Worker has neither files nor programs: it reads the web. Memory is the core's.
+pub(crate) struct WorkerTools {
+    fetch: FetchTool,
+}
 
 impl HostTools for WorkerTools {
     fn specs(&self) -> Vec<ToolSpec> {
-        Vec::new()
+        vec![FetchTool::spec()]
     }
 
     async fn run(&self, _id: EffectId, run: ToolRun) -> ToolOutput {
-        ToolOutput::error(format!("this home has no tool {}", run.name))
+        if run.name == fetch_tool::NAME {
+            self.fetch.run(run).await
+        } else {
+            ToolOutput::error(format!("this home has no tool {}", run.name))
+        }
     }
 }

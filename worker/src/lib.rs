@@ -19,12 +19,18 @@ mod activity;
 mod ai;
 mod auth;
 mod config;
-#[expect(missing_docs, reason = "the library's macro writes methods without any")]
+#[expect(
+    missing_docs,
+    reason = "the library's macro writes methods without any"
+)]
 mod directory;
 mod entry;
 mod errors;
 mod host;
-#[expect(missing_docs, reason = "the library's macro writes methods without any")]
+#[expect(
+    missing_docs,
+    reason = "the library's macro writes methods without any"
+)]
 mod object;
 mod routes;
 mod sse;

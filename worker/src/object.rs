@@ -6,7 +6,7 @@
 //!   keeps an object with a request in it. A turn that only waits for a person has no timer but its
 //!   own deadline's alarm; a session that rests has none.
 
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use futures_util::{
     StreamExt,
     future::{AbortHandle, abortable, select},
@@ -21,6 +21,7 @@ use tau_platform::{
     Clock, Entropy, Host, HostTools, Storage,
     live::{Live, Mark},
     open::{self, OpenError},
+    routine,
 };
 use tau_target_durable::{Alarm, DurableStorage, Wish};
 use tau_target_web::{WebClock, WebEntropy};
@@ -66,6 +67,10 @@ pub(crate) struct Home {
     running: RefCell<Option<Running>>,
     /// What the alarm is set for beside the session's own deadlines.
     awake: RefCell<Option<Wish>>,
+    /// And for the next routine.
+    due: RefCell<Option<Wish>>,
+    /// Somebody carries out what is due.
+    is_saying: Cell<bool>,
 }
 
 struct Running {
@@ -85,6 +90,8 @@ impl DurableObject for SessionObject {
                 activity: Activity::default(),
                 running: RefCell::new(None),
                 awake: RefCell::new(None),
+                due: RefCell::new(None),
+                is_saying: Cell::new(false),
             }),
         }
     }
@@ -126,6 +133,9 @@ impl Home {
             Verb::Export => routes::export::answer(self, &id).await,
             Verb::Prompt => routes::prompt::answer(self, &id, &incoming).await,
             Verb::Events => routes::events::answer(self, &id, &incoming).await,
+            Verb::Routines => routes::routines::list(self, &id).await,
+            Verb::AddRoutine => routes::routines::add(self, &id, &incoming).await,
+            Verb::RemoveRoutine => routes::routines::remove(self, &id, &incoming).await,
             verb => routes::commands::answer(self, &id, verb, &incoming).await,
         }
     }
@@ -169,7 +179,7 @@ impl Home {
         let host = self.host(&setup)?;
         match open::open(host.storage(), id).await {
             Err(OpenError::Missing(_)) => {
-                let config = self.settings.session(&setup, host.tools().specs())?;
+                let config = self.settings.session(&setup.terms, host.tools().specs())?;
                 Ok(Session::new(config, setup.seed, setup.created))
             }
             session => Ok(session?),
@@ -179,7 +189,7 @@ impl Home {
     fn host(&self, setup: &Setup) -> Result<WorkerHost, ApiError> {
         let principal = setup.principal.clone();
         let storage = SessionStorage::new(self.store()?, self.settings.clone(), principal);
-        Ok(WorkerHost::new(&self.settings, self.alarm.clone(), storage))
+        WorkerHost::new(&self.settings, self.alarm.clone(), storage)
     }
 
     /// The session's line, as it was stored with its last record.
@@ -204,7 +214,7 @@ impl Home {
         }
         let setup = self.setup().await?;
         let host = self.host(&setup)?;
-        let config = self.settings.session(&setup, host.tools().specs())?;
+        let config = self.settings.session(&setup.terms, host.tools().specs())?;
         let now = host.clock().now();
         let mut session = match open::open(host.storage(), id).await {
             Err(OpenError::Missing(_)) => Session::new(config, setup.seed, setup.created),
@@ -214,15 +224,18 @@ impl Home {
                 session
             }
         };
+        let is_unfinished = session.is_running();
+        if !is_unfinished {
+            routine::settle(&self.store()?, id).await?;
+        }
         // Whoever came first while this one read has it.
         if let Some(running) = &*self.running.borrow() {
             return Ok(running.live.clone());
         }
         let life = draw_life()?;
         let live = Live::new(life);
-        let is_unfinished = session.is_running();
         self.activity.begin(is_unfinished);
-        self.follow(&setup, &live, Mark { life, number: 0 });
+        self.follow(&setup, id, &live, Mark { life, number: 0 });
         if is_unfinished {
             self.keep_awake(FIRST_ALARM_MS);
             session.resume(now);
@@ -239,24 +252,30 @@ impl Home {
             // Aborted or at its end: both are seen by whoever follows.
             let _ = run.await;
         });
+        self.plan(id).await?;
         Ok(live)
     }
 
     /// Sees what happens in the session for as long as it runs.
-    fn follow(self: &Rc<Self>, setup: &Setup, live: &Live, from: Mark) {
+    fn follow(self: &Rc<Self>, setup: &Setup, id: &SessionId, live: &Live, from: Mark) {
         let mut watch = live.watch(Some(from));
         let live = live.clone();
         let home = Rc::clone(self);
         let principal = setup.principal.clone();
+        let id = id.clone();
         spawn_local(async move {
             while let Some((_, event)) = watch.next().await {
                 if home.activity.see(&event) {
                     home.work_changed().await;
                 }
                 match event {
-                    Event::TurnStarted { .. }
-                    | Event::TurnFinished { .. }
-                    | Event::Moved { .. } => home.tell_directory(&principal).await,
+                    Event::TurnStarted { .. } | Event::Moved { .. } => {
+                        home.tell_directory(&principal).await;
+                    }
+                    Event::TurnFinished { .. } => {
+                        home.tell_directory(&principal).await;
+                        home.settle_routines(&id).await;
+                    }
                     Event::Stopped { .. } => {
                         // What is in memory is not what is stored: the next one opens it again.
                         home.running.borrow_mut().take();
@@ -291,13 +310,21 @@ impl Home {
     async fn alarm_went_off(self: &Rc<Self>) -> Result<(), ApiError> {
         self.alarm.went_off();
         self.awake.borrow_mut().take();
-        // Without one nothing was said here, or the session was deleted.
-        let Some(line) = self.line().await? else {
+        let Some(id) = self.id().await? else {
             return Ok(());
         };
-        if line.running {
-            self.live(&line.session).await?;
+        let is_unfinished = self.is_unfinished().await?;
+        let is_due = routine::next_due(&self.store()?, &id).await?;
+        let is_due = is_due.is_some_and(|due| due <= WebClock.now());
+        if is_unfinished || is_due {
+            self.live(&id).await?;
+        }
+        if is_due {
+            self.say_what_is_due(&id).await?;
         } else {
+            self.plan(&id).await?;
+        }
+        if !is_unfinished && !is_due {
             self.tell_directory(&self.setup().await?.principal).await;
         }
         let stay = WebClock.now().plus(STAY_MS);
@@ -310,6 +337,60 @@ impl Home {
             self.keep_awake(NEXT_ALARM_MS);
         }
         Ok(self.alarm.settle().await?)
+    }
+
+    /// The session's name; none once it was deleted.
+    async fn id(&self) -> Result<Option<SessionId>, ApiError> {
+        let stored = self.store()?.get(SETUP.into()).await?;
+        let setup: Option<Setup> = stored.and_then(|stored| serde_json::from_slice(&stored).ok());
+        Ok(setup.map(|setup| setup.session))
+    }
+
+    /// Has the alarm go off when the next routine is due, unless somebody is carrying out what is
+    /// due and will plan anew.
+    pub(crate) async fn plan(&self, id: &SessionId) -> Result<(), ApiError> {
+        if self.is_saying.get() {
+            return Ok(());
+        }
+        let due = routine::next_due(&self.store()?, id).await?;
+        *self.due.borrow_mut() = due.map(|due| self.alarm.wish(due));
+        Ok(self.alarm.keep().await?)
+    }
+
+    /// Begins to say what is due, once the session is at rest.
+    async fn say_what_is_due(self: &Rc<Self>, id: &SessionId) -> Result<(), ApiError> {
+        if self.is_saying.replace(true) {
+            return Ok(());
+        }
+        self.due.borrow_mut().take();
+        let live = self
+            .live(id)
+            .await
+            .inspect_err(|_| self.is_saying.set(false))?;
+        let store = self.store()?;
+        let home = Rc::clone(self);
+        let id = id.clone();
+        spawn_local(async move {
+            home.activity.rest().await;
+            let said = routine::run_due(&store, &WebClock, &live, &id).await;
+            home.is_saying.set(false);
+            // What could not be recorded stops the session too, and is tried when it is opened.
+            if said.is_ok() {
+                let _ = home.plan(&id).await;
+            }
+        });
+        Ok(())
+    }
+
+    /// Completes the records of runs that another life of this object began.
+    async fn settle_routines(&self, id: &SessionId) {
+        if self.is_saying.get() {
+            return;
+        }
+        if let Ok(store) = self.store() {
+            // Left as it is where it fails, and done when the session is opened again.
+            let _ = routine::settle(&store, id).await;
+        }
     }
 
     /// Puts the session's line into the principal's list; tried again later where that fails.
@@ -344,6 +425,7 @@ impl Home {
         }
         self.activity.end();
         self.awake.borrow_mut().take();
+        self.due.borrow_mut().take();
         let store = self.store()?;
         self.alarm.settle().await?;
         self.store.borrow_mut().take();

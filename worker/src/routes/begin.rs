@@ -14,7 +14,7 @@ use worker::{Response, Stub};
 
 use crate::{
     auth::Principal,
-    config::{Settings, Setup},
+    config::{Settings, Setup, Terms},
     entry::object_name,
     errors::ApiError,
     object::Home,
@@ -44,22 +44,33 @@ pub(crate) async fn answer(
     directory: &Stub,
     incoming: &Incoming,
 ) -> Result<Response, ApiError> {
-    let asked: Asked = incoming.json()?;
-    let setup = setup(settings, principal, asked)?;
-    let config = settings.session(&setup, Vec::new())?;
-    if setup.budgets.cost_nano_usd.is_some()
-        && config
-            .models
-            .iter()
-            .all(|m| m.pricing == Pricing::default())
-    {
+    let terms = terms(settings, incoming.json()?)?;
+    let config = settings.session(&terms, Vec::new())?;
+    let has_no_price = config
+        .models
+        .iter()
+        .all(|m| m.pricing == Pricing::default());
+    if terms.budgets.cost_nano_usd.is_some() && has_no_price {
         return Err(
             ApiError::invalid("a limit on cost counts nothing without the model's price")
                 .hint("limit tokens, or set TAU_PRICING"),
         );
     }
-    let session = Session::new(config, setup.seed, setup.created);
+    let mut seed = [0; 32];
+    WebEntropy
+        .fill(&mut seed)
+        .map_err(|error| ApiError::new(500, "runtime_failed", error.to_string()))?;
+    let created = WebClock.now();
+    let session = Session::new(config, seed, created);
     let id = session.id().clone();
+    let setup = Setup {
+        v: 1,
+        session: id.clone(),
+        principal: principal.name().into(),
+        seed,
+        created,
+        terms,
+    };
 
     let line = serde_json::to_vec(&session.summary())?;
     let listed = call(directory, "/begin", &line).await?;
@@ -77,7 +88,7 @@ pub(crate) async fn answer(
     Ok(Response::from_json(&json!({ "session": id }))?.with_status(201))
 }
 
-fn setup(settings: &Settings, principal: &Principal, asked: Asked) -> Result<Setup, ApiError> {
+fn terms(settings: &Settings, asked: Asked) -> Result<Terms, ApiError> {
     if let Some(system) = &asked.system
         && system.len() > SYSTEM_LIMIT_BYTES
     {
@@ -86,15 +97,7 @@ fn setup(settings: &Settings, principal: &Principal, asked: Asked) -> Result<Set
             system.len()
         )));
     }
-    let mut seed = [0; 32];
-    WebEntropy
-        .fill(&mut seed)
-        .map_err(|error| ApiError::new(500, "runtime_failed", error.to_string()))?;
-    Ok(Setup {
-        v: 1,
-        principal: principal.name().into(),
-        seed,
-        created: WebClock.now(),
+    Ok(Terms {
         system: asked.system.filter(|system| !system.trim().is_empty()),
         policy: match asked.policy {
             None | Some(Value::Null) => settings.policy()?,

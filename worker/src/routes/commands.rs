@@ -92,8 +92,6 @@ fn command(verb: Verb, incoming: &Incoming) -> Result<Command, ApiError> {
         Verb::Undo => plain(Command::Undo),
         Verb::Redo => plain(Command::Redo),
         Verb::Compact => plain(Command::Compact),
-        Verb::View | Verb::Delete | Verb::Prompt | Verb::Events | Verb::Export => {
-            Err(ApiError::new(404, "no_such_route", "this is no command"))
-        }
+        _ => Err(ApiError::new(404, "no_such_route", "this is no command")),
     }
 }

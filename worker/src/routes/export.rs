@@ -1,9 +1,6 @@
 //! `GET …/export`: the session's records as they are stored, as `tau session export` prints them.
 
-use tau_core::{
-    ids::SessionId,
-    journal::{replay::End, sha256_hex},
-};
+use tau_core::ids::SessionId;
 use tau_platform::open::{self, OpenError};
 use worker::Response;
 
@@ -22,22 +19,7 @@ pub(crate) async fn answer(home: &Home, id: &SessionId) -> Result<Response, ApiE
         }
         stored => stored?,
     };
-    let mut text = Vec::new();
-    for record in &stored.journal {
-        text.extend_from_slice(record);
-        text.push(b'\n');
-    }
-    let end = End {
-        records: stored.journal.len() as u64,
-        hash: stored
-            .journal
-            .last()
-            .map(|record| sha256_hex(record))
-            .unwrap_or_default(),
-    };
-    text.extend(serde_json::to_vec(&end)?);
-    text.push(b'\n');
-    let response = Response::from_bytes(text)?;
+    let response = Response::from_bytes(stored.export())?;
     let headers = response.headers();
     headers.set("content-type", "application/jsonl")?;
     headers.set("cache-control", "no-store")?;

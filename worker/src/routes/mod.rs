@@ -5,6 +5,7 @@ pub(crate) mod commands;
 pub(crate) mod events;
 pub(crate) mod export;
 pub(crate) mod prompt;
+pub(crate) mod routines;
 pub(crate) mod view;
 
 use tau_core::ids::SessionId;
@@ -51,6 +52,12 @@ pub(crate) enum Verb {
     Switch,
     /// `POST …/compact`
     Compact,
+    /// `GET …/routines`
+    Routines,
+    /// `POST …/routines`
+    AddRoutine,
+    /// `DELETE …/routines/NAME`
+    RemoveRoutine,
 }
 
 /// Which route a request takes.
@@ -73,6 +80,8 @@ pub(crate) fn parse(method: &str, path: &str) -> Result<Route, ApiError> {
                 ["redo"] => &[("POST", Verb::Redo)],
                 ["switch"] => &[("POST", Verb::Switch)],
                 ["compact"] => &[("POST", Verb::Compact)],
+                ["routines"] => &[("GET", Verb::Routines), ("POST", Verb::AddRoutine)],
+                ["routines", _] => &[("DELETE", Verb::RemoveRoutine)],
                 _ => &[],
             };
             verbs

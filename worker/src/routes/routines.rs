@@ -1,0 +1,96 @@
+//! `GET` and `POST …/routines`, `DELETE …/routines/NAME`: prompts that come by themselves.
+
+use serde::Deserialize;
+use serde_json::json;
+use tau_core::{
+    ids::{SessionId, UnixMillis},
+    routine::Routine,
+};
+use tau_platform::{Clock, Storage, routine};
+use tau_target_web::WebClock;
+use worker::Response;
+
+use crate::{errors::ApiError, object::Home, wire::Incoming};
+
+/// Bytes of a routine's name.
+const NAME_BYTES: usize = 64;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    id: String,
+    prompt: String,
+    /// The first time; without it after `every_ms`.
+    #[serde(default)]
+    at: Option<UnixMillis>,
+    #[serde(default)]
+    every_ms: Option<u64>,
+}
+
+/// The session's routines, each with its runs.
+pub(crate) async fn list(home: &Home, id: &SessionId) -> Result<Response, ApiError> {
+    home.setup().await?;
+    let store = home.store()?;
+    let mut routines = Vec::new();
+    for routine in routine::list(&store, id).await? {
+        let mut shown = serde_json::to_value(&routine)?;
+        shown["runs"] = serde_json::to_value(routine::runs(&store, id, &routine.id).await?)?;
+        routines.push(shown);
+    }
+    Ok(Response::from_json(&json!({ "routines": routines }))?)
+}
+
+/// Adds one, and has the alarm go off at its time.
+pub(crate) async fn add(
+    home: &Home,
+    id: &SessionId,
+    incoming: &Incoming,
+) -> Result<Response, ApiError> {
+    let asked: Asked = incoming.json()?;
+    home.setup().await?;
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    if !(1..=NAME_BYTES).contains(&asked.id.len()) || !asked.id.bytes().all(is_name) {
+        return Err(ApiError::invalid(format!(
+            "a routine's id is 1 to {NAME_BYTES} letters, digits, - and _"
+        )));
+    }
+    let first = match (asked.at, asked.every_ms) {
+        (Some(at), _) => at,
+        (None, Some(every_ms)) => WebClock.now().plus(every_ms),
+        (None, None) => return Err(ApiError::invalid("a routine needs at, every_ms or both")),
+    };
+    let routine = Routine::new(&asked.id, id, &asked.prompt, first, asked.every_ms)
+        .map_err(|error| ApiError::invalid(error.to_string()))?;
+    let store = home.store()?;
+    let have = routine::list(&store, id).await?;
+    if have.iter().any(|known| known.id == routine.id) {
+        let message = format!("there is a routine {} already", routine.id);
+        return Err(ApiError::new(409, "routine_exists", message).hint("DELETE it first"));
+    }
+    if have.len() >= routine::LIMIT as usize {
+        let message = format!("there are {} routines already", routine::LIMIT);
+        return Err(ApiError::new(409, "too_many_routines", message).hint("DELETE some"));
+    }
+    store.commit(routine.save()).await?;
+    home.plan(id).await?;
+    Ok(Response::from_json(&routine)?.with_status(201))
+}
+
+/// Removes one and the records of its runs.
+pub(crate) async fn remove(
+    home: &Home,
+    id: &SessionId,
+    incoming: &Incoming,
+) -> Result<Response, ApiError> {
+    home.setup().await?;
+    let name = incoming.path.rsplit('/').next().unwrap_or_default();
+    if !routine::remove(&home.store()?, id, name).await? {
+        return Err(ApiError::new(
+            404,
+            "no_such_routine",
+            "there is no such routine in this session",
+        ));
+    }
+    home.plan(id).await?;
+    Ok(Response::empty()?.with_status(204))
+}
