@@ -13,12 +13,14 @@ mod bench;
 mod ci;
 mod docs;
 mod eval;
+mod homes;
 mod process;
 mod setup;
 mod size;
 mod tidy;
 mod tools;
 mod wasm;
+mod worker;
 mod workspace;
 
 use clap::{Parser, Subcommand};
@@ -40,6 +42,10 @@ enum Chore {
     Ci(ci::Args),
     /// Build the Worker, the page and what their tests need for WebAssembly, and check the modules.
     Wasm(wasm::Args),
+    /// Play the conversations natively, in workerd and in Chromium, and compare their transcripts.
+    Homes(homes::Args),
+    /// Serve the Worker on this machine, without wrangler.
+    Worker(worker::Args),
     /// Check the rules of the source tree: bands, no_std, lengths, names, manifests.
     Tidy(tidy::Args),
     /// Check that links, paths and commands named in the documentation exist.
@@ -60,6 +66,8 @@ fn main() -> ExitCode {
         Chore::Setup(args) => setup::run(&args),
         Chore::Ci(args) => ci::run(&args),
         Chore::Wasm(args) => wasm::run(&args),
+        Chore::Worker(args) => worker::run(&args),
+        Chore::Homes(args) => homes::run(&args),
         Chore::Tidy(args) => tidy::run(&args),
         Chore::Docs(args) => docs::run(&args),
         Chore::Size(args) => size::run(&args),

@@ -8,7 +8,7 @@ mod counts;
 use crate::{
     docs,
     process::{self, Stream, cargo, elapsed},
-    setup, tidy,
+    setup, tidy, wasm,
 };
 use anyhow::{Result, bail};
 use clap::Parser;
@@ -71,6 +71,11 @@ const STEPS: &[Step] = &[
     Step {
         name: "docs",
         run: || chore(docs::run),
+    },
+    // Before the tests, which run what it builds; after the quick steps, as it takes minutes.
+    Step {
+        name: "wasm",
+        run: || chore(wasm::run),
     },
     Step {
         name: "tests",

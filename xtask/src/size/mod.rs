@@ -1,29 +1,29 @@
-//! `cargo xtask size`: what `tau` weighs, printed from the release binary.
+//! `cargo xtask size`: what Tau weighs in each home, and how soon the Worker speaks.
+//!
+//! Each figure stands beside its aim or beside a program that does nothing, built the same way.
+//! None of this is a test: times and sizes are told, not judged.
 
 pub(crate) mod memory;
+mod modules;
+mod native;
+mod provider;
 mod request;
+mod start;
 
-use crate::{
-    process::{self, cargo},
-    workspace::{self, Build},
-};
-use anyhow::{Context, Result};
+use anyhow::Result;
+use clap::ValueEnum;
 use flate2::{Compression, write::GzEncoder};
-use serde_json::json;
-use std::{
-    collections::BTreeSet,
-    fs,
-    io::Write,
-    path::{Path, PathBuf},
-    time::{Duration, Instant},
-};
+use modules::Modules;
+use native::Native;
+use serde_json::{Map, Value};
+use start::Starts;
+use std::{io::Write, path::PathBuf};
 
-/// How often the start is timed; the median is printed.
-const STARTS: usize = 20;
-
-/// Print what `tau` weighs.
+/// Print what `tau`, the Worker and the page weigh.
 #[derive(clap::Args)]
 pub(crate) struct Args {
+    /// Only these; everything where none is named.
+    parts: Vec<Part>,
     /// One JSON object instead of lines.
     #[arg(long)]
     json: bool,
@@ -32,78 +32,53 @@ pub(crate) struct Args {
     binary: Option<PathBuf>,
 }
 
-/// What is measured.
-struct Size {
-    raw_bytes: u64,
-    gzip_bytes: u64,
-    dependencies: usize,
-    start: Duration,
-    version_memory: memory::Peak,
-    doctor_memory: memory::Peak,
-    request: request::Tokens,
+/// What can be weighed.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// The program `tau`.
+    Native,
+    /// The modules of the core alone, the Worker and the page, beside a Worker that only greets.
+    Modules,
+    /// From the start of workerd to the first byte of an answer, beside the Worker that only greets.
+    Start,
 }
 
 /// Runs the chore.
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let binary = match &args.binary {
-        Some(file) => fs::canonicalize(file).with_context(|| format!("no {}", file.display()))?,
-        None => workspace::tau(Build::Release)?,
-    };
-    let home = workspace::scratch("size")?;
-    let bytes = fs::read(&binary).with_context(|| format!("cannot read {}", binary.display()))?;
-    let size = Size {
-        raw_bytes: bytes.len() as u64,
-        gzip_bytes: gzip(&bytes)?,
-        dependencies: dependencies()?,
-        start: median_start(&binary, &home)?,
-        version_memory: memory::of(&binary, &home, &["--version"])?,
-        doctor_memory: memory::of(&binary, &home, &["doctor"])?,
-        request: request::measure(&binary, &home)?,
-    };
-    size.print(args.json);
+    let is_asked = |part: Part| args.parts.is_empty() || args.parts.contains(&part);
+    let mut object = Map::new();
+    if is_asked(Part::Native) {
+        let native = Native::measure(args.binary.as_ref())?;
+        match args.json {
+            true => object.extend(native.json()),
+            false => native.print(),
+        }
+    }
+    if is_asked(Part::Modules) {
+        let modules = Modules::measure()?;
+        match args.json {
+            true => object.extend(modules.json()),
+            false => modules.print(),
+        }
+    }
+    if is_asked(Part::Start) {
+        let starts = Starts::measure()?;
+        match args.json {
+            true => object.extend(starts.json()),
+            false => starts.print(),
+        }
+    }
+    if args.json {
+        println!("{}", Value::Object(object));
+    }
     Ok(())
 }
 
-impl Size {
-    fn print(&self, as_json: bool) {
-        let Self { request, .. } = self;
-        let start_ms = self.start.as_secs_f64() * 1000.0;
-        if as_json {
-            let object = json!({
-                "binary_bytes": self.raw_bytes,
-                "binary_gzip_bytes": self.gzip_bytes,
-                "dependencies": self.dependencies,
-                "version_ms": (start_ms * 100.0).round() / 100.0,
-                "version_peak_bytes": self.version_memory.bytes,
-                "doctor_peak_bytes": self.doctor_memory.bytes,
-                "request_tokens": request.body,
-                "request_message_tokens": request.messages,
-                "request_tool_tokens": request.tools,
-                "request_tools": request.tool_count,
-                "tokenizer": request::TOKENIZER,
-            });
-            println!("{object}");
-            return;
-        }
-        println!(
-            "binary           {} ({} with gzip)",
-            megabytes(self.raw_bytes),
-            megabytes(self.gzip_bytes)
-        );
-        println!("dependencies     {} crates", self.dependencies);
-        println!(
-            "tau --version    {start_ms:.1} ms (median of {STARTS}), peak {}",
-            self.version_memory
-        );
-        println!("tau doctor       peak {}", self.doctor_memory);
-        println!(
-            "first request    {} tokens by {}: {} in messages, {} in {} tools, the rest JSON",
-            request.body,
-            request::TOKENIZER,
-            request.messages,
-            request.tools,
-            request.tool_count
-        );
+/// The fields of an object.
+fn fields(object: Value) -> Map<String, Value> {
+    match object {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
     }
 }
 
@@ -112,40 +87,9 @@ fn megabytes(bytes: u64) -> String {
     format!("{:.2} MB", bytes as f64 / 1e6)
 }
 
-fn gzip(bytes: &[u8]) -> Result<u64> {
+/// How many bytes gzip makes of these.
+pub(crate) fn gzip(bytes: &[u8]) -> Result<u64> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(bytes)?;
     Ok(encoder.finish()?.len() as u64)
-}
-
-/// Crates compiled into the binary, without the workspace's own.
-fn dependencies() -> Result<usize> {
-    let tree = process::read(&mut cargo([
-        "tree",
-        "--package",
-        "tau",
-        "--edges",
-        "normal",
-        "--prefix",
-        "none",
-        "--format",
-        "{p}",
-    ]))?;
-    // A member's line ends with its directory.
-    let crates = tree
-        .lines()
-        .filter(|line| !line.contains("(/") && !line.is_empty());
-    let names = crates.map(|line| line.trim_end_matches(" (*)"));
-    Ok(names.collect::<BTreeSet<_>>().len())
-}
-
-fn median_start(binary: &Path, home: &Path) -> Result<Duration> {
-    let mut times = Vec::with_capacity(STARTS);
-    for _ in 0..STARTS {
-        let start = Instant::now();
-        process::read(workspace::isolated_tau(binary, home).arg("--version"))?;
-        times.push(start.elapsed());
-    }
-    times.sort();
-    Ok(times[STARTS / 2])
 }

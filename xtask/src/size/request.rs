@@ -1,30 +1,16 @@
 //! The first request of a default agent, caught by a server on loopback and counted in tokens.
 
+use super::provider::Provider;
 use crate::workspace;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
-use std::{
-    io::{BufRead, BufReader, Read, Write},
-    net::{TcpListener, TcpStream},
-    path::Path,
-    process::Stdio,
-    sync::mpsc::{self, Sender},
-    thread,
-    time::Duration,
-};
+use std::{path::Path, process::Stdio, time::Duration};
 
 /// Whose tokens are counted.
 pub(super) const TOKENIZER: &str = "o200k_base";
 
 /// How long `tau` may take to send its request.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// A streamed answer of one word, in the format of OpenAI's chat completions.
-const ANSWER: &str = concat!(
-    "data: {\"id\":\"1\",\"object\":\"chat.completion.chunk\",\"created\":0,\"model\":\"mock\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"hello\"},\"finish_reason\":null}]}\n\n",
-    "data: {\"id\":\"1\",\"object\":\"chat.completion.chunk\",\"created\":0,\"model\":\"mock\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n",
-    "data: [DONE]\n\n",
-);
 
 /// Tokens of the request.
 pub(super) struct Tokens {
@@ -44,19 +30,11 @@ pub(super) fn measure(binary: &Path, home: &Path) -> Result<Tokens> {
 }
 
 fn first_request(binary: &Path, home: &Path) -> Result<String> {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let base = format!("http://{}/v1", listener.local_addr()?);
-    let (send, receive) = mpsc::channel();
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            // A connection that breaks shows as a request that never comes.
-            let _ = serve(stream, &send);
-        }
-    });
+    let provider = Provider::start()?;
     let arguments = [
         "run",
         "--base-url",
-        &base,
+        &provider.base_url,
         "--api",
         "openai",
         "--model",
@@ -71,7 +49,7 @@ fn first_request(binary: &Path, home: &Path) -> Result<String> {
         .stdout(Stdio::null())
         .spawn()
         .context("cannot start tau")?;
-    let body = receive.recv_timeout(PATIENCE);
+    let body = provider.requests.recv_timeout(PATIENCE);
     if body.is_err() {
         // It may have ended by itself.
         let _ = child.kill();
@@ -82,38 +60,6 @@ fn first_request(binary: &Path, home: &Path) -> Result<String> {
         bail!("tau got its answer and still ended with {status}");
     }
     Ok(body)
-}
-
-/// Reads one request, passes its body on if it is a chat, and answers.
-fn serve(mut stream: TcpStream, bodies: &Sender<String>) -> Result<()> {
-    let mut reader = BufReader::new(stream.try_clone()?);
-    let mut start = String::new();
-    reader.read_line(&mut start)?;
-    let mut length_bytes = 0;
-    let mut header = String::new();
-    while reader.read_line(&mut header)? > 0 && header.trim() != "" {
-        if let Some((name, value)) = header.split_once(':')
-            && name.eq_ignore_ascii_case("content-length")
-        {
-            length_bytes = value.trim().parse()?;
-        }
-        header.clear();
-    }
-    if !start.starts_with("POST ") || !start.contains("/chat/completions") {
-        write!(
-            stream,
-            "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-        )?;
-        return Ok(());
-    }
-    let mut body = vec![0; length_bytes];
-    reader.read_exact(&mut body)?;
-    write!(
-        stream,
-        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n{ANSWER}"
-    )?;
-    bodies.send(String::from_utf8(body)?)?;
-    Ok(())
 }
 
 fn count(body: &str) -> Result<Tokens> {
@@ -157,24 +103,5 @@ mod tests {
         let tokens = count(body).unwrap();
         assert_eq!((tokens.messages, tokens.tool_count), (3, 1));
         assert!(tokens.body > tokens.messages + tokens.tools);
-    }
-
-    #[test]
-    fn the_server_takes_one_chat_and_answers_as_a_stream() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let (send, receive) = mpsc::channel();
-        let server = thread::spawn(move || serve(listener.accept().unwrap().0, &send).unwrap());
-        let mut client = TcpStream::connect(address).unwrap();
-        write!(
-            client,
-            "POST /v1/chat/completions HTTP/1.1\r\nContent-Length: 2\r\n\r\n{{}}"
-        )
-        .unwrap();
-        let mut answer = String::new();
-        client.read_to_string(&mut answer).unwrap();
-        server.join().unwrap();
-        assert_eq!(receive.recv().unwrap(), "{}");
-        assert!(answer.ends_with("data: [DONE]\n\n"));
     }
 }

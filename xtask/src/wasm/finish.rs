@@ -1,24 +1,24 @@
 //! From what the generator wrote to a directory that can be deployed or served.
 
+use crate::size::gzip;
 use anyhow::{Context, Result, bail};
-use flate2::{Compression, write::GzEncoder};
-use std::{fmt, fs, io::Write, path::Path};
+use std::{fmt, fs, path::Path};
 
 /// Where the generator puts the JavaScript that crates bring.
 const SNIPPETS: &str = "snippets";
 
-/// What a module weighs.
-#[derive(Clone, Copy)]
+/// What bytes weigh.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Size {
     pub(crate) raw_bytes: u64,
     pub(crate) gzip_bytes: u64,
 }
 
 impl Size {
-    pub(crate) fn of(module: &[u8]) -> Result<Self> {
+    pub(crate) fn of(bytes: &[u8]) -> Result<Self> {
         Ok(Self {
-            raw_bytes: module.len() as u64,
-            gzip_bytes: gzip(module)?,
+            raw_bytes: bytes.len() as u64,
+            gzip_bytes: gzip(bytes)?,
         })
     }
 }
@@ -34,13 +34,6 @@ impl fmt::Display for Size {
             kilobytes(self.gzip_bytes)
         )
     }
-}
-
-/// How many bytes gzip makes of these.
-pub(crate) fn gzip(bytes: &[u8]) -> Result<u64> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(bytes)?;
-    Ok(encoder.finish()?.len() as u64)
 }
 
 /// Empties `directory`, so that nothing of an earlier build is deployed. A directory in it with a

@@ -6,7 +6,7 @@
 //! of its own beside the native one, as two compilers in one directory undo each other's work.
 
 mod bare;
-mod finish;
+pub(crate) mod finish;
 mod imports;
 pub(crate) mod module;
 
@@ -23,6 +23,16 @@ pub(crate) struct Args {
     /// Build quickly instead of small and fast.
     #[arg(long)]
     dev: bool,
+}
+
+impl Args {
+    /// Only these parts, as they are shipped.
+    pub(crate) fn only(parts: &[Part]) -> Self {
+        Self {
+            parts: parts.to_vec(),
+            dev: false,
+        }
+    }
 }
 
 /// What can be asked for.
