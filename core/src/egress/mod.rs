@@ -115,10 +115,8 @@ fn problem(host: &str) -> Option<&'static str> {
             Err(_) => Some("is an address in a form that is read in more than one way"),
         };
     }
-    if name.len() == last.len() {
-        return Some("is a name of the local network");
-    }
-    address::special_name(name)
+    let is_single = name.len() == last.len();
+    address::special_name(name).or(is_single.then_some(address::LOCAL))
 }
 
 /// Letters, digits, hyphens and underscores in labels of at most 63 bytes (RFC 1035, section 2.3.4).

@@ -20,6 +20,24 @@ extern "C" {
     pub(crate) static CRYPTO: Option<Crypto>;
 }
 
+#[wasm_bindgen]
+extern "C" {
+    type TextDecoder;
+
+    #[wasm_bindgen(constructor, catch)]
+    fn new(label: &str) -> Result<TextDecoder, JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    fn decode(this: &TextDecoder, bytes: &[u8]) -> Result<String, JsValue>;
+}
+
+/// The text of `bytes` in the encoding that `label` names; in UTF-8 where nobody knows it.
+pub(crate) fn decode(bytes: &[u8], label: &str) -> String {
+    TextDecoder::new(label)
+        .and_then(|decoder| decoder.decode(bytes))
+        .unwrap_or_else(|_| String::from_utf8_lossy(bytes).into_owned())
+}
+
 /// Whether requests of this runtime have `option`: workerd refuses some that a page needs.
 pub(crate) fn requests_have(option: &str) -> bool {
     Reflect::get(&js_sys::global(), &"Request".into())

@@ -5,10 +5,12 @@
 
 mod clock;
 mod entropy;
+pub mod fetch_tool;
 mod global;
 mod http;
 mod timeout;
 
 pub use clock::WebClock;
 pub use entropy::WebEntropy;
+pub use fetch_tool::FetchTool;
 pub use http::{FetchBody, FetchHttp};
