@@ -266,11 +266,17 @@ impl State {
         command: Command,
     ) -> Result<(), Refused> {
         let open = self.find(id).await?;
-        if matches!(command, Command::Prompt { .. } | Command::Compact) {
+        let asks_a_model = matches!(
+            command,
+            Command::Prompt { .. }
+                | Command::Compact
+                | Command::Approve { .. }
+                | Command::Deny { .. }
+        );
+        if asks_a_model {
             let config = self.config()?;
             if self.misses_key() {
-                return Err(Refused::new("no_key", "the endpoint's key is no longer in memory")
-                    .hint("enter it again (key.set): it is never stored; or key.forget if none is needed"));
+                return Err(no_key());
             }
             let is_new = open.config.borrow().as_ref() != Some(&config);
             if is_new && !open.running.get() {
@@ -500,6 +506,11 @@ fn held(id: &SessionId, holder: Option<&str>) -> Value {
         "holder": words,
         "since": holder.map(|holder| UnixMillis(holder.since)),
     })
+}
+
+fn no_key() -> Refused {
+    Refused::new("no_key", "the endpoint's key is no longer in memory")
+        .hint("enter it again, as it is never stored; forget it if none is needed")
 }
 
 fn is_held() -> Refused {

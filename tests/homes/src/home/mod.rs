@@ -6,7 +6,7 @@ mod page;
 mod workerd;
 
 pub use native::NativeLane;
-pub use page::PageLane;
+pub use page::{FLAGS, PageLane};
 pub use workerd::{Workerd, WorkerdLane};
 
 use anyhow::Result;

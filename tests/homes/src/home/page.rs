@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Headless, alone, and without a word to anybody but the page's servers.
-const FLAGS: &[&str] = &[
+pub const FLAGS: &[&str] = &[
     "--headless",
     "--no-sandbox",
     "--disable-gpu",

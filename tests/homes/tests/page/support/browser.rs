@@ -2,9 +2,10 @@
 
 use fantoccini::{
     Client, ClientBuilder,
-    error::CmdError,
-    wd::{Method, WebDriverCompatibleCommand, WindowHandle},
+    wd::{TimeoutConfiguration, WebDriverCompatibleCommand, WindowHandle},
 };
+use http::Method;
+use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Map, Value, json};
 use std::{process::Stdio, time::Duration};
 use tau_homes::{home::FLAGS, tools::Tools};
@@ -48,9 +49,24 @@ const AGENT: &str = "
 #[derive(Debug)]
 pub(crate) struct Browser {
     client: Client,
-    /// Killed when it is dropped, and the browser with it.
-    _driver: Child,
+    // Ended in this order: the browser writes into its profile.
+    _driver: Driver,
     _profile: TempDir,
+}
+
+/// chromedriver, and the browser it started: they are one process group.
+#[derive(Debug)]
+struct Driver(Child);
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        if let Some(id) = self.0.id() {
+            let group = format!("-{id}");
+            let mut kill = std::process::Command::new("kill");
+            // A group that has ended is what is wanted.
+            kill.args(["-KILL", "--", &group]).status().ok();
+        }
+    }
 }
 
 impl Browser {
@@ -63,7 +79,7 @@ impl Browser {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
-            .kill_on_drop(true)
+            .process_group(0)
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
@@ -74,23 +90,25 @@ impl Browser {
                 break port.trim_end_matches('.').to_owned();
             }
         };
+        // Its further words have to go somewhere.
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         let mut args: Vec<String> = FLAGS.iter().map(|flag| (*flag).to_owned()).collect();
         args.push(format!("--user-data-dir={}", profile.path().display()));
         let mut capabilities = Map::new();
         let options = json!({ "binary": tools.chromium().unwrap(), "args": args });
         capabilities.insert("goog:chromeOptions".into(), options);
         capabilities.insert("goog:loggingPrefs".into(), json!({ "browser": "ALL" }));
-        let mut builder = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new());
+        let mut builder = ClientBuilder::new(HttpConnector::new());
         let client = builder
             .capabilities(capabilities)
             .connect(&format!("http://127.0.0.1:{port}"))
             .await
             .unwrap();
-        let timeouts = fantoccini::wd::TimeoutConfiguration::new(Some(PATIENCE), Some(PATIENCE), None);
+        let timeouts = TimeoutConfiguration::new(Some(PATIENCE), Some(PATIENCE), None);
         client.update_timeouts(timeouts).await.unwrap();
         Self {
             client,
-            _driver: driver,
+            _driver: Driver(driver),
             _profile: profile,
         }
     }
@@ -130,7 +148,9 @@ impl Browser {
     /// What the body of an async function gives, run in the page with the helpers of [`AGENT`].
     /// `given` is `arguments[0]`.
     pub(crate) async fn run(&self, body: &str, given: Value) -> Value {
-        self.try_run(body, given).await.unwrap_or_else(|error| panic!("{body}\nfailed: {error}"))
+        self.try_run(body, given)
+            .await
+            .unwrap_or_else(|error| panic!("{body}\nfailed: {error}"))
     }
 
     /// The same; what the page throws is `{message, code, hint}`.
@@ -142,7 +162,11 @@ impl Browser {
                 (error) => done({{ error: {{ message: String(error?.message ?? error), code: error?.code, hint: error?.hint }} }}),
             );"
         );
-        let outcome = self.client.execute_async(&script, vec![given]).await.unwrap();
+        let outcome = self
+            .client
+            .execute_async(&script, vec![given])
+            .await
+            .unwrap();
         match outcome.get("error") {
             Some(error) => Err(error.clone()),
             None => Ok(outcome["ok"].clone()),
@@ -181,16 +205,19 @@ impl Browser {
 struct Extra(Method, &'static str, Value);
 
 impl WebDriverCompatibleCommand for Extra {
-    fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
-        base.join(&format!("session/{}/{}", session.unwrap_or_default(), self.1))
+    fn endpoint(
+        &self,
+        base: &url::Url,
+        session: Option<&str>,
+    ) -> Result<url::Url, url::ParseError> {
+        base.join(&format!(
+            "session/{}/{}",
+            session.unwrap_or_default(),
+            self.1
+        ))
     }
 
     fn method_and_body(&self, _: &url::Url) -> (Method, Option<String>) {
         (self.0.clone(), Some(self.2.to_string()))
     }
-}
-
-/// A script that ends the session of a failed test is not needed: the driver is killed.
-pub(crate) fn is_gone(error: &CmdError) -> bool {
-    matches!(error, CmdError::Lost(_))
 }

@@ -78,7 +78,12 @@ async fn read(stream: &mut TcpStream) -> io::Result<Asked> {
     let length = length.and_then(|length| length.parse().ok()).unwrap_or(0);
     let mut body = vec![0; length];
     lines.read_exact(&mut body).await?;
-    Ok(Asked { method, path, headers, body })
+    Ok(Asked {
+        method,
+        path,
+        headers,
+        body,
+    })
 }
 
 /// Sends a whole response.

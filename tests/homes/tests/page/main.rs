@@ -1,0 +1,69 @@
+//! The page that ships, in Chromium, from outside: what is in `build/browser`, served from loopback,
+//! talks to a scripted model of another origin.
+//!
+//! What is missing fails, and names the command that makes it: `cargo xtask wasm`,
+//! `cargo xtask setup`.
+
+mod conversation;
+mod identity;
+mod offline;
+mod reload;
+mod support;
+mod tabs;
+
+use serde_json::{Value, json};
+use support::{
+    browser::Browser,
+    http::Server,
+    provider::{Provider, Step},
+    site,
+};
+
+/// A browser at a page with an agent that is set up with a scripted model.
+struct Stage {
+    browser: Browser,
+    site: Server,
+    provider: Provider,
+}
+
+impl Stage {
+    async fn new(script: impl IntoIterator<Item = Step>) -> Self {
+        let stage = Self {
+            browser: Browser::start().await,
+            site: site::serve().await,
+            provider: Provider::start(script).await,
+        };
+        stage.browser.go(&stage.blank()).await;
+        stage
+            .run(
+                "await open(); await call('settings.set', given);",
+                stage.settings(),
+            )
+            .await;
+        stage
+    }
+
+    fn blank(&self) -> String {
+        format!("{}/blank", self.site.url)
+    }
+
+    fn settings(&self) -> Value {
+        json!({ "base_url": self.provider.url(), "model": "scripted" })
+    }
+
+    async fn run(&self, body: &str, given: Value) -> Value {
+        self.browser.run(body, given).await
+    }
+
+    /// Begins a session, says `text` in it and waits for the end of the turn. The session's name.
+    async fn say(&self, text: &str) -> Value {
+        self.run(
+            "const { session } = await call('sessions.create');
+             await call('prompt', { session, text: given });
+             await event('turn_finished');
+             return session;",
+            text.into(),
+        )
+        .await
+    }
+}

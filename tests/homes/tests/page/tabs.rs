@@ -1,0 +1,124 @@
+//! Two tabs and one session.
+
+use serde_json::{Value, json};
+use tau_core::journal::replay::replay;
+
+use crate::{Stage, support::provider::Step};
+
+#[tokio::test]
+async fn second_tab_is_told_who_has_the_session_and_gets_it_when_that_tab_closes() {
+    let stage = Stage::new([
+        Step::Say(&["From the first."], 0),
+        Step::Say(&["From the second."], 0),
+    ])
+    .await;
+    let session = stage.say("One").await;
+    let first = stage.browser.tab().await;
+    let second = stage.browser.new_tab().await;
+    stage.browser.go(&stage.blank()).await;
+    let waiting = stage
+        .run(
+            "await open();
+             const view = await call('sessions.open', { session: given });
+             const { detail } = await told('held');
+             const refused = await call('prompt', { session: given, text: 'Me too' }).catch((error) => error.code);
+             const deleted = await call('sessions.delete', { session: given }).catch((error) => error.code);
+             return { view, detail, refused, deleted, found: await call('memory.list', { query: 'x' }) };",
+            session.clone(),
+        )
+        .await;
+    assert_eq!(waiting["view"]["held"], true);
+    assert_eq!(
+        waiting["view"]["entries"].as_array().unwrap().len(),
+        2,
+        "it can be read"
+    );
+    assert_eq!(waiting["detail"]["session"], session);
+    assert_eq!(waiting["detail"]["holder"], "Another tab (Blank)");
+    assert!(waiting["detail"]["since"].as_u64().unwrap() > 1_700_000_000_000);
+    assert_eq!(waiting["refused"], "held");
+    assert_eq!(waiting["deleted"], "held");
+
+    stage.browser.switch_to(&first).await;
+    stage.browser.close_tab().await;
+    stage.browser.switch_to(&second).await;
+    let export = stage
+        .run(
+            "const { detail } = await told('released');
+             if (detail.view.entries.length !== 2) throw new Error(JSON.stringify(detail));
+             await call('prompt', { session: given, text: 'Now me' });
+             await event('turn_finished');
+             return call('sessions.export', { session: given });",
+            session,
+        )
+        .await;
+    let replayed = replay(export.as_str().unwrap().as_bytes()).unwrap();
+    assert_eq!(json!(replayed)["turns"], 2, "{replayed:?}");
+    stage.browser.end().await;
+}
+
+#[tokio::test]
+async fn closed_session_is_given_on_without_closing_the_tab() {
+    let stage = Stage::new([
+        Step::Say(&["Slowly,", " slowly."], 300),
+        Step::Say(&["Here."], 0),
+    ])
+    .await;
+    let session = stage
+        .run(
+            "const { session } = await call('sessions.create');
+             await call('prompt', { session, text: 'One' });
+             await event('text_delta');
+             await call('sessions.close', { session });
+             return session;",
+            Value::Null,
+        )
+        .await;
+    stage.browser.new_tab().await;
+    stage.browser.go(&stage.blank()).await;
+    // The turn that ran was finished first: its answer is there, and was asked for once.
+    let view = stage
+        .run(
+            "await open();
+             const view = await call('sessions.open', { session: given });
+             return view.held ? (await told('released')).detail.view : view;",
+            session.clone(),
+        )
+        .await;
+    assert_eq!(view["running"], false);
+    assert_eq!(
+        view["entries"][1]["message"]["parts"][0]["text"],
+        "Slowly, slowly."
+    );
+    stage
+        .run(
+            "await call('prompt', { session: given, text: 'Two' }); await event('turn_finished');",
+            session,
+        )
+        .await;
+    assert_eq!(stage.provider.bodies().len(), 2);
+    stage.browser.end().await;
+}
+
+#[tokio::test]
+async fn two_new_tabs_get_one_identity_and_sessions_of_their_own() {
+    let stage = Stage::new([Step::Say(&["A."], 50), Step::Say(&["B."], 50)]).await;
+    let first = stage.say("In the first tab").await;
+    let one = stage
+        .run("return (await call('identity')).did;", Value::Null)
+        .await;
+    stage.browser.new_tab().await;
+    stage.browser.go(&stage.blank()).await;
+    stage.run("await open();", Value::Null).await;
+    let second = stage.say("In the second tab").await;
+    assert_ne!(first, second);
+    let two = stage
+        .run("return (await call('identity')).did;", Value::Null)
+        .await;
+    assert_eq!(one, two);
+    let list = stage
+        .run("return (await call('sessions.list')).length;", Value::Null)
+        .await;
+    assert_eq!(list, 2);
+    stage.browser.end().await;
+}
