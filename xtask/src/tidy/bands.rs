@@ -29,11 +29,12 @@ impl Band {
             "kamn" => Self::Kamn,
             "core" => Self::Core,
             "platform" => Self::Platform,
-            "native" | "worker" | "browser" => Self::Home,
+            // The page loads its embedded model as a module of its own.
+            "native" | "worker" | "browser" | "browser/model" => Self::Home,
             "tests" | "xtask" | "fuzz" => Self::Tool,
             other => match other.split_once('/')?.0 {
                 "targets" => Self::Target,
-                "tests" | "examples" => Self::Tool,
+                "tests" | "examples" | "xtask" => Self::Tool,
                 _ => return None,
             },
         })
@@ -168,7 +169,10 @@ mod tests {
             ("platform", &["core", "~platform"]),
             ("targets/rten", &["core", "platform"]),
             ("native", &["targets/rten"]),
+            ("browser/model", &["targets/rten"]),
             ("tests", &["native", "platform"]),
+            ("tests/homes/page", &["tests"]),
+            ("xtask/wasm/core", &["core"]),
         ]);
         assert_eq!(direction(&tree), []);
         assert_eq!(reachable(&tree), []);

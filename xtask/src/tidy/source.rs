@@ -1,4 +1,4 @@
-//! What no Rust file may hold: too much, something unfinished, a lint silenced in silence.
+//! What no source file may hold: too much, something unfinished, a lint silenced in silence.
 
 use super::{Violation, tokens::matches, tree::Tree};
 
@@ -7,10 +7,15 @@ const LINES: usize = 800;
 /// Past this it is time to look for the state or the concern that wants its own file.
 const MANY_LINES: usize = 600;
 
+/// What people write for machines to run or show.
+const WRITTEN: &[&str] = &[".rs", ".js", ".mjs", ".css", ".html"];
+
 /// Production files stay short; tests may be as long as their cases.
 pub(super) fn length(tree: &Tree) -> Vec<Violation> {
-    let files = tree.rust().filter(|file| !file.is_test);
+    let is_written = |path: &str| WRITTEN.iter().any(|ending| path.ends_with(ending));
+    let files = tree.files.iter();
     files
+        .filter(|file| is_written(&file.path) && !file.is_test)
         .filter_map(|file| {
             let lines = file.text.lines().count();
             let hint = format!("{lines} lines: which state or concern wants its own file?");
@@ -100,7 +105,9 @@ mod tests {
         assert_eq!(found("core/src/a.rs", 600), None);
         assert_eq!(found("core/src/a.rs", 601), Some(true));
         assert_eq!(found("core/src/a.rs", 801), Some(false));
+        assert_eq!(found("browser/www/a.js", 801), Some(false));
         assert_eq!(found("core/src/a/tests.rs", 801), None);
+        assert_eq!(found("docs/a.md", 801), None);
     }
 
     #[test]
