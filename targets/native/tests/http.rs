@@ -5,6 +5,9 @@
     reason = "a helper that fails is a test that fails"
 )]
 
+#[path = "../../../tests/homes/src/server/suite.rs"]
+pub mod suite;
+
 use std::{
     sync::{
         Arc,
@@ -20,11 +23,8 @@ use tau_platform::{
 use tau_target_native::ReqwestHttp;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
 };
-
-/// Longer than any test runs.
-const FOREVER: Duration = Duration::from_secs(600);
 
 struct Server {
     url: String,
@@ -39,127 +39,17 @@ async fn serve() -> Server {
     let closed = Arc::new(AtomicU32::new(0));
     let count = Arc::clone(&closed);
     tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
+        while let Ok((mut stream, _)) = listener.accept().await {
             let count = Arc::clone(&count);
-            // An error is a client that went away.
-            tokio::spawn(async move { answer(stream, &count).await.ok() });
+            tokio::spawn(async move {
+                // An error is a client that went away.
+                let asked = suite::read(&mut stream).await.ok()?;
+                let answered = suite::answer(&mut stream, &asked, &asked.path, &count);
+                answered.await.ok()
+            });
         }
     });
     Server { url, closed }
-}
-
-/// Method, path, header lines and body of the request.
-async fn read_request(
-    stream: &mut TcpStream,
-) -> std::io::Result<(String, String, Vec<String>, Vec<u8>)> {
-    let mut bytes = Vec::new();
-    let end = loop {
-        if let Some(at) = bytes.windows(4).position(|w| w == b"\r\n\r\n") {
-            break at;
-        }
-        if stream.read_buf(&mut bytes).await? == 0 {
-            return Err(std::io::ErrorKind::UnexpectedEof.into());
-        }
-    };
-    let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
-    let mut lines = head.lines().map(str::to_owned);
-    let first = lines.next().unwrap_or_default();
-    let headers: Vec<String> = lines.collect();
-    let length = headers
-        .iter()
-        .find_map(|line| line.strip_prefix("content-length: "))
-        .map_or(0, |n| n.parse().unwrap());
-    let mut body = bytes.split_off(end + 4);
-    while body.len() < length {
-        stream.read_buf(&mut body).await?;
-    }
-    let mut words = first.split(' ').map(str::to_owned);
-    let method = words.next().unwrap_or_default();
-    Ok((method, words.next().unwrap_or_default(), headers, body))
-}
-
-async fn answer(mut stream: TcpStream, closed: &AtomicU32) -> std::io::Result<()> {
-    let (method, path, headers, body) = read_request(&mut stream).await?;
-    let whole = |head: &str, body: &[u8]| {
-        let length = body.len();
-        let head =
-            format!("HTTP/1.1 {head}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");
-        [head.as_bytes(), body].concat()
-    };
-    let chunked = b"HTTP/1.1 200 OK\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n";
-    match path.as_str() {
-        "/hello" => {
-            let head = "200 OK\r\ncontent-type: text/plain\r\nx-twice: a\r\nx-twice: b";
-            stream.write_all(&whole(head, b"hello")).await
-        }
-        "/echo" => {
-            let mut text = format!("{method}\n{}\n\n", headers.join("\n")).into_bytes();
-            text.extend(body);
-            stream.write_all(&whole("200 OK", &text)).await
-        }
-        "/redirect" => {
-            let head = "302 Found\r\nlocation: /hello";
-            stream.write_all(&whole(head, b"")).await
-        }
-        "/cookie" => {
-            let head = "200 OK\r\nset-cookie: k=v";
-            stream.write_all(&whole(head, b"")).await
-        }
-        "/empty" => {
-            let head = b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n";
-            stream.write_all(head).await
-        }
-        "/chunks" => {
-            stream.write_all(chunked).await?;
-            for piece in [
-                "3\r\none\r\n",
-                "3\r\ntwo\r\n",
-                "5\r\nthree\r\n",
-                "0\r\n\r\n",
-            ] {
-                stream.write_all(piece.as_bytes()).await?;
-                tokio::time::sleep(Duration::from_millis(30)).await;
-            }
-            Ok(())
-        }
-        "/large" => {
-            let body: Vec<u8> = (0..1_000_000_u32).map(|i| (i % 251) as u8).collect();
-            stream.write_all(&whole("200 OK", &body)).await
-        }
-        "/hang" => until_closed(&mut stream, closed).await,
-        "/stall" => {
-            stream.write_all(chunked).await?;
-            stream.write_all(b"3\r\none\r\n").await?;
-            until_closed(&mut stream, closed).await
-        }
-        "/short-length" => {
-            let head = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n0123456789";
-            stream.write_all(head).await
-        }
-        "/short-chunked" => {
-            stream.write_all(chunked).await?;
-            stream.write_all(b"3\r\none\r\n").await
-        }
-        "/garbage" => {
-            stream
-                .write_all(b"\x16\x03\x01 220 smtp ready\r\n\r\n")
-                .await
-        }
-        "/silent" => Ok(()),
-        path => {
-            let status = path.strip_prefix("/status/").unwrap_or("404");
-            let head = format!("{status} Said");
-            stream.write_all(&whole(&head, status.as_bytes())).await
-        }
-    }
-}
-
-async fn until_closed(stream: &mut TcpStream, closed: &AtomicU32) -> std::io::Result<()> {
-    let read = tokio::time::timeout(FOREVER, stream.read_u8()).await;
-    if read.is_ok() {
-        closed.fetch_add(1, Ordering::SeqCst);
-    }
-    Ok(())
 }
 
 fn client() -> ReqwestHttp {

@@ -210,3 +210,58 @@ async fn all_closed(open: impl Fn() -> usize) -> bool {
     }
     false
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::home::NativeLane;
+
+    async fn verdict(change: impl FnOnce(&mut Case)) -> Verdict {
+        let folder = root().join("tests/scenarios");
+        let mut case = Case::read(&folder, "tools-in-parallel".into()).unwrap();
+        change(&mut case);
+        let server = Server::start().await.unwrap();
+        let mut lane = NativeLane::start().unwrap();
+        play_case(Home::Native, &mut lane, &server, &case)
+            .await
+            .unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_difference_is_told_with_the_first_line_that_differs() {
+        let verdict = verdict(|case| {
+            let lines = case.expected.transcript.lines().enumerate();
+            let changed = lines.map(|(number, line)| match number {
+                2 => "{\"another\":\"record\"}\n".to_owned(),
+                _ => format!("{line}\n"),
+            });
+            case.expected.transcript = changed.collect();
+        });
+        let problem = verdict.await.problem.unwrap();
+        let told = "line 3 differs\n  expected {\"another\":\"record\"}\n  found    {\"v\":1";
+        assert!(problem.starts_with(told), "{problem}");
+    }
+
+    #[tokio::test]
+    async fn a_request_with_other_bytes_is_told() {
+        let verdict = verdict(|case| case.expected.requests[1].push(' ')).await;
+        let problem = verdict.problem.unwrap();
+        assert!(problem.starts_with("request 2 differs\n"), "{problem}");
+    }
+
+    #[tokio::test]
+    async fn a_tool_that_ran_otherwise_is_told() {
+        let verdict = verdict(|case| case.expected.runs.clear()).await;
+        let problem = verdict.problem.unwrap();
+        assert!(problem.starts_with("tools ran [ToolLog"), "{problem}");
+    }
+
+    #[tokio::test]
+    async fn an_expectation_that_does_not_hold_is_told_by_its_line() {
+        let verdict = verdict(|case| case.text.push_str("\n## expect\n- requests 7\n")).await;
+        let problem = verdict.problem.unwrap();
+        assert!(problem.ends_with("expected 7, found 2"), "{problem}");
+        assert!(problem.starts_with("line "), "{problem}");
+        assert_eq!(verdict.hash, None);
+    }
+}
