@@ -16,3 +16,4 @@ pub mod play;
 pub mod server;
 pub mod suites;
 pub mod tools;
+pub mod worker;
