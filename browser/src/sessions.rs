@@ -63,16 +63,19 @@ struct Open {
     beginning: View,
     /// Whether a turn is under way, not counting one that rests.
     running: Cell<bool>,
-    /// Whether a turn rests that a process before began: its model could not be reached.
+    /// Whether a turn rests that a process before began: its model cannot be reached yet. Nothing is
+    /// driven meanwhile.
     resting: Cell<bool>,
+    /// Given when a rest is over.
+    wake: RefCell<Signal>,
     /// Calls that wait for a person.
     waiting: RefCell<BTreeSet<CallId>>,
     /// To be closed once the turn is over.
     leaving: Cell<bool>,
+    /// Whether it is being closed: nothing is taken any more.
+    closing: Cell<bool>,
     /// Given when the run has ended and another begun; then it is not closed but set up anew.
     again: RefCell<Option<Signal>>,
-    /// Whether it could not be stored: what is in memory is of no use any more.
-    stopped: Cell<bool>,
     /// Given when it is no longer driven.
     over: Signal,
     lock: RefCell<Option<Lock>>,
@@ -100,6 +103,7 @@ impl State {
             let slot = self.sessions.get(&id);
             match slot {
                 Some(Slot::Opening(known)) => known.wait().await,
+                Some(Slot::Open(open)) if open.closing.get() => open.over.wait().await,
                 Some(Slot::Open(open)) => {
                     open.leaving.set(false);
                     return self.stored_view(&id, Some(&open)).await;
@@ -180,47 +184,49 @@ impl State {
 
     /// Drives `session` from here on. What it tells comes after what the caller answers at once:
     /// spawned work runs later.
-    fn begin(self: &Rc<Self>, session: Session, lock: Lock) {
+    fn begin(self: &Rc<Self>, mut session: Session, lock: Lock) {
         let waiting = session.waiting().into_iter();
         let open = Rc::new(Open {
             id: session.id().clone(),
-            live: RefCell::new(Live::new(0)),
+            live: RefCell::new(Live::new(self.now().0)),
             config: RefCell::new(None),
             beginning: session.view(),
             running: Cell::new(false),
             resting: Cell::new(false),
+            wake: RefCell::default(),
             waiting: RefCell::new(waiting.map(|waiting| waiting.call.id).collect()),
             leaving: Cell::new(false),
+            closing: Cell::new(false),
             again: RefCell::new(None),
-            stopped: Cell::new(false),
             over: Signal::default(),
             lock: RefCell::new(Some(lock)),
         });
+        self.set_up(&open, &mut session);
         let slot = Slot::Open(Rc::clone(&open));
         self.sessions.put(&open.id, slot);
-        // The first run must be there when the caller returns.
-        self.renew(&open);
         spawn_local(Rc::clone(self).drive(open, session));
-    }
-
-    /// Gives the session another run: its connection, and whoever tells the page of its events.
-    fn renew(self: &Rc<Self>, open: &Rc<Open>) {
-        let before = open.live.borrow().mark().life;
-        let live = Live::new(self.now().0.max(before + 1));
-        let watch = live.watch(None);
-        open.live.replace(live);
-        spawn_local(Rc::clone(self).tell_events(Rc::clone(open), watch));
     }
 
     async fn drive(self: Rc<Self>, open: Rc<Open>, mut session: Session) {
         loop {
-            self.set_up(&open, &mut session);
-            let live = open.live.borrow().clone();
-            live.run(&self.host, &mut session).await;
-            let Some(again) = open.again.take().filter(|_| !open.stopped.get()) else {
+            if open.resting.get() {
+                let wake = open.wake.borrow().clone();
+                wake.wait().await;
+            }
+            // A rest that is over may be the end, or the settings have to be looked at again.
+            let goes_on = !open.closing.get() && open.again.borrow().is_none();
+            if goes_on || !open.resting.get() {
+                let live = open.live.borrow().clone();
+                let watch = live.watch(None);
+                spawn_local(Rc::clone(&self).tell_events(Rc::clone(&open), watch));
+                live.run(&self.host, &mut session).await;
+            }
+            let Some(again) = open.again.take().filter(|_| !open.closing.get()) else {
                 break;
             };
-            self.renew(&open);
+            let before = open.live.borrow().mark().life;
+            open.live.replace(Live::new(self.now().0.max(before + 1)));
+            self.set_up(&open, &mut session);
             again.give();
         }
         // A lock that is wanted further was taken out.
@@ -244,6 +250,7 @@ impl State {
             open.resting.set(false);
         } else {
             open.resting.set(session.is_running());
+            open.wake.replace(Signal::default());
         }
         open.config.replace(config);
     }
@@ -266,30 +273,36 @@ impl State {
         command: Command,
     ) -> Result<(), Refused> {
         let open = self.find(id).await?;
-        let asks_a_model = matches!(
-            command,
-            Command::Prompt { .. }
-                | Command::Compact
-                | Command::Approve { .. }
-                | Command::Deny { .. }
-        );
-        if asks_a_model {
+        if command != Command::Interrupt {
+            self.can_go_on(&open, &command).await?;
+        }
+        let live = open.live.borrow().clone();
+        let answer = live.submit(command);
+        open.wake.borrow().give();
+        Ok(answer.await?)
+    }
+
+    /// Whether a command can be taken now. One that begins a turn has the settings of now.
+    async fn can_go_on(&self, open: &Rc<Open>, command: &Command) -> Result<(), Refused> {
+        let begins = matches!(command, Command::Prompt { .. } | Command::Compact);
+        let answers = matches!(command, Command::Approve { .. } | Command::Deny { .. });
+        if begins || answers || open.resting.get() {
             let config = self.config()?;
             if self.misses_key() {
                 return Err(no_key());
             }
             let is_new = open.config.borrow().as_ref() != Some(&config);
-            if is_new && !open.running.get() {
+            if (is_new && !open.running.get()) || open.resting.get() {
                 open.set_up_again().await;
             }
         }
-        let live = open.live.borrow().clone();
-        Ok(live.submit(command).await?)
+        Ok(())
     }
 
     async fn find(&self, id: &SessionId) -> Result<Rc<Open>, Refused> {
         loop {
             match self.sessions.get(id) {
+                Some(Slot::Open(open)) if open.closing.get() => open.over.wait().await,
                 Some(Slot::Open(open)) => return Ok(open),
                 Some(Slot::Opening(known)) => known.wait().await,
                 Some(Slot::Waiting(_)) => return Err(is_held()),
@@ -439,14 +452,22 @@ impl Open {
             Event::TurnFinished { .. } | Event::Stopped { .. } => {
                 waiting.clear();
                 self.running.set(false);
+                self.resting.set(false);
             }
             _ => {}
         }
-        self.stopped
-            .set(self.stopped.get() || matches!(event, Event::Stopped { .. }));
-        if self.stopped.get() || (self.leaving.get() && self.rests(&waiting)) {
-            self.live.borrow().close();
+        // What could not be stored is of no use any more.
+        let stopped = matches!(event, Event::Stopped { .. });
+        if stopped || (self.leaving.get() && self.rests(&waiting)) {
+            self.close();
         }
+    }
+
+    /// Lets the run come to its end; there is no way back from here.
+    fn close(&self) {
+        self.closing.set(true);
+        self.live.borrow().close();
+        self.wake.borrow().give();
     }
 
     fn rests(&self, waiting: &BTreeSet<CallId>) -> bool {
@@ -458,7 +479,7 @@ impl Open {
         self.leaving.set(true);
         let rests = self.rests(&self.waiting.borrow());
         if rests {
-            self.live.borrow().close();
+            self.close();
         }
         rests
     }
@@ -468,8 +489,10 @@ impl Open {
         let lock = self.lock.take();
         let live = self.live.borrow().clone();
         // Refused only by a session that stopped, which has nothing under way.
-        drop(live.submit(Command::Interrupt).await);
-        live.close();
+        let interrupted = live.submit(Command::Interrupt);
+        self.wake.borrow().give();
+        drop(interrupted.await);
+        self.close();
         self.over.wait().await;
         lock
     }
@@ -482,6 +505,7 @@ impl Open {
             .get_or_insert_with(Signal::default)
             .clone();
         self.live.borrow().close();
+        self.wake.borrow().give();
         match select(pin!(signal.wait()), pin!(self.over.wait())).await {
             Either::Left(_) | Either::Right(_) => {}
         }

@@ -18,6 +18,7 @@ use support::{
     provider::{Provider, Step},
     site,
 };
+use tau_core::journal::replay;
 
 /// A browser at a page with an agent that is set up with a scripted model.
 struct Stage {
@@ -66,4 +67,10 @@ impl Stage {
         )
         .await
     }
+}
+
+/// What a replay of an exported session says.
+fn replay(export: &Value) -> Value {
+    let lines = export.as_str().unwrap().lines().map(str::as_bytes);
+    json!(replay::replay(lines).unwrap())
 }

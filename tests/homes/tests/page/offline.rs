@@ -104,12 +104,12 @@ async fn page_without_a_store_says_so_when_it_opens() {
     // As private browsing without storage has it: opening a database fails.
     let refused = stage
         .run(
-            "const refusing = `Object.defineProperty(self, 'indexedDB', { value: { open() { throw new DOMException('denied', 'SecurityError'); } } });`;
+            "const script = (text) => URL.createObjectURL(new Blob([text], { type: 'text/javascript' }));
+             const refusing = script(`Object.defineProperty(self, 'indexedDB', { value: { open() { throw new DOMException('denied', 'SecurityError'); } } });`);
              const Plain = window.Worker;
              window.Worker = class extends Plain {
                  constructor(url, options) {
-                     const script = `${refusing} await import(${JSON.stringify(String(url))});`;
-                     super(URL.createObjectURL(new Blob([script], { type: 'text/javascript' })), options);
+                     super(script(`import '${refusing}'; import '${url}';`), options);
                  }
              };
              const { Agent } = await import('/tau.js');

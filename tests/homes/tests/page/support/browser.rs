@@ -48,7 +48,8 @@ const AGENT: &str = "
 /// A browser.
 #[derive(Debug)]
 pub(crate) struct Browser {
-    client: Client,
+    /// For what is not here.
+    pub(crate) client: Client,
     // Ended in this order: the browser writes into its profile.
     _driver: Driver,
     _profile: TempDir,
@@ -111,11 +112,6 @@ impl Browser {
             _driver: Driver(driver),
             _profile: profile,
         }
-    }
-
-    /// For what is not here.
-    pub(crate) fn client(&self) -> &Client {
-        &self.client
     }
 
     pub(crate) async fn go(&self, url: &str) {

@@ -71,11 +71,6 @@ impl Provider {
         format!("{}/v1", self.server.url)
     }
 
-    /// Adds a step.
-    pub(crate) fn then(&self, step: Step) {
-        self.state.lock().unwrap().script.push_back(step);
-    }
-
     /// The bodies it was asked with.
     pub(crate) fn bodies(&self) -> Vec<Value> {
         let state = self.state.lock().unwrap();
