@@ -29,6 +29,12 @@ export class Composer {
       this.hint,
     );
     this.sending = false;
+    // Another width wraps the text elsewhere.
+    let width = 0;
+    new ResizeObserver(([entry]) => {
+      if (entry && entry.contentRect.width !== width) this.grow();
+      width = entry?.contentRect.width ?? 0;
+    }).observe(this.area);
   }
 
   /** @param {import('./store.js').State} state */

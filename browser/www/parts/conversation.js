@@ -57,8 +57,10 @@ export class Conversation {
 
   scrolled() {
     const { scrollTop, scrollHeight, clientHeight } = this.scroller;
-    this.following = scrollHeight - scrollTop - clientHeight < 48;
-    set(this.latest, { hidden: this.following });
+    const left = scrollHeight - scrollTop - clientHeight;
+    this.following = left < 48;
+    // Near the end it would only be in the way of what stands there.
+    set(this.latest, { hidden: left < 160 });
   }
 
   toEnd() {

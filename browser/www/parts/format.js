@@ -69,7 +69,7 @@ export function cost(nano) {
 export function usage(usage) {
   const parts = [];
   if (usage.input_tokens || usage.output_tokens) {
-    parts.push(`${number(usage.input_tokens)} in`, `${number(usage.output_tokens)} out`);
+    parts.push(`${number(usage.input_tokens)} tokens in`, `${number(usage.output_tokens)} out`);
   }
   if (usage.cached_input_tokens) parts.push(`${number(usage.cached_input_tokens)} cached`);
   if (usage.cost_nano_usd) parts.push(cost(usage.cost_nano_usd));

@@ -51,16 +51,16 @@ export class TurnView {
     if (told.map((node) => node.textContent).join('\n') !== [...this.notices.children].map((node) => node.textContent).join('\n')) this.notices.replaceChildren(...told);
     this.updateEnd(turn);
     const figures = turn.usage ? usage(turn.usage) : '';
-    say(this.usage, figures && `${figures}${turn.live ? ' so far' : ' tokens'}`.replace(/(\$[\d.e-]+) tokens$/, '$1'));
+    say(this.usage, figures && turn.live ? `${figures}, so far` : figures);
     const offered = this.end.querySelector('button') !== null;
-    set(this.redo, { hidden: turn.live || !turn.prompt || offered });
+    set(this.redo, { hidden: turn.live || turn.fixed || !turn.prompt || offered });
     set(this.foot, { hidden: !figures && (turn.live || offered) });
     set(this.answer, { 'data-live': turn.live, hidden: !turn.live && turn.steps.length === 0 && !this.ended });
   }
 
   /** @param {Turn} turn */
   updateEnd(turn) {
-    const unanswered = !turn.live && turn.last && turn.prompt && turn.steps.length === 0;
+    const unanswered = !turn.live && !turn.fixed && turn.last && turn.prompt && turn.steps.length === 0;
     const end = turn.outcome ? ending(turn.outcome) : unanswered ? { kind: /** @type {const} */ ('info'), title: 'There is no answer to this', cause: undefined } : null;
     const ended = JSON.stringify(end);
     if (ended === this.ended || (!end && !this.ended)) return;
@@ -69,7 +69,8 @@ export class TurnView {
     const again = turn.prompt && button('Try again', () => this.turn.prompt && this.actions.again(this.turn.prompt), { icon: 'again' });
     const settings = 'settings' in end && end.settings && button('Open settings', () => this.actions.show('settings'), { icon: 'settings' });
     const actions = [again, settings].filter((node) => node instanceof HTMLElement);
-    this.end.replaceChildren(notice({ kind: end.kind, title: end.title, text: end.cause, hint: end.hint, actions: end.kind === 'info' && turn.outcome ? [] : actions }));
+    if (end.kind === 'info' && !end.cause && turn.outcome) return this.end.replaceChildren(h('p', { class: 'help' }, end.title));
+    this.end.replaceChildren(notice({ kind: end.kind, title: end.title, text: end.cause, hint: end.hint, actions }));
   }
 }
 
@@ -149,9 +150,9 @@ class PromptView {
     set(this.branches, { hidden: count < 2 });
     say(this.place, `${place + 1} of ${count}`);
     // A running turn is not left by accident; the element would lose sight of it.
-    set(this.previous, { disabled: place <= 0 || turn.live });
-    set(this.next, { disabled: place >= count - 1 || turn.live });
-    set(this.edit, { hidden: !turn.prompt || turn.live || this.editing });
+    set(this.previous, { disabled: place <= 0 || turn.live || turn.fixed });
+    set(this.next, { disabled: place >= count - 1 || turn.live || turn.fixed });
+    set(this.edit, { hidden: !turn.prompt || turn.live || turn.fixed || this.editing });
     set(this.tools, { hidden: count < 2 && this.edit.hidden });
   }
 

@@ -23,6 +23,7 @@ import { alternatives, isPrompt, path, textOf, total } from './tree.js';
  * @property {import('./tree.js').Usage | null} usage
  * @property {boolean} live whether it is running
  * @property {boolean} last
+ * @property {boolean} fixed whether it can only be read: another tab has the conversation
  * @property {{ error: string, at: number, model: string } | null} retrying
  */
 
@@ -65,6 +66,7 @@ function empty(key, given) {
     usage: null,
     live: false,
     last: false,
+    fixed: false,
     retrying: null,
     ...given,
   };
@@ -83,6 +85,7 @@ function begin(talk, entry) {
     prompt,
     text: prompt || entry.summary ? textOf(entry.message) : '',
     images: entry.message.parts.flatMap((part) => (part.type === 'image' ? [part] : [])),
+    fixed: talk.view.held ?? false,
     alternatives: prompt ? alternatives(talk.entries, prompt) : [],
     outcome: talk.outcomes.get(entry.turn) ?? null,
     notices: talk.notices.get(entry.turn) ?? [],
