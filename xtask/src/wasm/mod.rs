@@ -103,7 +103,7 @@ const MODULES: &[(Part, Module)] = &[
             runtime: Runtime::Page,
             output: "build/stage/page",
             name: "tau",
-            files: &[],
+            files: &["tests/homes/page/www"],
             speed: Speed::Small,
         },
     ),
