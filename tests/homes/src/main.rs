@@ -1,4 +1,5 @@
-//! `tau-homes`: the table of scenarios and homes, with the hash of each transcript.
+//! `tau-homes`: the table of scenarios and homes, with the hash of each transcript; and the Worker
+//! under load.
 
 mod table;
 
@@ -10,6 +11,7 @@ use tau_homes::{
     lanes,
     play::{Case, Verdict},
     suites::{self, Passed},
+    worker::load,
 };
 
 /// Play every scenario natively, in workerd and in Chromium, and compare the transcripts.
@@ -23,8 +25,23 @@ struct Cli {
     #[arg(long = "home", value_name = "HOME")]
     homes: Vec<Home>,
     /// Print JSON.
-    #[arg(long)]
+    #[arg(long, global = true)]
     json: bool,
+    #[command(subcommand)]
+    task: Option<Task>,
+}
+
+#[derive(clap::Subcommand)]
+enum Task {
+    /// Ask one Worker in many sessions at once, and count answers that are lost or mixed.
+    Load {
+        /// Sessions at once.
+        #[arg(long, default_value_t = 200)]
+        sessions: usize,
+        /// How long turns are begun for.
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+    },
 }
 
 fn main() -> ExitCode {
@@ -43,6 +60,14 @@ fn main() -> ExitCode {
 
 /// Whether everything is the same everywhere.
 async fn run(cli: &Cli) -> Result<bool> {
+    if let Some(Task::Load { sessions, seconds }) = cli.task {
+        let figures = load::run(sessions, seconds).await?;
+        show(&match cli.json {
+            true => serde_json::to_string(&figures)?,
+            false => table::load(&figures),
+        });
+        return Ok(figures.is_whole());
+    }
     let homes = match cli.homes.as_slice() {
         [] => &Home::ALL,
         homes => homes,

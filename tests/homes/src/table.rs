@@ -7,6 +7,7 @@ use tau_homes::{
     home::Home,
     play::{Case, Verdict},
     suites::Passed,
+    worker::load::{Figures, Spread},
 };
 
 /// Digits of a hash that are shown.
@@ -117,4 +118,34 @@ fn suites(text: &mut String, passed: &[Passed]) {
 fn line(text: &mut String, words: std::fmt::Arguments<'_>) {
     // Writing into a string does not fail.
     let _ = writeln!(text, "{words}");
+}
+
+/// What came of asking one Worker in many sessions at once.
+pub(crate) fn load(figures: &Figures) -> String {
+    let spread = |name: &str, spread: &Spread| {
+        format!(
+            "{name:<24}{:>7} {:>7} {:>7}\n",
+            spread.p50, spread.p95, spread.max
+        )
+    };
+    let mut text = format!(
+        "{} sessions at once for {} s: {} turns, {:.1} a second\n\
+         {} lost, {} mixed, {} sessions without all their turns\n\
+         ms                          p50     p95     max\n",
+        figures.sessions,
+        figures.seconds,
+        figures.turns,
+        figures.turns_per_s,
+        figures.lost,
+        figures.mixed,
+        figures.wrong_sessions,
+    );
+    text += &spread("to the first event", &figures.first_event_ms);
+    text += &spread("to the first word", &figures.first_word_ms);
+    text += &spread("to the end of the turn", &figures.turn_ms);
+    text += &format!("of which the provider takes {}", figures.provider_ms);
+    for problem in &figures.problems {
+        text += &format!("\n{problem}");
+    }
+    text
 }

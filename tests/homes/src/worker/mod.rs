@@ -2,6 +2,7 @@
 //! provider behind it.
 
 pub mod client;
+pub mod load;
 pub mod model;
 pub mod runtime;
 
