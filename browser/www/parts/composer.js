@@ -39,14 +39,15 @@ export class Composer {
 
   /** @param {import('./store.js').State} state */
   update(state) {
-    const { talk, status, held } = state;
+    const { talk, status, settings, held } = state;
     const running = Boolean(talk && (talk.running || talk.pending !== null));
     const ready = isReady(state);
     this.blocked = running || !ready || Boolean(held) || Boolean(talk?.stopped) || state.opening !== null;
     set(this.stop, { hidden: !running });
     set(this.send, { hidden: running, disabled: this.blocked || this.area.value.trim() === '' });
     set(this.area, { 'aria-disabled': this.blocked && !running });
-    say(this.hint, status?.model ? `Answered by ${status.model}. Check what matters.` : '');
+    const model = settings?.api === 'embedded' ? 'the small model in this page' : status?.model;
+    say(this.hint, status?.model ? `Answered by ${model}. Check what matters.` : '');
   }
 
   grow() {

@@ -3,6 +3,7 @@
 import { Composer, isReady } from './composer.js';
 import { button, iconButton, notice } from './controls.js';
 import { h, Keyed, say, set } from './dom.js';
+import { keptUrl, loadModel, progressOf } from './embedded.js';
 import { usage } from './format.js';
 import { icon } from './icons.js';
 import { ApprovalCard } from './tool.js';
@@ -87,7 +88,7 @@ class Empty {
   /** @param {import('./store.js').State} state */
   update(state) {
     const { status, settings, model, phase } = state;
-    const shown = JSON.stringify([status?.model, status?.has_key, status?.key_needed, status?.tools, settings, model?.state, phase]);
+    const shown = JSON.stringify([status?.model, status?.has_key, status?.key_needed, status?.tools, settings, model, phase]);
     if (shown === this.shown) return;
     this.shown = shown;
     this.need.replaceChildren(...(phase === 'ready' ? this.needs(state) : []));
@@ -101,8 +102,11 @@ class Empty {
     const { status, settings } = state;
     const open = (/** @type {'primary' | undefined} */ kind) => button('Open settings', () => this.actions.show('settings'), { kind, icon: 'settings' });
     if (settings?.api === 'embedded' && state.model?.state !== 'ready') {
-      const text = 'It answers these conversations, but it has to be loaded into memory again after each reload. Its files are kept, so this is quick.';
-      return [notice({ kind: 'info', title: 'The small model is not loaded', text, actions: [open('primary')] })];
+      const url = keptUrl();
+      const loading = progressOf(state.model);
+      const load = url && button('Load it', () => loadModel(this.actions, url), { kind: 'primary', icon: 'download' });
+      const text = loading ?? 'It is to answer here, but it has to be read into memory again after each reload. Its files are kept, so this is quick.';
+      return [notice({ kind: 'info', title: 'The small model is not loaded yet', text, actions: loading ? [] : [load || open('primary')] })];
     }
     if (!isReady(state)) {
       const text = 'Name an endpoint that speaks like OpenAI or Anthropic, or load the small model into this page: it needs no account and no network afterwards.';
@@ -112,7 +116,8 @@ class Empty {
       const text = 'The key is held in memory only, so it is asked for again after each reload. An endpoint without keys needs none.';
       return [notice({ kind: 'info', title: `${new URL(settings.base_url).host} may want a key`, text, actions: [open(undefined)] })];
     }
-    return [h('p', { class: 'lead' }, 'What you write goes to ', h('b', {}, status.model), settings?.api === 'embedded' ? ' inside this page.' : ` at ${new URL(settings.base_url).host}.`)];
+    if (settings?.api === 'embedded') return [h('p', { class: 'lead' }, 'What you write stays in this page: the small model answers here.')];
+    return [h('p', { class: 'lead' }, 'What you write goes to ', h('b', {}, status.model), ` at ${new URL(settings.base_url).host}.`)];
   }
 }
 

@@ -21,7 +21,7 @@ export class EmbeddedModel {
     this.words = h('p', { role: 'status', dir: 'auto' });
     this.progress = h('progress', { 'aria-label': 'Loading the model' });
     this.look = button('See how large it is', () => this.weigh());
-    this.load = button('Load it', () => this.start(), { kind: 'primary', icon: 'download' });
+    this.load = button('Load it', () => loadModel(actions, this.url.value.trim()), { kind: 'primary', icon: 'download' });
     this.use = button('Answer with it', () => this.choose(), { kind: 'primary' });
     this.unload = button('Take it out of memory', () => actions.attempt('Could not unload the model', 'model.unload').then(() => actions.refreshStatus()));
     this.place = field('Folder of its files', this.url, 'Beside the page, or on another server that allows it. “tau model pull” makes such a folder.');
@@ -44,12 +44,14 @@ export class EmbeddedModel {
     const state = model?.state ?? 'absent';
     const idle = state === 'absent' || state === 'failed';
     set(this.place, { hidden: !idle });
-    set(this.look, { hidden: !idle || this.size !== null });
-    set(this.load, { hidden: !idle || this.size === null });
+    // Whoever loaded it before was told then.
+    const told = this.size !== null || keptUrl() === this.url.value.trim();
+    set(this.look, { hidden: !idle || told });
+    set(this.load, { hidden: !idle || !told });
     set(this.use, { hidden: state !== 'ready' || settings?.api === 'embedded' });
     set(this.unload, { hidden: state !== 'ready' });
     set(this.progress, { hidden: state !== 'loading' });
-    say(this.words, words(model, this.size));
+    say(this.words, progressOf(model) ?? words(model, this.size));
     const { received = 0, total = 0 } = model?.progress ?? {};
     set(this.progress, { max: total > 0 ? total : null, value: null });
     if (total > 0) this.progress.value = received;
@@ -76,14 +78,6 @@ export class EmbeddedModel {
     }
   }
 
-  async start() {
-    const url = this.url.value.trim();
-    const done = await this.actions.attempt('Could not load the model', 'model.load', { url: `${url.replace(/\/*$/, '')}/` });
-    if (!done.ok) return;
-    keepUrl(url);
-    await this.actions.refreshStatus();
-  }
-
   async choose() {
     const done = await this.actions.attempt('Could not choose the model', 'settings.set', { api: 'embedded' });
     if (!done.ok) return;
@@ -94,18 +88,36 @@ export class EmbeddedModel {
 }
 
 /**
+ * @param {import('./actions.js').Actions} actions
+ * @param {string} url of the folder
+ */
+export async function loadModel(actions, url) {
+  const done = await actions.attempt('Could not load the model', 'model.load', { url: `${url.replace(/\/*$/, '')}/` });
+  if (!done.ok) return;
+  keepUrl(url);
+  await actions.refreshStatus();
+}
+
+/**
+ * How far loading is, while it is.
+ *
+ * @param {any} model
+ */
+export function progressOf(model) {
+  if (model?.state !== 'loading') return null;
+  const { stage, received = 0, total = 0 } = model.progress ?? {};
+  if (total === 0) return 'Loading begins.';
+  return `${stage === 'read' ? 'Read and checked' : 'Fetched'}: ${bytes(received)} of ${bytes(total)}`;
+}
+
+/**
  * @param {any} model
  * @param {number | null} size
  */
 function words(model, size) {
   switch (model?.state) {
-    case 'loading': {
-      const { stage, received = 0, total = 0 } = model.progress ?? {};
-      if (total === 0) return 'Loading begins.';
-      return `${stage === 'read' ? 'Read and checked' : 'Fetched'}: ${bytes(received)} of ${bytes(total)}`;
-    }
     case 'ready':
-      return `${model.model} is loaded. ${model.limits}`;
+      return `It is loaded. ${model.limits}`;
     case 'failed':
       return `It could not be loaded: ${model.error.message}`;
     default:
@@ -114,7 +126,7 @@ function words(model, size) {
 }
 
 /** The folder a model was loaded from before. */
-function keptUrl() {
+export function keptUrl() {
   try {
     return localStorage.getItem(KEPT);
   } catch {

@@ -13,10 +13,13 @@ export class Prose {
     this.root = h('div', { class: 'prose' });
     /** @type {string[]} */
     this.raw = [];
+    this.text = '';
   }
 
   /** @param {string} text */
   update(text) {
+    if (text === this.text) return;
+    this.text = text;
     const raw = split(text);
     let same = 0;
     while (same < raw.length && raw[same] === this.raw[same]) same += 1;

@@ -16,10 +16,10 @@ const ENDPOINTS = [
 ];
 
 const POLICIES = [
-  ['permissive', 'Permissive: asks nothing'],
-  ['balanced', 'Balanced: asks before it acts'],
-  ['strict', 'Strict: asks before it changes anything'],
-  ['hardened', 'Hardened: asks before anything is kept, and acts on nothing'],
+  ['permissive', 'Permissive: asks only before it reads this page'],
+  ['balanced', 'Balanced: asks before it uses the network'],
+  ['strict', 'Strict: asks as well, and allows itself less'],
+  ['hardened', 'Hardened: asks before it remembers, never uses the network'],
 ];
 
 const APIS = [

@@ -32,7 +32,8 @@ export class ToolRow {
       h('summary', {}, h('span', { class: 'tool-dot' }), h('b', { class: 'tool-name' }, step.call.name), this.summary, this.time, this.state),
       this.inside,
     );
-    this.shown = '';
+    /** What the inside was made of. @type {unknown[]} */
+    this.shown = [];
   }
 
   /** @param {ToolStep} step */
@@ -42,8 +43,8 @@ export class ToolRow {
     set(this.root, { 'data-state': name });
     say(this.state, STATES[name]);
     say(this.time, result && result.status !== 'denied' ? duration(result.duration_ms) : '');
-    const shown = JSON.stringify([call, state]);
-    if (shown === this.shown) return;
+    const shown = [call.arguments, state?.refusal, result];
+    if (shown.length === this.shown.length && shown.every((part, place) => part === this.shown[place])) return;
     this.shown = shown;
     this.inside.replaceChildren(...inside(call, state));
   }

@@ -36,11 +36,14 @@ export class TurnView {
     this.answer = h('div', { class: 'answer', role: 'group', 'aria-label': 'Tau' }, h('span', { class: 'answer-mark' }, icon('tau')), this.steps, this.wait, this.notices, this.end, this.foot);
     this.root = h('li', { class: 'turn' }, this.prompt.root, this.answer);
     this.turn = turn;
+    this.drawn = false;
     this.ended = '';
   }
 
   /** @param {Turn} turn */
   update(turn) {
+    if (turn === this.turn && this.drawn) return;
+    this.drawn = true;
     this.turn = turn;
     this.prompt.update(turn);
     this.list.update(turn.steps.map((step, place) => ({ step, key: `${place} ${step.kind}` })));

@@ -27,11 +27,28 @@ import { alternatives, isPrompt, path, textOf, total } from './tree.js';
  * @property {{ error: string, at: number, model: string } | null} retrying
  */
 
+/** What was made last of a conversation's entries. @type {WeakMap<object, { entries: Entry[], changes: number, list: Turn[] }>} */
+const made = new WeakMap();
+
 /**
+ * The turns of a conversation. While only the text being written grows, all but the last are the
+ * same objects as before.
+ *
  * @param {import('./talk.js').Talk} talk
  * @returns {Turn[]}
  */
 export function turns(talk) {
+  const list = [...stored(talk)];
+  if (talk.pending !== null) list.push(empty('pending', { text: talk.pending }));
+  const last = list.pop();
+  if (last) list.push(last.kind === 'turn' ? withLive(last, talk) : last);
+  return list;
+}
+
+/** @param {import('./talk.js').Talk} talk */
+function stored(talk) {
+  const known = made.get(talk);
+  if (known && known.entries === talk.entries && known.changes === talk.changes) return known.list;
   /** @type {Turn[]} */
   const list = [];
   for (const entry of path(talk.entries)) {
@@ -40,9 +57,7 @@ export function turns(talk) {
     if (entry.message.role === 'assistant') addAnswer(turn, entry);
     if (entry.message.role === 'tool') addResults(turn, entry);
   }
-  if (talk.pending !== null) list.push(empty('pending', { text: talk.pending }));
-  const last = list[list.length - 1];
-  if (last && last.kind === 'turn') addLive(last, talk);
+  made.set(talk, { entries: talk.entries, changes: talk.changes, list });
   return list;
 }
 
@@ -120,20 +135,22 @@ function addResults(turn, entry) {
 }
 
 /**
- * @param {Turn} turn
+ * The last turn, with what has no entry yet.
+ *
+ * @param {Turn} base
  * @param {import('./talk.js').Talk} talk
+ * @returns {Turn}
  */
-function addLive(turn, talk) {
-  turn.last = true;
-  for (const step of turn.steps) {
-    if (step.kind === 'tool' && !step.state) step.state = talk.calls.get(step.call.id) ?? null;
-  }
+function withLive(base, talk) {
+  const known = (/** @type {Step} */ step) => (step.kind === 'tool' && !step.state ? { ...step, state: talk.calls.get(step.call.id) ?? null } : step);
+  const turn = { ...base, last: true, steps: base.steps.map(known) };
   turn.live = talk.running || talk.pending !== null;
-  if (!turn.live) return;
+  if (!turn.live) return turn;
   turn.outcome = null;
   turn.retrying = talk.retrying;
   turn.usage = talk.turnUsage ?? turn.usage;
   const draft = talk.draft;
   if (draft?.thinking.trim()) turn.steps.push({ kind: 'thinking', text: draft.thinking, live: !draft.text });
   if (draft?.text.trim()) turn.steps.push({ kind: 'text', text: draft.text, live: true });
+  return turn;
 }
