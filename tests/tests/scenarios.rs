@@ -1,16 +1,23 @@
-//! Every scenario is three tests: it goes as written and leaves its transcript; the transcript
-//! replays to the same hash; a change of any record is told at its line.
+//! Every scenario is four tests: it goes as written and leaves its transcript; it leaves the same one
+//! however slow the store is; the transcript replays to the same hash; a change of any record is told
+//! at its line.
 //!
 //! `UPDATE_EXPECT=1` writes the transcripts anew.
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::{
+    cell::Cell,
     fs,
     path::{Path, PathBuf},
     process::ExitCode,
+    rc::Rc,
 };
-use tau_core::journal::replay::replay;
-use tau_tests::scenario::{difference, parse, play};
+use tau_core::{
+    journal::replay::replay,
+    session::{Batch, Range, StoreError},
+};
+use tau_platform::{MemoryStorage, Storage};
+use tau_tests::scenario::{Carried, Progress, Simulated, difference, parse, play, play_process};
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
@@ -26,6 +33,10 @@ fn main() -> ExitCode {
             move || test(&file)
         };
         trials.push(Trial::test(name.clone(), of(goes_as_written)));
+        trials.push(Trial::test(
+            format!("{name}::on_a_slow_store"),
+            of(on_a_slow_store),
+        ));
         trials.push(Trial::test(format!("{name}::replays"), of(replays)));
         trials.push(Trial::test(
             format!("{name}::edits_are_told"),
@@ -71,6 +82,59 @@ fn goes_as_written(file: &Path) -> Result<(), Failed> {
             let name = snapshot.file_name().unwrap_or_default().to_string_lossy();
             Err(format!("{name} {difference}\nUPDATE_EXPECT=1 writes it anew").into())
         }
+    }
+}
+
+/// A store whose every answer takes a while, and no two of them the same.
+#[derive(Clone, Default)]
+struct Slow {
+    rows: MemoryStorage,
+    done: Rc<Cell<usize>>,
+}
+
+impl Slow {
+    /// Lets the executor go around a few times.
+    async fn wait(&self) {
+        self.done.set(self.done.get() + 1);
+        for _ in 0..self.done.get() * 7 % 5 {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+impl Storage for Slow {
+    async fn get(&self, key: String) -> Result<Option<Vec<u8>>, StoreError> {
+        self.wait().await;
+        self.rows.get(key).await
+    }
+
+    async fn scan(&self, range: Range) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        self.wait().await;
+        self.rows.scan(range).await
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        self.wait().await;
+        self.rows.commit(batch).await?;
+        self.wait().await;
+        Ok(())
+    }
+}
+
+fn on_a_slow_store(file: &Path) -> Result<(), Failed> {
+    let scenario = parse(&fs::read_to_string(file)?)?;
+    let (store, mut carried) = (Slow::default(), Carried::default());
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let found = loop {
+        let process = play_process(&scenario, &Simulated, store.clone(), carried);
+        match runtime.block_on(process)? {
+            Progress::Next(next) => carried = next,
+            Progress::Over(played) => break played.transcript(),
+        }
+    };
+    match difference(&played(file)?, &found) {
+        None => Ok(()),
+        Some(difference) => Err(difference.into()),
     }
 }
 

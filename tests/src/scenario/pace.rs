@@ -188,3 +188,97 @@ impl ArcWake for Woken {
         woken.outer.wake();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::{StreamExt, future::join};
+    use std::{future::pending, pin::pin, time::Duration};
+    use tau_core::session::Command;
+
+    const SLOW: Duration = Duration::from_millis(20);
+
+    #[tokio::test]
+    async fn a_real_operation_takes_no_virtual_time() {
+        let (clock, gate) = (SimClock::default(), Gate::default());
+        let hour = pin!(async {
+            clock.sleep(3_600_000).await;
+            clock.elapsed_ms()
+        });
+        let ends = Cell::new(None);
+        let operation = pin!(async {
+            gate.real(tokio::time::sleep(SLOW)).await;
+            ends.set(Some(clock.elapsed_ms()));
+            pending::<()>().await;
+        });
+        let ended = pace(&clock, &gate, hour, operation).await;
+        assert!(matches!(ended, Either::Left(3_600_000)));
+        assert_eq!(ends.get(), Some(0));
+    }
+
+    #[tokio::test]
+    async fn nothing_else_goes_on_while_something_real_is_under_way() {
+        let (clock, gate) = (SimClock::default(), Gate::default());
+        let (seen, inbox) = (RefCell::new(Vec::new()), SimInbox::default());
+        inbox.push(Command::Interrupt);
+        let director = pin!(async {
+            poll_fn(|_| {
+                seen.borrow_mut().push("director");
+                Poll::<()>::Pending
+            })
+            .await;
+        });
+        let mut gated = GatedInbox {
+            inbox: inbox.clone(),
+            gate: gate.clone(),
+        };
+        let due = GatedClock {
+            clock: clock.clone(),
+            gate: gate.clone(),
+        };
+        let work = pin!(async {
+            let operation = async {
+                gate.real(tokio::time::sleep(SLOW)).await;
+                seen.borrow_mut().push("real");
+            };
+            let others = async {
+                gated.next().await;
+                due.sleep(0).await;
+                seen.borrow_mut().push("others");
+            };
+            join(operation, others).await;
+        });
+        let ended = pace(&clock, &gate, director, work).await;
+        assert!(matches!(ended, Either::Right(_)));
+        assert_eq!(*seen.borrow(), ["director", "real", "others"]);
+    }
+
+    #[tokio::test]
+    async fn a_real_operation_that_is_dropped_lets_the_others_go_on() {
+        let (clock, gate) = (SimClock::default(), Gate::default());
+        {
+            let mut operation = pin!(gate.real(pending::<()>()));
+            let mut cx = Context::from_waker(Waker::noop());
+            assert!(operation.as_mut().poll(&mut cx).is_pending());
+            assert!(gate.is_closed());
+        }
+        let never = pin!(pending::<()>());
+        let opens = pin!(gate.open());
+        assert!(matches!(
+            pace(&clock, &gate, never, opens).await,
+            Either::Right(())
+        ));
+    }
+
+    #[tokio::test]
+    #[should_panic(expected = "deadlock after 5 ms")]
+    async fn waiting_for_what_cannot_come_is_told() {
+        let (clock, gate) = (SimClock::default(), Gate::default());
+        let never = pin!(pending::<()>());
+        let work = pin!(async {
+            clock.sleep(5).await;
+            pending::<()>().await;
+        });
+        pace(&clock, &gate, never, work).await;
+    }
+}

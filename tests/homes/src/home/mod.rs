@@ -7,7 +7,7 @@ mod workerd;
 
 pub use native::NativeLane;
 pub use page::{FLAGS, PageLane};
-pub use workerd::{Workerd, WorkerdLane};
+pub use workerd::WorkerdLane;
 
 use anyhow::Result;
 use std::fmt;

@@ -1,7 +1,7 @@
 //! Chromium: a page whose Web Worker plays. Between processes the page loads itself again, and with
 //! it everything but IndexedDB is gone.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use std::{path::Path, process::Stdio};
 use tau_tests::task::Task;
 use tempfile::TempDir;
@@ -31,20 +31,21 @@ pub const FLAGS: &[&str] = &[
 pub struct PageLane {
     server: PageServer,
     /// Killed when it is dropped, before its profile is removed.
-    _browser: Child,
+    browser: Child,
     _profile: TempDir,
 }
 
 impl PageLane {
     /// Starts it.
     pub async fn start(tools: &Tools) -> Result<Self> {
+        tools::built("build/stage/page", "index.html")?;
         let stage = tools::built("build/stage/page", "tau_bg.wasm")?;
         let server = PageServer::start(stage).await?;
         let profile = TempDir::new()?;
         let browser = browser(tools.chromium()?, profile.path(), &server.url())?;
         Ok(Self {
             server,
-            _browser: browser,
+            browser,
             _profile: profile,
         })
     }
@@ -65,7 +66,10 @@ fn browser(program: &Path, profile: &Path, url: &str) -> Result<Child> {
 
 impl Lane for PageLane {
     async fn perform(&mut self, task: &Task) -> Result<Said> {
-        self.server.ask(task).await
+        tokio::select! {
+            said = self.server.ask(task) => said,
+            ended = self.browser.wait() => bail!("Chromium ended: {}", ended?),
+        }
     }
 
     /// The page does it by itself whenever it said that another process goes on, or panicked.

@@ -30,12 +30,15 @@ const START: Duration = Duration::from_secs(60);
 /// Longer than any task takes.
 const PATIENCE_MS: u64 = 180_000;
 
+/// The files of the stage.
+const MODULES: &[&str] = &["shim.mjs", "index.js", "index_bg.wasm"];
+
 /// A running workerd. Killed when it is dropped.
 #[derive(Debug)]
-pub struct Workerd {
+struct Workerd {
     child: Child,
     /// Its address, without trailing slash.
-    pub url: String,
+    url: String,
 }
 
 /// What it says on its control channel.
@@ -49,7 +52,7 @@ struct Control {
 impl Workerd {
     /// Starts `program` with the configuration file `config`, whose socket is called `http` and
     /// whose disk is called `do-disk`; `disk` is where that is.
-    pub async fn start(program: &Path, config: &Path, disk: &Path) -> Result<Self> {
+    async fn start(program: &Path, config: &Path, disk: &Path) -> Result<Self> {
         let mut child = Command::new(program)
             .arg("serve")
             .arg(config)
@@ -80,14 +83,8 @@ impl Workerd {
         })
     }
 
-    /// Its process.
-    #[must_use]
-    pub fn id(&self) -> Option<u32> {
-        self.child.id()
-    }
-
     /// Kills it and waits until it is gone.
-    pub async fn kill(mut self) -> Result<()> {
+    async fn kill(mut self) -> Result<()> {
         self.child.kill().await.context("workerd cannot be killed")
     }
 }
@@ -106,7 +103,7 @@ impl WorkerdLane {
     pub async fn start(tools: &Tools) -> Result<Self> {
         let folder = TempDir::new()?;
         let stage = tools::built("build/stage/workerd", "index_bg.wasm")?;
-        for file in ["shim.mjs", "index.js", "index_bg.wasm"] {
+        for file in MODULES {
             std::fs::copy(stage.join(file), folder.path().join(file))
                 .with_context(|| format!("no {}", stage.join(file).display()))?;
         }
