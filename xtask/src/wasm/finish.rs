@@ -60,7 +60,7 @@ fn has_module(directory: &Path) -> Result<bool> {
 }
 
 /// Copies a file into `directory`, or what is in a directory.
-pub(super) fn copy(from: &Path, directory: &Path) -> Result<()> {
+pub(crate) fn copy(from: &Path, directory: &Path) -> Result<()> {
     let place = |name: &Path| format!("cannot copy {} to {}", name.display(), directory.display());
     if from.is_file() {
         let name = from.file_name().context("a file without a name")?;
