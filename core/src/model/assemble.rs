@@ -176,7 +176,7 @@ fn parse_arguments(text: String) -> Value {
     if text.trim().is_empty() {
         return Value::Object(serde_json::Map::new());
     }
-    match serde_json::from_str(&text) {
+    match serde_json::from_slice(text.as_bytes()) {
         Ok(value @ Value::Object(_)) => value,
         _ => Value::String(text),
     }

@@ -1,6 +1,6 @@
 //! A session as a screen shows it: everything that was said, on all branches, and what is waited for.
 
-use alloc::{collections::BTreeSet, string::String, sync::Arc, vec::Vec};
+use alloc::{string::String, sync::Arc, vec, vec::Vec};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -98,8 +98,11 @@ impl Session {
     pub fn view(&self) -> View {
         let state = &self.state;
         let entries = &state.entries;
-        let on_path: BTreeSet<usize> = entries.path_back().map(|(place, _)| place).collect();
-        let parents: BTreeSet<usize> = entries.iter().filter_map(|entry| entry.parent).collect();
+        let on_path = marked(entries.len(), entries.path_back().map(|(place, _)| place));
+        let parents = marked(
+            entries.len(),
+            entries.iter().filter_map(|entry| entry.parent),
+        );
         let tips = entries.iter().enumerate();
         View {
             session: state.id.clone(),
@@ -124,15 +127,26 @@ impl Session {
                     message: entry.message.clone(),
                     usage: entry.usage,
                     summary: entry.covers.is_some(),
-                    on_path: on_path.contains(&place),
+                    on_path: on_path[place],
                 })
                 .collect(),
             tips: tips
-                .filter(|(place, _)| !parents.contains(place))
+                .filter(|(place, _)| !parents[*place])
                 .map(|(_, entry)| entry.id.clone())
                 .collect(),
             waiting: self.waiting().into_iter().map(Into::into).collect(),
             usage: state.usage,
         }
     }
+}
+
+/// For each of `count` entries whether its place is among `places`.
+fn marked(count: usize, places: impl Iterator<Item = usize>) -> Vec<bool> {
+    let mut marks = vec![false; count];
+    for place in places {
+        if let Some(mark) = marks.get_mut(place) {
+            *mark = true;
+        }
+    }
+    marks
 }

@@ -141,7 +141,7 @@ fn wrong_arguments(tool: &ToolSpec, arguments: &Value) -> Option<Refusal> {
 }
 
 fn not_json(words: &str) -> String {
-    match serde_json::from_str::<Value>(words) {
+    match serde_json::from_slice::<Value>(words.as_bytes()) {
         Ok(_) => "the arguments are not a JSON object".to_string(),
         Err(error) => format!("the arguments are not valid JSON: {error}"),
     }

@@ -208,7 +208,7 @@ impl Told {
         // OpenRouter's own words are "Provider returned error"; the provider's are here.
         let raw = get(inner, "metadata").and_then(|data| get(data, "raw"));
         if let Some(raw) = raw.and_then(Value::as_str) {
-            let raw = match serde_json::from_str::<Value>(raw) {
+            let raw = match serde_json::from_slice::<Value>(raw.as_bytes()) {
                 Ok(value @ Value::Object(_)) => Self::of(&value).message,
                 _ => raw.to_string(),
             };
