@@ -5,7 +5,6 @@ use core::{
     future::poll_fn,
     task::{Poll, Waker},
 };
-use std::collections::BTreeSet;
 use tau_core::{ids::CallId, session::Event};
 
 /// Shared by what watches the session and by the alarm.
@@ -18,9 +17,9 @@ pub(crate) struct Activity {
 struct State {
     in_turn: bool,
     /// Calls that wait for a person.
-    waiting: BTreeSet<CallId>,
+    waiting: Vec<CallId>,
     /// Calls that run.
-    running: BTreeSet<CallId>,
+    running: Vec<CallId>,
     wakers: Vec<Waker>,
 }
 
@@ -58,18 +57,20 @@ impl Activity {
                 state.running.clear();
             }
             Event::ApprovalRequested { call_id, .. } => {
-                state.waiting.insert(call_id.clone());
+                remove(&mut state.waiting, call_id);
+                state.waiting.push(call_id.clone());
             }
             Event::ToolStarted { call_id, .. } => {
-                state.waiting.remove(call_id);
-                state.running.insert(call_id.clone());
+                remove(&mut state.waiting, call_id);
+                remove(&mut state.running, call_id);
+                state.running.push(call_id.clone());
             }
             Event::ToolDenied { call_id, .. } => {
-                state.waiting.remove(call_id);
+                remove(&mut state.waiting, call_id);
             }
             Event::ToolFinished { result } => {
-                state.waiting.remove(&result.call_id);
-                state.running.remove(&result.call_id);
+                remove(&mut state.waiting, &result.call_id);
+                remove(&mut state.running, &result.call_id);
             }
             _ => {}
         }
@@ -111,6 +112,10 @@ impl Activity {
         let wakers = core::mem::take(&mut self.state.borrow_mut().wakers);
         wakers.into_iter().for_each(Waker::wake);
     }
+}
+
+fn remove(calls: &mut Vec<CallId>, call_id: &CallId) {
+    calls.retain(|known| known != call_id);
 }
 
 #[cfg(test)]

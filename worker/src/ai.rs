@@ -185,7 +185,7 @@ impl Shape {
                 }
                 out.extend_from_slice(line);
             }
-            Some(data) => match serde_json::from_str(data)
+            Some(data) => match serde_json::from_slice(data.as_bytes())
                 .ok()
                 .and_then(|frame| self.older(&frame))
             {

@@ -113,7 +113,7 @@ fn digest(token: &str) -> [u8; 32] {
 fn from_json(text: &str) -> Result<Vec<(String, String)>, ApiError> {
     // The library's error would quote from the text.
     let unreadable = || wrong("TAU_TOKENS is not a JSON object of names and tokens");
-    let Ok(Value::Object(object)) = serde_json::from_str(text) else {
+    let Ok(Value::Object(object)) = serde_json::from_slice(text.as_bytes()) else {
         return Err(unreadable());
     };
     object

@@ -239,7 +239,7 @@ impl Settings {
         let Some(text) = self.text("TAU_PRICING") else {
             return Ok(Pricing::default());
         };
-        serde_json::from_str(&text).map_err(|error| {
+        serde_json::from_slice(text.as_bytes()).map_err(|error| {
             ApiError::misconfigured(format!("the variable TAU_PRICING is not a price: {error}"))
         })
     }

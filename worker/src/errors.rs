@@ -57,6 +57,11 @@ impl ApiError {
         Self::new(422, "invalid_request", message)
     }
 
+    /// The sentence.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// The answer.
     pub(crate) fn response(&self) -> worker::Result<Response> {
         let mut error = json!({ "code": self.code, "message": self.message });

@@ -106,7 +106,7 @@ impl SessionStorage {
             Ok(directory) => call(&directory, path, body).await,
             Err(error) => Err(error),
         };
-        let mut response = response.map_err(|error| failed(format!("{error:?}")))?;
+        let mut response = response.map_err(|error| failed(error.message().into()))?;
         if response.status_code() == 200 {
             return Ok(response);
         }

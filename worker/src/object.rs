@@ -107,7 +107,7 @@ impl DurableObject for SessionObject {
         match self.home.alarm_went_off().await {
             Ok(()) => Response::empty(),
             // The runtime calls again, later and later.
-            Err(error) => Err(worker::Error::RustError(format!("{error:?}"))),
+            Err(error) => Err(worker::Error::RustError(error.message().into())),
         }
     }
 }

@@ -3,8 +3,10 @@
 use futures_util::StreamExt;
 use js_sys::Uint8Array;
 use serde::de::DeserializeOwned;
-use wasm_bindgen::JsValue;
-use worker::{Headers, Method, ObjectNamespace, Request, RequestInit, Response, Stub};
+use worker::{
+    Headers, Method, ObjectNamespace, Request, Response, Stub,
+    web_sys::{self, RequestInit},
+};
 
 use crate::errors::ApiError;
 
@@ -121,14 +123,18 @@ async fn send(
     headers: Headers,
     body: &[u8],
 ) -> Result<Response, ApiError> {
-    let mut init = RequestInit::new();
-    init.with_method(method).with_headers(headers);
+    // The runtime's own, which knows nothing of caches and pictures.
+    let init = RequestInit::new();
+    init.set_method(method.as_ref());
+    init.set_headers(&headers.0);
     if !body.is_empty() {
-        init.with_body(Some(JsValue::from(Uint8Array::from(body))));
+        init.set_body(&Uint8Array::from(body));
     }
     // Objects are addressed by their stub; a request needs a host all the same.
-    let request = Request::new_with_init(&format!("https://object{target}"), &init)?;
-    Ok(to.fetch_with_request(request).await?)
+    let url = format!("https://object{target}");
+    let request = web_sys::Request::new_with_str_and_init(&url, &init);
+    let request = request.map_err(worker::Error::from)?;
+    Ok(to.fetch_with_request(request.into()).await?)
 }
 
 fn too_large() -> ApiError {

@@ -5,7 +5,7 @@ use core::{
     future::poll_fn,
     task::{Poll, Waker},
 };
-use std::{collections::BTreeMap, rc::Rc};
+use std::rc::Rc;
 use tau_core::ids::UnixMillis;
 use tau_platform::Clock;
 use worker::ScheduledTime;
@@ -25,8 +25,8 @@ pub struct Alarm {
 #[derive(Debug)]
 struct Shared {
     storage: worker::Storage,
-    /// How many wish for each instant.
-    wishes: RefCell<BTreeMap<UnixMillis, u32>>,
+    /// What is wished for, in no order: there are a handful.
+    wishes: RefCell<Vec<UnixMillis>>,
     /// What the storage was last told, by this value of the object.
     set: Cell<Option<UnixMillis>>,
     /// Times it went off: what sleepers watch.
@@ -59,7 +59,7 @@ impl Alarm {
     /// Wishes to be woken at `at`. The storage hears of it by [`Alarm::keep`].
     #[must_use]
     pub fn wish(&self, at: UnixMillis) -> Wish {
-        *self.shared.wishes.borrow_mut().entry(at).or_default() += 1;
+        self.shared.wishes.borrow_mut().push(at);
         Wish {
             alarm: self.clone(),
             at,
@@ -100,7 +100,7 @@ impl Alarm {
 
     fn earliest(&self) -> Option<UnixMillis> {
         let wishes = self.shared.wishes.borrow();
-        wishes.keys().next().copied().filter(|at| *at <= LAST_DATE)
+        wishes.iter().min().copied().filter(|at| *at <= LAST_DATE)
     }
 
     async fn set(&self, at: UnixMillis) -> worker::Result<()> {
@@ -137,11 +137,8 @@ impl Alarm {
 impl Drop for Wish {
     fn drop(&mut self) {
         let mut wishes = self.alarm.shared.wishes.borrow_mut();
-        if let Some(count) = wishes.get_mut(&self.at) {
-            *count -= 1;
-            if *count == 0 {
-                wishes.remove(&self.at);
-            }
+        if let Some(place) = wishes.iter().position(|at| *at == self.at) {
+            wishes.swap_remove(place);
         }
     }
 }

@@ -105,7 +105,8 @@ fn terms(settings: &Settings, asked: Asked) -> Result<Terms, ApiError> {
                 let preset: Result<Preset, _> = name.parse();
                 Policy::preset(preset.map_err(|error| ApiError::invalid(error.to_string()))?)
             }
-            Some(policy) => serde_json::from_value(policy)?,
+            // Read again from text: a reader of its own for values would weigh kilobytes.
+            Some(policy) => serde_json::from_slice(policy.to_string().as_bytes())?,
         },
         budgets: asked.budgets.unwrap_or_default(),
     })
