@@ -1,12 +1,19 @@
 //! The core behind a plain JavaScript interface: a whole session, its provider formats, and no
 //! adapter. `cargo xtask size` weighs it, so everything a home calls is called here.
 //!
-//! Effects go out and most answers come in as JSON; bytes stay bytes. Times are ms since 1970.
+//! Effects and events go out as JSON; what comes in are plain values, so that reading JSON is the
+//! core's own alone. Times are ms since 1970.
 
 use serde_json::{Value, json};
+use std::sync::Arc;
 use tau_core::{
-    ids::{EffectId, UnixMillis},
-    session::{Answer, Command, Config, Effect, HttpError, HttpHead, Session, StoreError},
+    context::system_prompt,
+    ids::{CallId, EffectId, EntryId, UnixMillis},
+    model::{Api, ModelConfig, Pricing},
+    policy::{Policy, Preset},
+    session::{
+        Answer, Budgets, Command, Config, Effect, HttpError, HttpHead, Retry, Session, StoreError,
+    },
     tool::ToolOutput,
 };
 use wasm_bindgen::prelude::{JsError, wasm_bindgen};
@@ -19,19 +26,37 @@ pub struct Agent {
 
 #[wasm_bindgen]
 impl Agent {
-    /// A new session of this configuration, as JSON, and 32 bytes of randomness.
+    /// A new session with this model at this address, and 32 bytes of randomness.
     #[wasm_bindgen(constructor)]
-    pub fn new(config: &str, seed: &[u8], now: f64) -> Result<Agent, JsError> {
-        let config: Config = serde_json::from_str(config)?;
-        let seed = seed.try_into()?;
+    pub fn new(base_url: String, model: String, seed: &[u8], now: f64) -> Result<Agent, JsError> {
+        let model = ModelConfig {
+            name: model,
+            api: Api::OpenAi,
+            base_url,
+            secret: Some("API_KEY".to_owned()),
+            context_tokens: 128_000,
+            max_output_tokens: 8_192,
+            pricing: Pricing::default(),
+            images: false,
+            temperature_milli: None,
+        };
+        let config = Config {
+            models: vec![Arc::new(model)],
+            system: system_prompt("a program of JavaScript"),
+            tools: Vec::new(),
+            policy: Policy::preset(Preset::default()),
+            budgets: Budgets::default(),
+            retry: Retry::default(),
+            compaction: true,
+            memory_namespace: Some("default".to_owned()),
+        };
         Ok(Self {
-            session: Session::new(config, seed, at(now)),
+            session: Session::new(config, seed.try_into()?, at(now)),
         })
     }
 
-    /// The session that wrote these records: an array of texts, as JSON.
-    pub fn restore(records: &str) -> Result<Agent, JsError> {
-        let records: Vec<String> = serde_json::from_str(records)?;
+    /// The session that wrote these records.
+    pub fn restore(records: Vec<String>) -> Result<Agent, JsError> {
         let journal = records.into_iter().map(String::into_bytes).collect();
         Ok(Self {
             session: Session::restore(&[], &journal)?,
@@ -43,10 +68,47 @@ impl Agent {
         self.session.resume(at(now));
     }
 
-    /// Asks for something: a command as JSON.
-    pub fn submit(&mut self, command: &str, now: f64) -> Result<(), JsError> {
-        let command: Command = serde_json::from_str(command)?;
-        Ok(self.session.submit(command, at(now))?)
+    /// Begins a turn.
+    pub fn prompt(&mut self, text: String, now: f64) -> Result<(), JsError> {
+        let images = Vec::new();
+        self.submit(Command::Prompt { text, images }, now)
+    }
+
+    /// Lets a tool call run, or not.
+    pub fn decide(&mut self, call_id: String, approved: bool, now: f64) -> Result<(), JsError> {
+        let call_id = CallId(call_id);
+        let command = match approved {
+            true => Command::Approve {
+                call_id,
+                for_session: false,
+            },
+            false => Command::Deny {
+                call_id,
+                reason: None,
+            },
+        };
+        self.submit(command, now)
+    }
+
+    /// Ends the turn.
+    pub fn interrupt(&mut self, now: f64) -> Result<(), JsError> {
+        self.submit(Command::Interrupt, now)
+    }
+
+    /// Goes one turn back.
+    pub fn undo(&mut self, now: f64) -> Result<(), JsError> {
+        self.submit(Command::Undo, now)
+    }
+
+    /// Takes an undo back.
+    pub fn redo(&mut self, now: f64) -> Result<(), JsError> {
+        self.submit(Command::Redo, now)
+    }
+
+    /// Goes on from another entry.
+    pub fn switch(&mut self, entry: String, now: f64) -> Result<(), JsError> {
+        let to = EntryId(entry);
+        self.submit(Command::Switch { to }, now)
     }
 
     /// The next thing to do, as JSON.
@@ -92,31 +154,24 @@ impl Agent {
         self.answer(id, Answer::Committed(result), now);
     }
 
-    /// The rows of a range: pairs of texts, as JSON.
-    pub fn loaded(&mut self, id: f64, rows: &str, now: f64) -> Result<(), JsError> {
-        let rows: Vec<(String, String)> = serde_json::from_str(rows)?;
-        let rows = rows
-            .into_iter()
-            .map(|(key, value)| (key, value.into_bytes()));
+    /// The rows of a range: keys and their values by turns.
+    pub fn loaded(&mut self, id: f64, rows: Vec<String>, now: f64) {
+        let pairs = rows.chunks_exact(2);
+        let rows = pairs.map(|pair| (pair[0].clone(), pair[1].clone().into_bytes()));
         self.answer(id, Answer::Loaded(Ok(rows.collect())), now);
-        Ok(())
     }
 
-    /// A response began; its headers are pairs of texts, as JSON.
-    pub fn responded(
-        &mut self,
-        id: f64,
-        status: u16,
-        headers: &str,
-        now: f64,
-    ) -> Result<(), JsError> {
+    /// A response began; its headers are names and values by turns.
+    pub fn responded(&mut self, id: f64, status: u16, headers: Vec<String>, now: f64) {
+        let pairs = headers.chunks_exact(2);
         let head = HttpHead {
             status,
-            headers: serde_json::from_str(headers)?,
+            headers: pairs
+                .map(|pair| (pair[0].clone(), pair[1].clone()))
+                .collect(),
             at: at(now),
         };
         self.answer(id, Answer::HttpHead(Ok(head)), now);
-        Ok(())
     }
 
     /// A piece of a body, or its end.
@@ -129,15 +184,21 @@ impl Agent {
         self.answer(id, Answer::HttpChunk(Err(HttpError::Reset { detail })), now);
     }
 
-    /// What a tool gave back: its output as JSON.
-    pub fn ran(&mut self, id: f64, output: &str, now: f64) -> Result<(), JsError> {
-        let output: ToolOutput = serde_json::from_str(output)?;
+    /// What a tool gave back.
+    pub fn ran(&mut self, id: f64, text: String, failed: bool, now: f64) {
+        let output = match failed {
+            true => ToolOutput::error(text),
+            false => ToolOutput::ok(text),
+        };
         self.answer(id, Answer::Tool(output), now);
-        Ok(())
     }
 }
 
 impl Agent {
+    fn submit(&mut self, command: Command, now: f64) -> Result<(), JsError> {
+        Ok(self.session.submit(command, at(now))?)
+    }
+
     fn answer(&mut self, id: f64, answer: Answer, now: f64) {
         // Ids count from 0; no session reaches the numbers a double cannot hold.
         self.session.answer(EffectId(id as u64), answer, at(now));
