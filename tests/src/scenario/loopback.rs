@@ -27,7 +27,7 @@ use crate::wire::Frame;
 /// The longest piece of a body.
 const CHUNK_BYTES: usize = 64 * 1024;
 /// The real idle timeout where the server is silent for good.
-const SILENCE_MS: u64 = 1_500;
+const SILENCE_MS: u64 = 3_000;
 /// The real idle timeout everywhere else: longer than a busy machine takes.
 const PATIENCE_MS: u64 = 60_000;
 

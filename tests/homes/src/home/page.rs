@@ -2,7 +2,7 @@
 //! it everything but IndexedDB is gone.
 
 use anyhow::{Context, Result, bail};
-use std::{path::Path, process::Stdio};
+use std::{path::Path, process::Stdio, time::Duration};
 use tau_tests::task::Task;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
@@ -30,9 +30,8 @@ pub const FLAGS: &[&str] = &[
 #[derive(Debug)]
 pub struct PageLane {
     server: PageServer,
-    /// Killed when it is dropped, before its profile is removed.
     browser: Child,
-    _profile: TempDir,
+    profile: TempDir,
 }
 
 impl PageLane {
@@ -46,7 +45,7 @@ impl PageLane {
         Ok(Self {
             server,
             browser,
-            _profile: profile,
+            profile,
         })
     }
 }
@@ -62,6 +61,21 @@ fn browser(program: &Path, profile: &Path, url: &str) -> Result<Child> {
         .kill_on_drop(true)
         .spawn()
         .with_context(|| format!("cannot start {}", program.display()))
+}
+
+impl Drop for PageLane {
+    /// Removes the profile once nobody writes into it: the browser's helpers end after it does.
+    fn drop(&mut self) {
+        // One that has ended is what is wanted.
+        self.browser.start_kill().ok();
+        for _ in 0..300 {
+            let has_ended = !matches!(self.browser.try_wait(), Ok(None));
+            if has_ended && std::fs::remove_dir_all(self.profile.path()).is_ok() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
 }
 
 impl Lane for PageLane {
