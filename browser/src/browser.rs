@@ -19,6 +19,10 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     pub(crate) async fn page(this: &Browser) -> Result<JsValue, JsValue>;
 
+    /// The date and time in a zone; in the person's when it is empty.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn time(this: &Browser, zone: &str) -> Result<String, JsValue>;
+
     /// The public half of the identity, made if there is none.
     #[wasm_bindgen(method, catch)]
     pub(crate) async fn identity(this: &Browser) -> Result<JsValue, JsValue>;

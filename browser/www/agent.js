@@ -9,6 +9,7 @@ import init, { Agent } from './tau_agent.js';
 import { Keys } from './agent/keys.js';
 import { Locks } from './agent/locks.js';
 import { startModel } from './agent/model.js';
+import { time } from './agent/time.js';
 
 /** @typedef {{ store: string, page: boolean, title: string }} Options */
 
@@ -71,6 +72,11 @@ class Browser {
 
   async persisted() {
     return (await navigator.storage?.persisted?.()) ?? false;
+  }
+
+  /** @param {string} zone */
+  time(zone) {
+    return time(zone);
   }
 
   online() {

@@ -10,6 +10,7 @@ mod offline;
 mod reload;
 mod support;
 mod tabs;
+mod tools;
 
 use serde_json::{Value, json};
 use support::{

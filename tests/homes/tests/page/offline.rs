@@ -104,16 +104,14 @@ async fn page_without_a_store_says_so_when_it_opens() {
     // As private browsing without storage has it: opening a database fails.
     let refused = stage
         .run(
-            "const script = (text) => URL.createObjectURL(new Blob([text], { type: 'text/javascript' }));
-             const refusing = script(`Object.defineProperty(self, 'indexedDB', { value: { open() { throw new DOMException('denied', 'SecurityError'); } } });`);
-             const Plain = window.Worker;
-             window.Worker = class extends Plain {
-                 constructor(url, options) {
-                     super(script(`import '${refusing}'; import '${url}';`), options);
-                 }
-             };
-             const { Agent } = await import('/tau.js');
-             return Agent.open().then(() => null, ({ code, message }) => ({ code, message }));",
+            &format!(
+                "{AFTER}
+                 startAfter(`Object.defineProperty(self, 'indexedDB', {{
+                     value: {{ open() {{ throw new DOMException('denied', 'SecurityError'); }} }},
+                 }});`);
+                 const {{ Agent }} = await import('/tau.js');
+                 return Agent.open().then(() => null, ({{ code, message }}) => ({{ code, message }}));"
+            ),
             Value::Null,
         )
         .await;
@@ -127,3 +125,60 @@ async fn page_without_a_store_says_so_when_it_opens() {
     );
     stage.browser.end().await;
 }
+
+#[tokio::test]
+async fn full_store_is_told_and_what_was_stored_stays() {
+    let stage = Stage::new([Step::Say(&["Hello."], 0)]).await;
+    let settings = stage.settings();
+    stage.browser.reload().await;
+    let told = stage
+        .run(
+            &format!(
+                "{AFTER}
+                 // As a browser without room for this site has it.
+                 startAfter(`
+                     let full = false;
+                     new BroadcastChannel('full').onmessage = () => {{ full = true; }};
+                     const put = IDBObjectStore.prototype.put;
+                     IDBObjectStore.prototype.put = function (...row) {{
+                         if (full) throw new DOMException('no room', 'QuotaExceededError');
+                         return put.apply(this, row);
+                     }};
+                 `);
+                 await open();
+                 await call('settings.set', given);
+                 const {{ session }} = await call('sessions.create');
+                 await call('prompt', {{ session, text: 'Hello' }});
+                 await event('turn_finished');
+                 new BroadcastChannel('full').postMessage(true);
+                 const refused = await until(() => call('memory.add', {{ text: 'x' }}).then(() => null, ({{ code, hint }}) => ({{ code, hint }})));
+                 await call('prompt', {{ session, text: 'More' }}).catch(() => null);
+                 const {{ detail }} = await told('error');
+                 const stopped = await event('stopped');
+                 return {{ refused, detail, stopped, view: await call('sessions.open', {{ session }}) }};"
+            ),
+            settings,
+        )
+        .await;
+    assert_eq!(told["refused"]["code"], "storage_full", "{told}");
+    assert!(told["refused"]["hint"].is_string(), "{told}");
+    assert_eq!(told["detail"]["code"], "storage_full", "{told}");
+    assert_eq!(told["stopped"]["error"], "Full", "{told}");
+    assert_eq!(told["view"]["running"], false);
+    assert_eq!(told["view"]["entries"].as_array().unwrap().len(), 2);
+    stage.browser.end().await;
+}
+
+/// Has the agent's worker run a script before its own.
+const AFTER: &str = "
+    const startAfter = (text) => {
+        const script = (text) => URL.createObjectURL(new Blob([text], { type: 'text/javascript' }));
+        const first = script(text);
+        const Plain = window.Worker;
+        window.Worker = class extends Plain {
+            constructor(url, options) {
+                super(script(`import '${first}'; import '${url}';`), options);
+            }
+        };
+    };
+";
