@@ -14,7 +14,7 @@ import { problem } from './parts/problem.js';
 import { Store } from './parts/store.js';
 import { restoreTheme } from './parts/theme.js';
 
-const STYLES = ['tokens.css', 'base.css', 'frame.css', 'talk.css', 'screens.css'];
+const STYLES = ['tokens.css', 'base.css', 'frame.css', 'talk.css', 'prose.css', 'screens.css'];
 
 /** Attributes that are settings of the agent, and how their text is read. */
 const SETTINGS = {

@@ -1,12 +1,11 @@
 /** What a person can do, as calls of the agent. A call that fails leaves its reason in the state. */
 
+import { keep, recall } from './kept.js';
 import { problem } from './problem.js';
 import { textOf } from './tree.js';
 import { Talk } from './talk.js';
 
 /** @typedef {{ call: (name: string, args?: object) => Promise<any>, addEventListener: EventTarget['addEventListener'] }} Agent */
-
-const LAST_SESSION = 'tau.session';
 
 export class Actions {
   /**
@@ -41,7 +40,7 @@ export class Actions {
       this.agent.call('model.status'),
     ]);
     this.store.set({ phase: 'ready', status, settings, sessions, model });
-    const last = remembered();
+    const last = recall('session');
     if (last && sessions.some((/** @type {any} */ line) => line.session === last)) await this.open(last);
   }
 
@@ -97,7 +96,7 @@ export class Actions {
   /** Leaves the open conversation for an empty one. */
   async fresh() {
     await this.leave();
-    remember(null);
+    keep('session', null);
     this.store.set({ talk: null, held: null, opening: null, screen: 'talk', drawer: false, problem: null });
   }
 
@@ -108,7 +107,7 @@ export class Actions {
     const known = this.talks.get(session);
     const talk = known ?? (await this.load(session));
     if (this.state.opening !== session) return;
-    if (talk) remember(session);
+    if (talk) keep('session', session);
     this.store.set({ talk: talk ?? null, opening: null });
   }
 
@@ -146,7 +145,7 @@ export class Actions {
       if (!created.ok) return false;
       talk = await this.load(created.value.session);
       if (!talk) return false;
-      remember(talk.session);
+      keep('session', talk.session);
     }
     talk.pending = text;
     this.store.set({ talk });
@@ -240,7 +239,7 @@ export class Actions {
     if (!done.ok) return;
     this.talks.delete(session);
     if (this.state.talk?.session === session) {
-      remember(null);
+      keep('session', null);
       this.store.set({ talk: null });
     }
     await this.refreshSessions();
@@ -297,24 +296,5 @@ export class Actions {
     this.talks.get(session)?.restart(view);
     if (this.state.held?.session === session) this.store.set({ held: null });
     else this.store.set();
-  }
-}
-
-/** The conversation this tab had open, so that a reload comes back to it. */
-function remembered() {
-  try {
-    return sessionStorage.getItem(LAST_SESSION);
-  } catch {
-    return null;
-  }
-}
-
-/** @param {string | null} session */
-function remember(session) {
-  try {
-    if (session) sessionStorage.setItem(LAST_SESSION, session);
-    else sessionStorage.removeItem(LAST_SESSION);
-  } catch {
-    // A page without storage forgets with the reload; nothing is lost by that.
   }
 }

@@ -18,7 +18,7 @@ export class Announcer {
     store.addEventListener('heard', (event) => {
       const { session, event: heard } = /** @type {CustomEvent} */ (event).detail;
       const talk = store.state.talk;
-      if (talk?.session === session) this.hear(heard, talk.draft?.text ?? '');
+      if (talk && talk.session === session) this.hear(heard, talk.draft?.text ?? '');
     });
   }
 

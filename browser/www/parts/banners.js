@@ -19,7 +19,7 @@ export class Banners {
     const stopped = talk?.stopped ?? null;
     this.redraw(0, this.state, [online, held, settings, status?.key_needed, screen], () => [
       !online && settings?.api !== 'embedded' && banner('offline', 'No network', 'what is stored can be read; answers have to wait.'),
-      status?.key_needed &&
+      Boolean(status?.key_needed) &&
         screen === 'talk' &&
         banner('key', 'The key is no longer in memory', `it is never stored. Enter it again for ${settings?.base_url}.`, [
           button('Enter the key', () => this.actions.show('settings')),
@@ -36,13 +36,13 @@ export class Banners {
    * @param {number} place
    * @param {Element} region
    * @param {unknown} of what it depends on
-   * @param {() => (Node | null | undefined | false)[]} draw
+   * @param {() => unknown[]} draw
    */
   redraw(place, region, of, draw) {
     const shown = JSON.stringify(of);
     if (shown === this.shown[place]) return;
     this.shown[place] = shown;
-    region.replaceChildren(...draw().filter((node) => node instanceof Node));
+    region.replaceChildren(...draw().filter((node) => node instanceof HTMLElement));
   }
 
   /** @param {import('./problem.js').Problem} problem */

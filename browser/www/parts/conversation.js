@@ -3,9 +3,10 @@
 import { Composer, isReady } from './composer.js';
 import { button, iconButton, notice } from './controls.js';
 import { h, Keyed, say, set } from './dom.js';
-import { keptUrl, loadModel, progressOf } from './embedded.js';
+import { loadModel, progressOf } from './embedded.js';
 import { usage } from './format.js';
 import { icon } from './icons.js';
+import { recall } from './kept.js';
 import { ApprovalCard } from './tool.js';
 import { TurnView } from './turn.js';
 import { turns } from './turns.js';
@@ -102,7 +103,7 @@ class Empty {
     const { status, settings } = state;
     const open = (/** @type {'primary' | undefined} */ kind) => button('Open settings', () => this.actions.show('settings'), { kind, icon: 'settings' });
     if (settings?.api === 'embedded' && state.model?.state !== 'ready') {
-      const url = keptUrl();
+      const url = recall('embedded');
       const loading = progressOf(state.model);
       const load = url && button('Load it', () => loadModel(this.actions, url), { kind: 'primary', icon: 'download' });
       const text = loading ?? 'It is to answer here, but it has to be read into memory again after each reload. Its files are kept, so this is quick.';

@@ -6,9 +6,8 @@
 import { button, field } from './controls.js';
 import { h, say, set } from './dom.js';
 import { bytes } from './format.js';
+import { keep, recall } from './kept.js';
 import { problem } from './problem.js';
-
-const KEPT = 'tau.embedded';
 
 export class EmbeddedModel {
   /**
@@ -17,7 +16,7 @@ export class EmbeddedModel {
    */
   constructor(actions, proposed) {
     this.actions = actions;
-    this.url = h('input', { type: 'text', class: 'input', spellcheck: 'false', autocapitalize: 'off', value: keptUrl() ?? proposed, oninput: () => this.forget() });
+    this.url = h('input', { type: 'text', class: 'input', spellcheck: 'false', autocapitalize: 'off', value: recall('embedded') ?? proposed, oninput: () => this.forget() });
     this.words = h('p', { role: 'status', dir: 'auto' });
     this.progress = h('progress', { 'aria-label': 'Loading the model' });
     this.look = button('See how large it is', () => this.weigh());
@@ -45,7 +44,7 @@ export class EmbeddedModel {
     const idle = state === 'absent' || state === 'failed';
     set(this.place, { hidden: !idle });
     // Whoever loaded it before was told then.
-    const told = this.size !== null || keptUrl() === this.url.value.trim();
+    const told = this.size !== null || recall('embedded') === this.url.value.trim();
     set(this.look, { hidden: !idle || told });
     set(this.load, { hidden: !idle || !told });
     set(this.use, { hidden: state !== 'ready' || settings?.api === 'embedded' });
@@ -94,7 +93,7 @@ export class EmbeddedModel {
 export async function loadModel(actions, url) {
   const done = await actions.attempt('Could not load the model', 'model.load', { url: `${url.replace(/\/*$/, '')}/` });
   if (!done.ok) return;
-  keepUrl(url);
+  keep('embedded', url);
   await actions.refreshStatus();
 }
 
@@ -122,23 +121,5 @@ function words(model, size) {
       return `It could not be loaded: ${model.error.message}`;
     default:
       return size === null ? '' : `Loading it fetches ${bytes(size)}, once: this browser keeps the files.`;
-  }
-}
-
-/** The folder a model was loaded from before. */
-export function keptUrl() {
-  try {
-    return localStorage.getItem(KEPT);
-  } catch {
-    return null;
-  }
-}
-
-/** @param {string} url */
-function keepUrl(url) {
-  try {
-    localStorage.setItem(KEPT, url);
-  } catch {
-    // It is asked for again then.
   }
 }

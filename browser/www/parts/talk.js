@@ -21,7 +21,7 @@ import { textOf } from './tree.js';
  * @typedef {{ outcome: string, budget?: string, error?: Failure }} Outcome
  * @typedef {{ state: 'running' | 'waiting' | 'denied' | 'done', question?: Question, refusal?: Refusal, result?: ToolResult }} Call
  * @typedef {{ text: string, thinking: string, model: string, step: number, attempt: number }} Draft
- * @typedef {{ type: string, [field: string]: any }} AgentEvent
+ * @typedef {any} AgentEvent as `core/src/session/event.rs` has it: `{type, …}`
  */
 
 export class Talk {
@@ -38,6 +38,18 @@ export class Talk {
     /** Counts what changed besides the text being written. */
     this.changes = 0;
     this.session = view.session;
+    this.view = view;
+    this.running = false;
+    /** @type {Entry[]} */
+    this.entries = [];
+    /** The message being written. @type {Draft | null} */
+    this.draft = null;
+    /** @type {{ error: string, at: number, model: string } | null} */
+    this.retrying = null;
+    /** The calls of the last message. @type {Map<string, Call>} */
+    this.calls = new Map();
+    /** Of the running turn. @type {Usage | null} */
+    this.turnUsage = null;
     this.restart(view);
   }
 
@@ -61,15 +73,10 @@ export class Talk {
     this.view = view;
     // Where another tab has the conversation, nothing of it is heard here.
     this.running = view.running && !view.held;
-    /** @type {Entry[]} */
     this.entries = view.entries;
-    /** The message being written. @type {Draft | null} */
     this.draft = null;
-    /** @type {{ error: string, at: number, model: string } | null} */
     this.retrying = null;
-    /** The calls of the last message. @type {Map<string, Call>} */
     this.calls = new Map(view.waiting.map((question) => [question.call_id, { state: 'waiting', question }]));
-    /** Of the running turn. @type {Usage | null} */
     this.turnUsage = null;
   }
 

@@ -3,8 +3,8 @@
 import { iconButton } from './controls.js';
 import { set } from './dom.js';
 import { icon } from './icons.js';
+import { keep, recall } from './kept.js';
 
-const KEPT = 'tau.theme';
 /** @type {('auto' | 'light' | 'dark')[]} */
 const THEMES = ['auto', 'light', 'dark'];
 const NAMES = { auto: 'Colours: as the page', light: 'Colours: light', dark: 'Colours: dark' };
@@ -24,7 +24,7 @@ export function themeButton(host) {
   const control = iconButton(NAMES.auto, 'auto', () => {
     const theme = THEMES[(THEMES.indexOf(current()) + 1) % THEMES.length];
     host.setAttribute('theme', theme);
-    keep(theme);
+    keep('theme', theme);
     show();
     host.dispatchEvent(new CustomEvent('tau-theme', { detail: { theme }, bubbles: true }));
   });
@@ -38,20 +38,6 @@ export function themeButton(host) {
  * @param {HTMLElement} host
  */
 export function restoreTheme(host) {
-  if (host.hasAttribute('theme')) return;
-  try {
-    const theme = localStorage.getItem(KEPT);
-    if (theme) host.setAttribute('theme', theme);
-  } catch {
-    // Without storage the page's own colours are as good as any.
-  }
-}
-
-/** @param {string} theme */
-function keep(theme) {
-  try {
-    localStorage.setItem(KEPT, theme);
-  } catch {
-    // It holds until the reload then.
-  }
+  const theme = recall('theme');
+  if (theme && !host.hasAttribute('theme')) host.setAttribute('theme', theme);
 }
