@@ -1,6 +1,8 @@
 //! A browser of a given size and colour scheme that shows the page: pictures, and the rules that
 //! hold for everything it shows.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 use fantoccini::{
     elements::{Element, ElementRef},
     wd::WebDriverCompatibleCommand,
