@@ -94,7 +94,8 @@ impl Module {
             .env("CARGO_TARGET_DIR", &directory);
         if self.speed == Speed::Fast {
             command
-                .args(["--config", "profile.wasm.opt-level=3"])
+                // A quarter of a gigabyte of weights is hashed.
+                .args(["--config", "profile.wasm.package.sha2.opt-level=3"])
                 .env("RUSTFLAGS", "-Ctarget-feature=+simd128");
         }
         process::run(&mut command)?;
