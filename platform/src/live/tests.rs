@@ -1,42 +1,18 @@
 //! A served session in virtual time.
 
-use alloc::{string::ToString, vec, vec::Vec};
+use alloc::{string::ToString, vec::Vec};
 use futures_util::{
     StreamExt,
     future::{join, select},
 };
-use tau_core::{
-    ids::UnixMillis,
-    model::{Api, ModelConfig, Pricing},
-    policy::Policy,
-    session::{Budgets, Config, Retry},
-};
+use tau_core::ids::UnixMillis;
 
 use super::*;
-use crate::{clock::Clock, open::open, sim::SimHost};
-
-fn config() -> Config {
-    Config {
-        models: vec![alloc::sync::Arc::new(ModelConfig {
-            name: "m".into(),
-            api: Api::Embedded,
-            base_url: alloc::string::String::new(),
-            secret: None,
-            context_tokens: 100_000,
-            max_output_tokens: 1_000,
-            pricing: Pricing::default(),
-            images: false,
-            temperature_milli: None,
-        })],
-        system: "s".into(),
-        tools: Vec::new(),
-        policy: Policy::default(),
-        budgets: Budgets::default(),
-        retry: Retry::default(),
-        compaction: false,
-        memory_namespace: None,
-    }
-}
+use crate::{
+    clock::Clock,
+    open::open,
+    sim::{SimHost, config},
+};
 
 fn prompt(text: &str) -> Command {
     Command::Prompt {

@@ -1,38 +1,13 @@
 //! Routines of a served session in virtual time.
 
-use alloc::{sync::Arc, vec};
 use futures_util::future::join;
-use tau_core::{
-    model::{Api, ModelConfig, Pricing},
-    policy::Policy,
-    session::{Budgets, Config, Outcome, Retry, Session},
-};
+use tau_core::session::{Outcome, Session};
 
 use super::*;
-use crate::{open::open, sim::SimHost};
-
-fn config() -> Config {
-    Config {
-        models: vec![Arc::new(ModelConfig {
-            name: "m".into(),
-            api: Api::Embedded,
-            base_url: String::new(),
-            secret: None,
-            context_tokens: 100_000,
-            max_output_tokens: 1_000,
-            pricing: Pricing::default(),
-            images: false,
-            temperature_milli: None,
-        })],
-        system: "s".into(),
-        tools: Vec::new(),
-        policy: Policy::default(),
-        budgets: Budgets::default(),
-        retry: Retry::default(),
-        compaction: false,
-        memory_namespace: None,
-    }
-}
+use crate::{
+    open::open,
+    sim::{SimHost, config},
+};
 
 fn session(home: &SimHost) -> Session {
     Session::new(config(), [7; 32], home.clock().now())

@@ -26,9 +26,13 @@ pub use storage::SimStorage;
 pub use timed::timed;
 pub use tools::{SimRun, SimRunState, SimTool, SimTools};
 
-use alloc::vec::Vec;
+use alloc::{string::String, sync::Arc, vec::Vec};
 use core::future::Future;
-use tau_core::session::{Command, Session};
+use tau_core::{
+    model::{Api, ModelConfig, Pricing},
+    policy::Policy,
+    session::{Budgets, Command, Config, Retry, Session},
+};
 
 use crate::{
     drive::{Left, Shown, drive},
@@ -114,6 +118,32 @@ impl SimHost {
         let inbox = timed(&self.clock, commands);
         let left = self.block_on(drive(self, session, inbox, |what| shown.push(what)));
         (shown, left)
+    }
+}
+
+/// The configuration of a session that asks the model in the process and has no tools.
+#[must_use]
+pub fn config() -> Config {
+    let model = ModelConfig {
+        name: "m".into(),
+        api: Api::Embedded,
+        base_url: String::new(),
+        secret: None,
+        context_tokens: 100_000,
+        max_output_tokens: 1_000,
+        pricing: Pricing::default(),
+        images: false,
+        temperature_milli: None,
+    };
+    Config {
+        models: Vec::from([Arc::new(model)]),
+        system: "s".into(),
+        tools: Vec::new(),
+        policy: Policy::default(),
+        budgets: Budgets::default(),
+        retry: Retry::default(),
+        compaction: false,
+        memory_namespace: None,
     }
 }
 
