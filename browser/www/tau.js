@@ -124,7 +124,7 @@ export class Agent extends EventTarget {
   call(name, args = {}) {
     if (this.#over) return Promise.reject(this.#over);
     if (name === 'storage.persist') return persist();
-    if (name === 'model.load' && args.url) args = { ...args, url: new URL(args.url, document.baseURI).href };
+    args = whole(name, args);
     this.#next += 1;
     const id = this.#next;
     return new Promise((resolve, reject) => {
@@ -203,6 +203,20 @@ function startWorker(script) {
   // A worker's own script must be of the page's origin; what it imports need not be.
   const here = URL.createObjectURL(new Blob([`import ${JSON.stringify(script.href)};`], { type: 'text/javascript' }));
   return new Worker(here, { type: 'module' });
+}
+
+/**
+ * Makes addresses whole that a page gives relative to itself: the worker is somewhere else.
+ *
+ * @param {string} name
+ * @param {Record<string, any>} args
+ */
+function whole(name, args) {
+  const { url, base_url } = args;
+  if (name === 'model.load' && url) return { ...args, url: new URL(url, document.baseURI).href };
+  // Only what cannot be a host: `api.example/v1` without a scheme is a slip, not a folder.
+  if (name === 'settings.set' && base_url?.startsWith?.('/')) return { ...args, base_url: new URL(base_url, document.baseURI).href };
+  return args;
 }
 
 /** Only a window may ask for it. */

@@ -169,6 +169,36 @@ async fn full_store_is_told_and_what_was_stored_stays() {
     stage.browser.end().await;
 }
 
+#[tokio::test]
+async fn worker_that_breaks_ends_every_call_with_an_error() {
+    let stage = Stage::new([Step::Hang("I am")]).await;
+    let settings = stage.settings();
+    stage.browser.reload().await;
+    let told = stage
+        .run(
+            &format!(
+                "{AFTER}
+                 startAfter(`new BroadcastChannel('break').onmessage = () => {{ throw new Error('broken on purpose'); }};`);
+                 await open();
+                 await call('settings.set', given);
+                 const {{ session }} = await call('sessions.create');
+                 await call('prompt', {{ session, text: 'Hello' }});
+                 await event('text_delta');
+                 new BroadcastChannel('break').postMessage(true);
+                 const {{ detail }} = await told('error');
+                 const after = await call('status').then(() => null, ({{ code }}) => code);
+                 return {{ detail, after }};"
+            ),
+            settings,
+        )
+        .await;
+    assert_eq!(told["detail"]["code"], "crashed", "{told}");
+    let message = told["detail"]["message"].as_str().unwrap();
+    assert!(message.contains("broken on purpose"), "{message}");
+    assert_eq!(told["after"], "crashed");
+    stage.browser.end().await;
+}
+
 /// Has the agent's worker run a script before its own.
 const AFTER: &str = "
     const startAfter = (text) => {

@@ -171,3 +171,17 @@ async fn denied_call_never_reads_the_page_and_the_model_is_told() {
     );
     stage.browser.end().await;
 }
+
+#[tokio::test]
+async fn address_below_the_site_is_made_whole() {
+    let stage = Stage::new([]).await;
+    let settings = stage
+        .run(
+            "return call('settings.set', { base_url: '/models/v1' });",
+            Value::Null,
+        )
+        .await;
+    let whole = format!("{}/models/v1", stage.site.url);
+    assert_eq!(settings["base_url"], whole);
+    stage.browser.end().await;
+}
