@@ -199,17 +199,12 @@ impl Chain {
 
     /// Reads the next record and checks that it continues the chain.
     pub fn read(&mut self, bytes: &[u8]) -> Result<Record, JournalError> {
-        #[derive(Deserialize)]
-        struct Head {
-            v: u32,
-            seq: u64,
-        }
         let seq = self.next_seq;
         let unreadable = |error: serde_json::Error| JournalError::Unreadable {
             seq,
             detail: error.to_string(),
         };
-        let head: Head = serde_json::from_slice(bytes).map_err(unreadable)?;
+        let head: record::Head = serde_json::from_slice(bytes).map_err(unreadable)?;
         if head.v > VERSION {
             return Err(JournalError::Newer { seq, found: head.v });
         }
@@ -219,7 +214,7 @@ impl Chain {
                 found: head.seq,
             });
         }
-        let record: Record = serde_json::from_slice(bytes).map_err(unreadable)?;
+        let record = Record::continued(head, bytes).map_err(unreadable)?;
         if record.prev != self.hash {
             return Err(JournalError::Broken { seq });
         }

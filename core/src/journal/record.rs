@@ -16,7 +16,7 @@ use crate::{
 pub const VERSION: u32 = 1;
 
 /// One record: `{"v":1,"seq":…,"at":…,"prev":"…","type":"…", …}`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Record {
     /// Format version.
     pub v: u32,
@@ -29,6 +29,34 @@ pub struct Record {
     /// What happened.
     #[serde(flatten)]
     pub body: Body,
+}
+
+/// What stands in every record, whatever happened.
+#[derive(Deserialize)]
+pub(super) struct Head {
+    pub(super) v: u32,
+    pub(super) seq: u64,
+    at: UnixMillis,
+    prev: String,
+}
+
+impl Record {
+    /// The record that is written as `bytes`.
+    pub fn read(bytes: &[u8]) -> Result<Self, serde_json::Error> {
+        Self::continued(serde_json::from_slice(bytes)?, bytes)
+    }
+
+    /// The rest of the record whose head was read. Read apart, because serde's flattening would
+    /// hold all of a record in memory once more, and cost every module in which it is the bytes.
+    pub(super) fn continued(head: Head, bytes: &[u8]) -> Result<Self, serde_json::Error> {
+        Ok(Self {
+            v: head.v,
+            seq: head.seq,
+            at: head.at,
+            prev: head.prev,
+            body: serde_json::from_slice(bytes)?,
+        })
+    }
 }
 
 /// What happened.

@@ -172,7 +172,7 @@ fn check_links(journal: &Journal, first_line: usize, end: Option<&End>) -> Resul
 }
 
 fn links_to(next: &[u8], bytes: &[u8]) -> bool {
-    serde_json::from_slice::<Record>(next).is_ok_and(|next| next.prev == sha256_hex(bytes))
+    Record::read(next).is_ok_and(|next| next.prev == sha256_hex(bytes))
 }
 
 /// One journal on its way through a session.
@@ -278,7 +278,7 @@ impl<'a> Replay<'a> {
         let Some(bytes) = self.journal.get(place) else {
             return Ok(None);
         };
-        let record = serde_json::from_slice(bytes);
+        let record = Record::read(bytes);
         record
             .map(Some)
             .map_err(|error| self.diverged(error.to_string()))

@@ -63,7 +63,7 @@ fn a_forged_decision_is_told_even_when_the_chain_was_made_anew() {
     let mut chain = Chain::default();
     let mut forged = Vec::new();
     for bytes in home.journal() {
-        let mut record: Record = serde_json::from_slice(&bytes).unwrap();
+        let mut record = Record::read(&bytes).unwrap();
         if let Body::Answer { usage, .. } = &mut record.body {
             usage.cost_nano_usd += 1;
         }
