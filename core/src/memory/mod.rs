@@ -167,15 +167,19 @@ fn words(text: &str) -> BTreeSet<String> {
         "a", "an", "and", "are", "at", "do", "for", "i", "in", "is", "it", "my", "of", "on", "or",
         "the", "to", "was", "what", "when", "where", "which", "who", "with",
     ];
-    text.split(|c: char| !c.is_alphanumeric())
+    let found = text
+        .split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty())
         .map(str::to_lowercase)
         .filter(|word| !COMMON.contains(&word.as_str()))
         .map(|word| match word.strip_suffix('s') {
             Some(stem) if stem.len() >= 3 && !stem.ends_with('s') => stem.into(),
             _ => word,
-        })
-        .collect()
+        });
+    // One by one: collecting would sort them first, with a sort of its own in the module.
+    let mut words = BTreeSet::new();
+    words.extend(found);
+    words
 }
 
 /// Found entries as a model reads them.

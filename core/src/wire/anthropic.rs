@@ -47,7 +47,11 @@ pub(super) fn body(request: &ModelRequest) -> Value {
     }
     for (_, content) in &mut turns {
         // Results must come before text in the message after the calls.
-        content.sort_by_key(|block| block["type"] != "tool_result");
+        let (results, rest): (Vec<_>, Vec<_>) = core::mem::take(content)
+            .into_iter()
+            .partition(|block| block["type"] == "tool_result");
+        *content = results;
+        content.extend(rest);
     }
     if let Some(block) = turns
         .last_mut()
