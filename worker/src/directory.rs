@@ -5,8 +5,7 @@
 //! - The rate is kept in memory: asking costs no write, and an object that was evicted was idle for
 //!   longer than its bucket takes to fill up noticeably.
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::cell::{Cell, OnceCell};
 use tau_core::{
     ids::{SessionId, UnixMillis},
@@ -38,26 +37,6 @@ struct Bucket {
     at: UnixMillis,
 }
 
-#[derive(Deserialize)]
-struct Admission {
-    session: Option<SessionId>,
-}
-
-/// A part of a principal's memory that is asked for.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Remembered {
-    pub(crate) start: String,
-    pub(crate) end: String,
-    pub(crate) limit: u32,
-}
-
-/// A change of a principal's memory. Values are JSON.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Remembering {
-    pub(crate) put: Vec<(String, Value)>,
-    pub(crate) delete: Vec<String>,
-}
-
 impl DurableObject for Directory {
     fn new(state: State, env: Env) -> Self {
         Self {
@@ -87,13 +66,13 @@ impl Directory {
             }
         };
         match incoming.path.as_str() {
-            "/admit" => self.admit(&store, incoming.json()?).await,
+            "/admit" => self.admit(&store, &incoming).await,
             "/list" => list(&store).await,
-            "/begin" => self.begin(&store, incoming.json()?).await,
-            "/line" => update(&store, incoming.json()?).await,
-            "/forget" => forget(&store, incoming.json()?).await,
-            "/memory/read" => read_memory(&store, incoming.json()?).await,
-            "/memory/write" => write_memory(&store, incoming.json()?).await,
+            "/begin" => self.begin(&store, &incoming).await,
+            "/line" => update(&store, &incoming).await,
+            "/forget" => forget(&store, &incoming).await,
+            "/memory/read" => read_memory(&store, &incoming).await,
+            "/memory/write" => write_memory(&store, &incoming).await,
             _ => Err(ApiError::new(
                 404,
                 "no_such_route",
@@ -102,9 +81,13 @@ impl Directory {
         }
     }
 
-    async fn admit(&self, store: &DurableStorage, asked: Admission) -> Result<Response, ApiError> {
+    async fn admit(
+        &self,
+        store: &DurableStorage,
+        incoming: &Incoming,
+    ) -> Result<Response, ApiError> {
         self.take_from_bucket()?;
-        if let Some(id) = asked.session
+        if let Some(id) = session(incoming)?
             && store.get(summary_key(&id)).await?.is_none()
         {
             return Err(ApiError::no_session());
@@ -136,7 +119,12 @@ impl Directory {
         .header("retry-after", wait_ms.div_ceil(1_000).max(1).to_string()))
     }
 
-    async fn begin(&self, store: &DurableStorage, line: Summary) -> Result<Response, ApiError> {
+    async fn begin(
+        &self,
+        store: &DurableStorage,
+        incoming: &Incoming,
+    ) -> Result<Response, ApiError> {
+        let line = line(incoming)?;
         let limit = self.settings.sessions_per_principal()?;
         if open::list(store).await?.len() >= limit as usize {
             return Err(ApiError::new(
@@ -183,7 +171,8 @@ async fn list(store: &DurableStorage) -> Result<Response, ApiError> {
 }
 
 /// A session that was deleted meanwhile does not come back.
-async fn update(store: &DurableStorage, line: Summary) -> Result<Response, ApiError> {
+async fn update(store: &DurableStorage, incoming: &Incoming) -> Result<Response, ApiError> {
+    let line = line(incoming)?;
     if store.get(summary_key(&line.session)).await?.is_some() {
         put_line(store, &line).await?;
     }
@@ -199,52 +188,62 @@ async fn put_line(store: &DurableStorage, line: &Summary) -> Result<(), ApiError
     Ok(store.commit(batch).await?)
 }
 
-async fn forget(store: &DurableStorage, asked: Admission) -> Result<Response, ApiError> {
+async fn forget(store: &DurableStorage, incoming: &Incoming) -> Result<Response, ApiError> {
     let batch = Batch {
-        delete: asked.session.iter().map(summary_key).collect(),
+        delete: session(incoming)?.iter().map(summary_key).collect(),
         ..Batch::default()
     };
     store.commit(batch).await?;
     Ok(Response::empty()?)
 }
 
-async fn read_memory(store: &DurableStorage, asked: Remembered) -> Result<Response, ApiError> {
+/// `{start, end, limit}` gives an object of keys and values.
+async fn read_memory(store: &DurableStorage, incoming: &Incoming) -> Result<Response, ApiError> {
+    let mut fields = incoming.fields()?;
+    let limit = fields.number("limit")?.unwrap_or_default();
     let range = Range {
-        start: asked.start,
-        end: asked.end,
-        limit: asked.limit,
+        start: fields.needed_text("start")?,
+        end: fields.needed_text("end")?,
+        limit: u32::try_from(limit).unwrap_or(u32::MAX),
     };
-    let rows = store.scan(range).await?;
-    let rows: Vec<(String, Value)> = rows
-        .into_iter()
-        .filter_map(|(key, value)| Some((key, serde_json::from_slice(&value).ok()?)))
-        .collect();
-    Ok(Response::from_json(&rows)?)
+    let mut rows = Map::new();
+    for (key, value) in store.scan(range).await? {
+        if let Ok(value) = serde_json::from_slice(&value) {
+            rows.insert(key, value);
+        }
+    }
+    Ok(Response::from_json(&Value::Object(rows))?)
 }
 
-async fn write_memory(store: &DurableStorage, change: Remembering) -> Result<Response, ApiError> {
-    let is_memory = |key: &String| key.starts_with("memory/");
-    if !change
-        .put
-        .iter()
-        .map(|(key, _)| key)
-        .chain(&change.delete)
-        .all(is_memory)
-    {
+/// `{put, delete}`: an object of keys and values, and an array of keys.
+async fn write_memory(store: &DurableStorage, incoming: &Incoming) -> Result<Response, ApiError> {
+    let mut fields = incoming.fields()?;
+    let mut batch = Batch::default();
+    if let Some(Value::Object(put)) = fields.value("put") {
+        let rows = put.into_iter();
+        batch.put = rows
+            .map(|(key, value)| (key, value.to_string().into_bytes()))
+            .collect();
+    }
+    if let Some(Value::Array(keys)) = fields.value("delete") {
+        let keys = keys.iter().filter_map(Value::as_str);
+        batch.delete = keys.map(Into::into).collect();
+    }
+    let mut keys = batch.put.iter().map(|(key, _)| key).chain(&batch.delete);
+    if !keys.all(|key| key.starts_with("memory/")) {
         let detail = "only memory is written by sessions".to_owned();
         return Err(StoreError::Io { detail }.into());
     }
-    let put = change
-        .put
-        .iter()
-        .map(|(key, value)| (key.clone(), value.to_string().into_bytes()));
-    let batch = Batch {
-        require_absent: Vec::new(),
-        put: put.collect(),
-        delete: change.delete,
-    };
     store.commit(batch).await?;
     Ok(Response::empty()?)
+}
+
+fn session(incoming: &Incoming) -> Result<Option<SessionId>, ApiError> {
+    Ok(incoming.fields()?.text("session")?.map(SessionId))
+}
+
+fn line(incoming: &Incoming) -> Result<Summary, ApiError> {
+    Summary::read(incoming.body()).ok_or_else(|| ApiError::invalid("this is no session's line"))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! Invariant: nothing is looked up, read or written for a request that was not let in.
 
 use serde_json::json;
-use worker::{Env, Headers, Method, Request, Response};
+use worker::{Env, Headers, Method, Request, Response, web_sys};
 
 use crate::{
     auth::Principal,
@@ -40,7 +40,7 @@ pub(crate) async fn answer(request: Request, env: Env) -> worker::Result<Respons
 async fn admitted(request: Request, settings: &Settings) -> Result<Response, ApiError> {
     let method = request.inner().method();
     let route = routes::parse(&method, &request.path());
-    if route == Ok(Route::Health) {
+    if matches!(route, Ok(Route::Health)) {
         let about = json!({ "name": "tau", "version": env!("CARGO_PKG_VERSION") });
         return Ok(Response::from_json(&about)?);
     }
@@ -61,7 +61,7 @@ async fn admitted(request: Request, settings: &Settings) -> Result<Response, Api
     }
     match route {
         Route::Health => Err(ApiError::no_session()),
-        Route::List => call(&directory, "/list", b"").await,
+        Route::List => call(&directory, "/list", b"{}").await,
         Route::Begin => begin::answer(settings, &principal, &directory, &incoming).await,
         Route::Session(id, verb) => {
             let stub = object(&settings.sessions()?, &object_name(&principal, &id.0))?;
@@ -97,10 +97,8 @@ fn preflight() -> worker::Result<Response> {
 /// The response with what pages of `origin` need to read it. Headers of a response that came from
 /// an object cannot be changed, so they are copied.
 fn opened(response: Response, origin: Option<&str>) -> worker::Result<Response> {
-    let headers = Headers::new();
-    for (name, value) in response.headers() {
-        headers.append(&name, &value)?;
-    }
+    let copied = web_sys::Headers::new_with_headers(&response.headers().0);
+    let headers = Headers(copied.map_err(worker::Error::from)?);
     headers.append("vary", "Origin")?;
     if let Some(origin) = origin {
         headers.set("access-control-allow-origin", origin)?;

@@ -8,9 +8,12 @@ use tau_core::session::{CommandError, StoreError};
 use tau_platform::open::OpenError;
 use worker::Response;
 
-/// A refusal or a failure, as it is answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ApiError {
+/// A refusal or a failure, as it is answered. Boxed: it is in the result of nearly every function.
+#[derive(Debug)]
+pub(crate) struct ApiError(Box<Told>);
+
+#[derive(Debug)]
+struct Told {
     status: u16,
     code: &'static str,
     message: String,
@@ -20,24 +23,24 @@ pub(crate) struct ApiError {
 
 impl ApiError {
     pub(crate) fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Told {
             status,
             code,
             message: message.into(),
             hint: None,
             headers: Vec::new(),
-        }
+        }))
     }
 
     /// With what to do about it.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.0.hint = Some(hint.into());
         self
     }
 
     /// With a header that belongs to its status.
     pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.headers.push((name, value.into()));
+        self.0.headers.push((name, value.into()));
         self
     }
 
@@ -59,18 +62,18 @@ impl ApiError {
 
     /// The sentence.
     pub(crate) fn message(&self) -> &str {
-        &self.message
+        &self.0.message
     }
 
     /// The answer.
     pub(crate) fn response(&self) -> worker::Result<Response> {
-        let mut error = json!({ "code": self.code, "message": self.message });
-        if let Some(hint) = &self.hint {
+        let mut error = json!({ "code": self.0.code, "message": self.0.message });
+        if let Some(hint) = &self.0.hint {
             error["hint"] = hint.as_str().into();
         }
         let mut response =
-            Response::from_json(&json!({ "error": error }))?.with_status(self.status);
-        for (name, value) in &self.headers {
+            Response::from_json(&json!({ "error": error }))?.with_status(self.0.status);
+        for (name, value) in &self.0.headers {
             response.headers_mut().set(name, value)?;
         }
         Ok(response)

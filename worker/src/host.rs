@@ -1,6 +1,6 @@
 //! The home of one session: which adapters Tau runs on here.
 
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 use tau_core::{
     ids::EffectId,
     session::{Batch, Range, StoreError},
@@ -14,7 +14,6 @@ use worker::{Response, Stub};
 use crate::{
     ai::WorkersAi,
     config::{API_KEY, Settings},
-    directory::{Remembered, Remembering},
     errors::ApiError,
     wire::{call, object},
 };
@@ -96,14 +95,14 @@ impl SessionStorage {
         }
     }
 
-    async fn ask(&self, path: &str, body: &[u8]) -> Result<Response, StoreError> {
+    async fn ask(&self, path: &str, body: &Value) -> Result<Response, StoreError> {
         let directory =
             || -> Result<Stub, ApiError> { object(&self.settings.directories()?, &self.principal) };
         let failed = |detail: String| StoreError::Io {
             detail: format!("memory cannot be reached: {detail}"),
         };
         let response = match directory() {
-            Ok(directory) => call(&directory, path, body).await,
+            Ok(directory) => call(&directory, path, body.to_string().as_bytes()).await,
             Err(error) => Err(error),
         };
         let mut response = response.map_err(|error| failed(error.message().into()))?;
@@ -142,32 +141,29 @@ impl Storage for SessionStorage {
         if !is_memory(&range.start) {
             return self.own.scan(range).await;
         }
-        let asked = Remembered {
-            start: range.start,
-            end: range.end,
-            limit: range.limit,
-        };
-        let asked = serde_json::to_vec(&asked).map_err(unreadable)?;
+        let asked = json!({ "start": range.start, "end": range.end, "limit": range.limit });
         let mut response = self.ask("/memory/read", &asked).await?;
         let body = response.bytes().await.map_err(|error| StoreError::Io {
             detail: error.to_string(),
         })?;
-        let rows: Vec<(String, Value)> = serde_json::from_slice(&body).map_err(unreadable)?;
-        Ok(rows
-            .into_iter()
-            .map(|(key, value)| (key, value.to_string().into_bytes()))
-            .collect())
+        match serde_json::from_slice(&body).map_err(unreadable)? {
+            // Keys are in byte order, in an object as in the store.
+            Value::Object(rows) => Ok(rows
+                .into_iter()
+                .map(|(key, value)| (key, value.to_string().into_bytes()))
+                .collect()),
+            _ => Ok(Vec::new()),
+        }
     }
 
     async fn commit(&self, mut batch: Batch) -> Result<(), StoreError> {
-        let mut change = Remembering::default();
+        let mut put = Map::new();
         for (key, value) in batch.put.extract_if(.., |(key, _)| is_memory(key)) {
-            let value = serde_json::from_slice(&value).map_err(unreadable)?;
-            change.put.push((key, value));
+            put.insert(key, serde_json::from_slice(&value).map_err(unreadable)?);
         }
-        change.delete = batch.delete.extract_if(.., |key| is_memory(key)).collect();
-        if !change.put.is_empty() || !change.delete.is_empty() {
-            let change = serde_json::to_vec(&change).map_err(unreadable)?;
+        let delete: Vec<String> = batch.delete.extract_if(.., |key| is_memory(key)).collect();
+        if !put.is_empty() || !delete.is_empty() {
+            let change = json!({ "put": put, "delete": delete });
             self.ask("/memory/write", &change).await?;
         }
         self.own.commit(batch).await

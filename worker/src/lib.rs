@@ -26,6 +26,7 @@ mod config;
 mod directory;
 mod entry;
 mod errors;
+mod fields;
 mod host;
 #[expect(
     missing_docs,

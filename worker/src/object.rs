@@ -176,19 +176,25 @@ impl Home {
     /// The session as it is stored; one in which nothing was said yet as it was begun.
     pub(crate) async fn stored(&self, id: &SessionId) -> Result<Session, ApiError> {
         let setup = self.setup().await?;
-        let host = self.host(&setup)?;
-        match open::open(host.storage(), id).await {
+        match open::open(&self.storage(&setup)?, id).await {
             Err(OpenError::Missing(_)) => {
-                let config = self.settings.session(&setup.terms, host.tools().specs())?;
+                let tools = self.host(&setup)?.tools().specs();
+                let config = self.settings.session(&setup.terms, tools)?;
                 Ok(Session::new(config, setup.seed, setup.created))
             }
             session => Ok(session?),
         }
     }
 
-    fn host(&self, setup: &Setup) -> Result<WorkerHost, ApiError> {
+    /// The store as the session sees it.
+    pub(crate) fn storage(&self, setup: &Setup) -> Result<SessionStorage, ApiError> {
         let principal = setup.principal.clone();
-        let storage = SessionStorage::new(self.store()?, self.settings.clone(), principal);
+        let store = self.store()?;
+        Ok(SessionStorage::new(store, self.settings.clone(), principal))
+    }
+
+    fn host(&self, setup: &Setup) -> Result<WorkerHost, ApiError> {
+        let storage = self.storage(setup)?;
         WorkerHost::new(&self.settings, self.alarm.clone(), storage)
     }
 

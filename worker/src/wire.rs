@@ -2,13 +2,12 @@
 
 use futures_util::StreamExt;
 use js_sys::Uint8Array;
-use serde::de::DeserializeOwned;
 use worker::{
     Headers, Method, ObjectNamespace, Request, Response, Stub,
     web_sys::{self, RequestInit},
 };
 
-use crate::errors::ApiError;
+use crate::{errors::ApiError, fields::Fields};
 
 /// Bytes of a request's body.
 const BODY_LIMIT_BYTES: usize = 1024 * 1024;
@@ -58,14 +57,18 @@ impl Incoming {
         })
     }
 
-    /// The body as JSON; an empty one counts as `{}`.
-    pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
-        let body = if self.body.is_empty() {
+    /// The body's fields; an empty body has none.
+    pub(crate) fn fields(&self) -> Result<Fields, ApiError> {
+        Fields::read(if self.body.is_empty() {
             b"{}"
         } else {
-            self.body.as_slice()
-        };
-        Ok(serde_json::from_slice(body)?)
+            &self.body
+        })
+    }
+
+    /// The body as it came.
+    pub(crate) fn body(&self) -> &[u8] {
+        &self.body
     }
 
     /// Whether the client wants server-sent events.

@@ -1,6 +1,5 @@
 //! `POST /v1/sessions`: begins a session.
 
-use serde::Deserialize;
 use serde_json::{Value, json};
 use std::rc::Rc;
 use tau_core::{
@@ -17,6 +16,7 @@ use crate::{
     config::{Settings, Setup, Terms},
     entry::object_name,
     errors::ApiError,
+    fields::{Fields, parse},
     object::Home,
     wire::{Incoming, call, object},
 };
@@ -26,17 +26,6 @@ pub(crate) const INSIDE: &str = "/begin";
 /// Bytes a session may add to the system prompt.
 const SYSTEM_LIMIT_BYTES: usize = 64 * 1024;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Asked {
-    #[serde(default)]
-    system: Option<String>,
-    #[serde(default)]
-    policy: Option<Value>,
-    #[serde(default)]
-    budgets: Option<Budgets>,
-}
-
 /// Lists the session and tells its object; answers with its name.
 pub(crate) async fn answer(
     settings: &Settings,
@@ -44,7 +33,7 @@ pub(crate) async fn answer(
     directory: &Stub,
     incoming: &Incoming,
 ) -> Result<Response, ApiError> {
-    let terms = terms(settings, incoming.json()?)?;
+    let terms = terms(settings, incoming.fields()?)?;
     let config = settings.session(&terms, Vec::new())?;
     let has_no_price = config
         .models
@@ -88,8 +77,19 @@ pub(crate) async fn answer(
     Ok(Response::from_json(&json!({ "session": id }))?.with_status(201))
 }
 
-fn terms(settings: &Settings, asked: Asked) -> Result<Terms, ApiError> {
-    if let Some(system) = &asked.system
+fn terms(settings: &Settings, mut fields: Fields) -> Result<Terms, ApiError> {
+    let system = fields.text("system")?;
+    let policy = match fields.value("policy") {
+        None => settings.policy()?,
+        Some(Value::String(name)) => {
+            let preset: Result<Preset, _> = name.parse();
+            Policy::preset(preset.map_err(|error| ApiError::invalid(error.to_string()))?)
+        }
+        Some(policy) => parse("policy", &policy)?,
+    };
+    let budgets: Option<Budgets> = fields.parsed("budgets")?;
+    fields.end()?;
+    if let Some(system) = &system
         && system.len() > SYSTEM_LIMIT_BYTES
     {
         return Err(ApiError::invalid(format!(
@@ -98,23 +98,15 @@ fn terms(settings: &Settings, asked: Asked) -> Result<Terms, ApiError> {
         )));
     }
     Ok(Terms {
-        system: asked.system.filter(|system| !system.trim().is_empty()),
-        policy: match asked.policy {
-            None | Some(Value::Null) => settings.policy()?,
-            Some(Value::String(name)) => {
-                let preset: Result<Preset, _> = name.parse();
-                Policy::preset(preset.map_err(|error| ApiError::invalid(error.to_string()))?)
-            }
-            // Read again from text: a reader of its own for values would weigh kilobytes.
-            Some(policy) => serde_json::from_slice(policy.to_string().as_bytes())?,
-        },
-        budgets: asked.budgets.unwrap_or_default(),
+        system: system.filter(|system| !system.trim().is_empty()),
+        policy,
+        budgets: budgets.unwrap_or_default(),
     })
 }
 
 /// In the object: keeps what the session is begun with.
 pub(crate) async fn store(home: &Rc<Home>, incoming: &Incoming) -> Result<Response, ApiError> {
-    let setup: Setup = incoming.json()?;
+    let setup: Setup = serde_json::from_slice(incoming.body())?;
     home.put_setup(&setup).await?;
     Ok(Response::empty()?)
 }

@@ -1,7 +1,6 @@
 //! `POST …/approve`, `deny`, `interrupt`, `undo`, `redo`, `switch`, `compact`.
 
 use futures_util::StreamExt;
-use serde::Deserialize;
 use serde_json::json;
 use std::rc::Rc;
 use tau_core::{
@@ -11,32 +10,6 @@ use tau_core::{
 use worker::Response;
 
 use crate::{errors::ApiError, object::Home, routes::Verb, wire::Incoming};
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Approve {
-    call_id: CallId,
-    #[serde(default)]
-    for_session: bool,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Deny {
-    call_id: CallId,
-    #[serde(default)]
-    reason: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Switch {
-    to: EntryId,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Nothing {}
 
 /// Hands the command to the session. Moving in the conversation is answered once it is stored.
 pub(crate) async fn answer(
@@ -65,33 +38,25 @@ pub(crate) async fn answer(
 }
 
 fn command(verb: Verb, incoming: &Incoming) -> Result<Command, ApiError> {
-    let plain = |command| {
-        let Nothing {} = incoming.json()?;
-        Ok(command)
+    let mut fields = incoming.fields()?;
+    let command = match verb {
+        Verb::Approve => Command::Approve {
+            call_id: CallId(fields.needed_text("call_id")?),
+            for_session: fields.flag("for_session")?,
+        },
+        Verb::Deny => Command::Deny {
+            call_id: CallId(fields.needed_text("call_id")?),
+            reason: fields.text("reason")?,
+        },
+        Verb::Switch => Command::Switch {
+            to: EntryId(fields.needed_text("to")?),
+        },
+        Verb::Interrupt => Command::Interrupt,
+        Verb::Undo => Command::Undo,
+        Verb::Redo => Command::Redo,
+        Verb::Compact => Command::Compact,
+        _ => return Err(ApiError::new(404, "no_such_route", "this is no command")),
     };
-    match verb {
-        Verb::Approve => {
-            let Approve {
-                call_id,
-                for_session,
-            } = incoming.json()?;
-            Ok(Command::Approve {
-                call_id,
-                for_session,
-            })
-        }
-        Verb::Deny => {
-            let Deny { call_id, reason } = incoming.json()?;
-            Ok(Command::Deny { call_id, reason })
-        }
-        Verb::Switch => {
-            let Switch { to } = incoming.json()?;
-            Ok(Command::Switch { to })
-        }
-        Verb::Interrupt => plain(Command::Interrupt),
-        Verb::Undo => plain(Command::Undo),
-        Verb::Redo => plain(Command::Redo),
-        Verb::Compact => plain(Command::Compact),
-        _ => Err(ApiError::new(404, "no_such_route", "this is no command")),
-    }
+    fields.end()?;
+    Ok(command)
 }

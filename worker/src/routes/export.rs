@@ -8,8 +8,8 @@ use crate::{errors::ApiError, object::Home};
 
 /// One record a line, then the line with their number and the last one's hash.
 pub(crate) async fn answer(home: &Home, id: &SessionId) -> Result<Response, ApiError> {
-    home.setup().await?;
-    let stored = match open::load(&home.store()?, id).await {
+    let storage = home.storage(&home.setup().await?)?;
+    let stored = match open::load(&storage, id).await {
         Err(OpenError::Missing(_)) => {
             return Err(ApiError::new(
                 409,

@@ -130,14 +130,17 @@ mod tests {
     #[test]
     fn every_route_is_found_and_nothing_else_is() {
         let id = SessionId("0123456789abcdef".into());
-        let of = |verb| Ok(Route::Session(id.clone(), verb));
-        assert_eq!(parse("GET", "/health"), Ok(Route::Health));
-        assert_eq!(parse("POST", "/v1/sessions"), Ok(Route::Begin));
-        assert_eq!(parse("GET", "/v1/sessions"), Ok(Route::List));
+        let of = |verb| Route::Session(id.clone(), verb);
+        assert_eq!(parse("GET", "/health").unwrap(), Route::Health);
+        assert_eq!(parse("POST", "/v1/sessions").unwrap(), Route::Begin);
+        assert_eq!(parse("GET", "/v1/sessions").unwrap(), Route::List);
         let base = "/v1/sessions/0123456789abcdef";
-        assert_eq!(parse("GET", base), of(Verb::View));
-        assert_eq!(parse("DELETE", base), of(Verb::Delete));
-        assert_eq!(parse("POST", &format!("{base}/undo")), of(Verb::Undo));
+        assert_eq!(parse("GET", base).unwrap(), of(Verb::View));
+        assert_eq!(parse("DELETE", base).unwrap(), of(Verb::Delete));
+        assert_eq!(
+            parse("POST", &format!("{base}/undo")).unwrap(),
+            of(Verb::Undo)
+        );
         for path in ["/", "", "/v1", "/v1/sessions/", "/v2/sessions"] {
             assert!(code(parse("GET", path)).contains("404"), "{path}");
         }

@@ -1,7 +1,6 @@
 //! `POST …/prompt`: begins a turn.
 
 use futures_util::StreamExt;
-use serde::Deserialize;
 use serde_json::json;
 use std::rc::Rc;
 use tau_core::{
@@ -21,14 +20,6 @@ use crate::{
 /// Bytes of a prompt's text; pictures have the rest of the body.
 const TEXT_LIMIT_BYTES: usize = 256 * 1024;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Asked {
-    text: String,
-    #[serde(default)]
-    images: Vec<Image>,
-}
-
 /// The turn as server-sent events where the client takes them; else where to watch it from, once
 /// its prompt is stored.
 pub(crate) async fn answer(
@@ -36,7 +27,10 @@ pub(crate) async fn answer(
     id: &SessionId,
     incoming: &Incoming,
 ) -> Result<Response, ApiError> {
-    let Asked { text, images } = incoming.json()?;
+    let mut fields = incoming.fields()?;
+    let text = fields.needed_text("text")?;
+    let images: Option<Vec<Image>> = fields.parsed("images")?;
+    fields.end()?;
     if text.len() > TEXT_LIMIT_BYTES {
         return Err(ApiError::new(
             413,
@@ -49,6 +43,7 @@ pub(crate) async fn answer(
     }
     let live = home.live(id).await?;
     let before = live.mark();
+    let images = images.unwrap_or_default();
     live.submit(Command::Prompt { text, images }).await?;
     let mut watch = live.watch(Some(before));
     if incoming.accepts_events() {

@@ -1,6 +1,5 @@
 //! `GET` and `POST …/routines`, `DELETE …/routines/NAME`: prompts that come by themselves.
 
-use serde::Deserialize;
 use serde_json::json;
 use tau_core::{
     ids::{SessionId, UnixMillis},
@@ -14,18 +13,6 @@ use crate::{errors::ApiError, object::Home, wire::Incoming};
 
 /// Bytes of a routine's name.
 const NAME_BYTES: usize = 64;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Asked {
-    id: String,
-    prompt: String,
-    /// The first time; without it after `every_ms`.
-    #[serde(default)]
-    at: Option<UnixMillis>,
-    #[serde(default)]
-    every_ms: Option<u64>,
-}
 
 /// The session's routines, each with its runs.
 pub(crate) async fn list(home: &Home, id: &SessionId) -> Result<Response, ApiError> {
@@ -46,20 +33,25 @@ pub(crate) async fn add(
     id: &SessionId,
     incoming: &Incoming,
 ) -> Result<Response, ApiError> {
-    let asked: Asked = incoming.json()?;
+    let mut fields = incoming.fields()?;
+    let name = fields.needed_text("id")?;
+    let prompt = fields.needed_text("prompt")?;
+    let at = fields.number("at")?.map(UnixMillis);
+    let every_ms = fields.number("every_ms")?;
+    fields.end()?;
     home.setup().await?;
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    if !(1..=NAME_BYTES).contains(&asked.id.len()) || !asked.id.bytes().all(is_name) {
+    if !(1..=NAME_BYTES).contains(&name.len()) || !name.bytes().all(is_name) {
         return Err(ApiError::invalid(format!(
             "a routine's id is 1 to {NAME_BYTES} letters, digits, - and _"
         )));
     }
-    let first = match (asked.at, asked.every_ms) {
+    let first = match (at, every_ms) {
         (Some(at), _) => at,
         (None, Some(every_ms)) => WebClock.now().plus(every_ms),
         (None, None) => return Err(ApiError::invalid("a routine needs at, every_ms or both")),
     };
-    let routine = Routine::new(&asked.id, id, &asked.prompt, first, asked.every_ms)
+    let routine = Routine::new(&name, id, &prompt, first, every_ms)
         .map_err(|error| ApiError::invalid(error.to_string()))?;
     let store = home.store()?;
     let have = routine::list(&store, id).await?;
