@@ -1,7 +1,6 @@
 //! One object a principal: how often they may ask, which sessions they have, what is remembered.
 //!
 //! Invariants:
-//! - A session that is not listed here does not exist for its principal.
 //! - The rate is kept in memory: asking costs no write, and an object that was evicted was idle for
 //!   longer than its bucket takes to fill up noticeably.
 
@@ -19,6 +18,9 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use worker::{DurableObject, Env, Request, Response, State, durable_object};
 
 use crate::{config::Settings, errors::ApiError, wire::Incoming};
+
+/// The path at which one request is asked for.
+pub(crate) const ADMIT: &str = "/admit";
 
 /// The object of one principal.
 #[durable_object(fetch)]
@@ -58,6 +60,10 @@ impl DurableObject for Directory {
 impl Directory {
     async fn answer(&self, request: Request) -> Result<Response, ApiError> {
         let incoming = Incoming::read(request).await?;
+        if incoming.path == ADMIT {
+            self.take_from_bucket()?;
+            return Ok(Response::empty()?);
+        }
         let store = match self.store.get() {
             Some(store) => store.clone(),
             None => {
@@ -66,9 +72,14 @@ impl Directory {
             }
         };
         match incoming.path.as_str() {
-            "/admit" => self.admit(&store, &incoming).await,
-            "/list" => list(&store).await,
-            "/begin" => self.begin(&store, &incoming).await,
+            "/list" => {
+                self.take_from_bucket()?;
+                list(&store).await
+            }
+            "/begin" => {
+                self.take_from_bucket()?;
+                self.begin(&store, &incoming).await
+            }
             "/line" => update(&store, &incoming).await,
             "/forget" => forget(&store, &incoming).await,
             "/memory/read" => read_memory(&store, &incoming).await,
@@ -79,20 +90,6 @@ impl Directory {
                 "a directory has no such path",
             )),
         }
-    }
-
-    async fn admit(
-        &self,
-        store: &DurableStorage,
-        incoming: &Incoming,
-    ) -> Result<Response, ApiError> {
-        self.take_from_bucket()?;
-        if let Some(id) = session(incoming)?
-            && store.get(summary_key(&id)).await?.is_none()
-        {
-            return Err(ApiError::no_session());
-        }
-        Ok(Response::empty()?)
     }
 
     fn take_from_bucket(&self) -> Result<(), ApiError> {
@@ -189,8 +186,15 @@ async fn put_line(store: &DurableStorage, line: &Summary) -> Result<(), ApiError
 }
 
 async fn forget(store: &DurableStorage, incoming: &Incoming) -> Result<Response, ApiError> {
+    let key = session(incoming)?.as_ref().map(summary_key);
+    let Some(key) = key else {
+        return Err(ApiError::no_session());
+    };
+    if store.get(key.clone()).await?.is_none() {
+        return Err(ApiError::no_session());
+    }
     let batch = Batch {
-        delete: session(incoming)?.iter().map(summary_key).collect(),
+        delete: vec![key],
         ..Batch::default()
     };
     store.commit(batch).await?;

@@ -50,29 +50,24 @@ async fn admitted(request: Request, settings: &Settings) -> Result<Response, Api
     let incoming = Incoming::read(request).await?;
 
     let directory = object(&settings.directories()?, principal.name())?;
-    let session = match &route {
-        Route::Session(id, _) => Some(id),
-        _ => None,
-    };
-    let admission = json!({ "session": session });
-    let admitted = call(&directory, "/admit", admission.to_string().as_bytes()).await?;
-    if admitted.status_code() != 200 {
-        return Ok(admitted);
-    }
     match route {
         Route::Health => Err(ApiError::no_session()),
-        Route::List => call(&directory, "/list", b"{}").await,
+        Route::List => call(&directory, "/list", b"").await,
         Route::Begin => begin::answer(settings, &principal, &directory, &incoming).await,
+        // Whether it may be asked now, the session's object finds out while it opens the session.
         Route::Session(id, verb) => {
             let stub = object(&settings.sessions()?, &object_name(&principal, &id.0))?;
-            let response = incoming.forward(&stub).await?;
-            // A session that is listed and has nothing stored was half begun: it goes as well.
-            if verb == Verb::Delete && matches!(response.status_code(), 204 | 404) {
-                let forgotten = json!({ "session": id }).to_string();
-                call(&directory, "/forget", forgotten.as_bytes()).await?;
-                return Ok(Response::empty()?.with_status(204));
+            let response = incoming.forward(&stub, &principal).await?;
+            if verb != Verb::Delete || !matches!(response.status_code(), 204 | 404) {
+                return Ok(response);
             }
-            Ok(response)
+            // A session that is listed and has nothing stored was half begun: it goes as well.
+            let forgotten = json!({ "session": id }).to_string();
+            let forgotten = call(&directory, "/forget", forgotten.as_bytes()).await?;
+            if response.status_code() == 404 && forgotten.status_code() == 404 {
+                return Ok(response);
+            }
+            Ok(Response::empty()?.with_status(204))
         }
     }
 }

@@ -9,7 +9,7 @@
 use core::cell::{Cell, RefCell};
 use futures_util::{
     StreamExt,
-    future::{AbortHandle, abortable, select},
+    future::{AbortHandle, abortable, join, select},
 };
 use std::{pin::pin, rc::Rc};
 use tau_core::{
@@ -32,6 +32,7 @@ use worker::{DurableObject, Env, Method, Request, Response, State, durable_objec
 use crate::{
     activity::Activity,
     config::{Settings, Setup},
+    directory::ADMIT,
     errors::ApiError,
     host::{SessionStorage, WorkerHost},
     routes::{self, Route, Verb, begin},
@@ -122,13 +123,13 @@ impl Home {
         let Route::Session(id, verb) = routes::parse(method.as_ref(), &incoming.path)? else {
             return Err(ApiError::no_session());
         };
-        if verb == Verb::Delete {
-            return self.delete().await;
+        let (admitted, opened) = join(self.admit(&incoming), self.open(&id, verb)).await;
+        if let Some(refused) = admitted? {
+            return Ok(refused);
         }
-        if self.is_unfinished().await? {
-            self.live(&id).await?;
-        }
+        opened?;
         match verb {
+            Verb::Delete => self.delete().await,
             Verb::View => routes::view::answer(self, &id).await,
             Verb::Export => routes::export::answer(self, &id).await,
             Verb::Prompt => routes::prompt::answer(self, &id, &incoming).await,
@@ -138,6 +139,28 @@ impl Home {
             Verb::RemoveRoutine => routes::routines::remove(self, &id, &incoming).await,
             verb => routes::commands::answer(self, &id, verb, &incoming).await,
         }
+    }
+
+    /// Asks the principal's directory for one request; the response where it refuses.
+    async fn admit(&self, incoming: &Incoming) -> Result<Option<Response>, ApiError> {
+        let principal = incoming.principal.as_deref();
+        let principal = principal.ok_or_else(ApiError::no_session)?;
+        let directory = object(&self.settings.directories()?, principal)?;
+        let admitted = call(&directory, ADMIT, b"").await?;
+        Ok((admitted.status_code() != 200).then_some(admitted))
+    }
+
+    /// Opens what the request needs, and takes up a turn that was left in the middle. An object of
+    /// which nothing was stored stays without a store.
+    async fn open(self: &Rc<Self>, id: &SessionId, verb: Verb) -> Result<(), ApiError> {
+        if self.store.borrow().is_none() {
+            let store = DurableStorage::open_existing(self.state.storage())?;
+            *self.store.borrow_mut() = Some(store.ok_or_else(ApiError::no_session)?);
+        }
+        if verb != Verb::Delete && self.is_unfinished().await? {
+            self.live(id).await?;
+        }
+        Ok(())
     }
 
     /// The object's store.

@@ -7,7 +7,7 @@ use worker::{
     web_sys::{self, RequestInit},
 };
 
-use crate::{errors::ApiError, fields::Fields};
+use crate::{auth::Principal, errors::ApiError, fields::Fields};
 
 /// Bytes of a request's body.
 const BODY_LIMIT_BYTES: usize = 1024 * 1024;
@@ -21,8 +21,14 @@ pub(crate) struct Incoming {
     pub(crate) query: Option<String>,
     accept: Option<String>,
     last_event_id: Option<String>,
+    /// Who is asking, on the way from the entry to an object.
+    pub(crate) principal: Option<String>,
     body: Vec<u8>,
 }
+
+/// The header that names the principal inside of the Worker. What comes from outside never gets
+/// past the entry.
+const PRINCIPAL: &str = "x-tau-principal";
 
 impl Incoming {
     /// Reads `request`, at most [`BODY_LIMIT_BYTES`] of it.
@@ -35,6 +41,7 @@ impl Incoming {
         }
         let accept = headers.get("accept")?;
         let last_event_id = headers.get("last-event-id")?;
+        let principal = headers.get(PRINCIPAL)?;
         let mut body = Vec::new();
         if request.inner().body().is_some() {
             let mut stream = request.stream()?;
@@ -53,6 +60,7 @@ impl Incoming {
             query: url.split_once('?').map(|(_, query)| query.into()),
             accept,
             last_event_id,
+            principal,
             body,
         })
     }
@@ -92,8 +100,13 @@ impl Incoming {
     }
 
     /// Hands it on to an object, with nothing but what handlers read.
-    pub(crate) async fn forward(&self, to: &Stub) -> Result<Response, ApiError> {
+    pub(crate) async fn forward(
+        &self,
+        to: &Stub,
+        principal: &Principal,
+    ) -> Result<Response, ApiError> {
         let headers = Headers::new();
+        headers.set(PRINCIPAL, principal.name())?;
         if let Some(accept) = &self.accept {
             headers.set("accept", accept)?;
         }

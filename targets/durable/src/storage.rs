@@ -52,6 +52,19 @@ impl DurableStorage {
         Ok(store)
     }
 
+    /// Opens the object's storage if anything was ever kept in it, and writes nothing if not.
+    pub fn open_existing(storage: worker::Storage) -> Result<Option<Self>, StoreError> {
+        let known = first_cell(
+            &storage.sql(),
+            "SELECT 1 FROM sqlite_master WHERE name = 'schema'",
+            Vec::new(),
+        );
+        match known.map_err(|error| words(&error))? {
+            Some(_) => Self::open(storage).map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// Removes everything, the tables included. The store is empty and unusable until it is opened
     /// again.
     pub async fn delete_all(&self) -> Result<(), StoreError> {
