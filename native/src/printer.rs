@@ -165,6 +165,7 @@ impl Printer {
                 None => "the conversation is at its beginning".into(),
             }),
             Event::TurnStarted { .. }
+            | Event::Compacting { .. }
             | Event::ThinkingDelta { .. }
             | Event::Usage { .. }
             | Event::Done

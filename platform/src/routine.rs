@@ -4,19 +4,20 @@
 //! [`run_due`] whenever [`next_due`] has come and the session is at rest, and [`settle`] when it
 //! opens the session, for runs whose end another process did not live to see.
 
-use alloc::{
-    string::{String, ToString},
-    vec::Vec,
-};
+use alloc::{string::ToString, vec::Vec};
 use futures_util::StreamExt;
 use tau_core::{
     ids::{SessionId, UnixMillis},
     journal::{self, Body, Chain},
     routine::{self, Routine, Run},
-    session::{Batch, Command, Event, StoreError},
+    session::{Batch, Command, CommandError, Event, StoreError},
 };
 
-use crate::{clock::Clock, live::Live, storage::Storage};
+use crate::{
+    clock::Clock,
+    live::{Live, Watch},
+    storage::Storage,
+};
 
 /// Routines a session may have.
 pub const LIMIT: u32 = 100;
@@ -81,38 +82,52 @@ pub async fn run_due(
     session: &SessionId,
 ) -> Result<usize, StoreError> {
     let mut count = 0;
-    for routine in list(storage, session).await? {
+    for listed in list(storage, session).await? {
+        // Turns have passed since the list was read: it may be gone, or another by now.
+        let stored = storage.get(listed.key()).await?;
+        let Some(routine) = stored.as_deref().and_then(Routine::read) else {
+            continue;
+        };
         let Some((moved, run)) = routine.fire(clock.now()) else {
             continue;
         };
         match storage.commit(moved.begin(&run)).await {
             Ok(()) => {}
-            // Another has taken this due time.
-            Err(StoreError::Conflict { .. }) => continue,
+            // This due time was taken already: by another, or by one that had the same name.
+            Err(StoreError::Conflict { .. }) => {
+                storage.commit(moved.save()).await?;
+                continue;
+            }
             Err(error) => return Err(error),
         }
         forget_old(storage, session, &run.routine).await?;
-        say(storage, live, session, routine.prompt, run).await?;
+        say(storage, live, &moved, run).await?;
         count += 1;
     }
     Ok(count)
 }
 
+/// Says what the routine says, once no other turn runs, and follows its turn to the end.
 async fn say(
     storage: &impl Storage,
     live: &Live,
-    session: &SessionId,
-    prompt: String,
+    routine: &Routine,
     mut run: Run,
 ) -> Result<(), StoreError> {
     let mut watch = live.watch(Some(live.mark()));
-    let taken = live.submit(Command::Prompt {
-        text: prompt,
-        images: Vec::new(),
-    });
-    if let Err(error) = taken.await {
-        run.refused = Some(error.to_string());
-        return storage.commit(run.save(session)).await;
+    loop {
+        let prompt = Command::Prompt {
+            text: routine.prompt.clone(),
+            images: Vec::new(),
+        };
+        match live.submit(prompt).await {
+            Ok(()) => break,
+            Err(CommandError::Busy) => rest(&mut watch).await,
+            Err(error) => {
+                run.refused = Some(error.to_string());
+                return keep(storage, routine, &run).await;
+            }
+        }
     }
     while let Some((_, event)) = watch.next().await {
         match event {
@@ -123,12 +138,30 @@ async fn say(
             Event::Stopped { error } => run.refused = Some(error.to_string()),
             _ => continue,
         }
-        storage.commit(run.save(session)).await?;
+        keep(storage, routine, &run).await?;
         if run.outcome.is_some() || run.refused.is_some() {
             break;
         }
     }
+    // A watch that fell behind leaves the rest to `settle`.
     Ok(())
+}
+
+/// Waits until a turn is over, or nothing is to be seen any more.
+async fn rest(watch: &mut Watch) {
+    while let Some((_, event)) = watch.next().await {
+        if matches!(event, Event::TurnFinished { .. }) {
+            break;
+        }
+    }
+}
+
+/// Stores the record of a run, unless its routine was removed.
+async fn keep(storage: &impl Storage, routine: &Routine, run: &Run) -> Result<(), StoreError> {
+    match storage.get(routine.key()).await? {
+        Some(_) => storage.commit(run.save(&routine.session)).await,
+        None => Ok(()),
+    }
 }
 
 /// Completes the records of runs that another process began and did not live to see the end of. To
@@ -175,7 +208,7 @@ async fn complete(
     if run == before {
         return Ok(());
     }
-    storage.commit(run.save(session)).await
+    keep(storage, routine, &run).await
 }
 
 async fn forget_old(

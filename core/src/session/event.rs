@@ -111,6 +111,11 @@ pub enum Event {
         /// Of the turn so far.
         turn: Usage,
     },
+    /// A summary of the conversation is being written: by a turn of its own, or by the one running.
+    Compacting {
+        /// The turn.
+        turn: TurnId,
+    },
     /// Older messages were summarised, or left out of the request.
     Compacted {
         /// How many entries the model no longer sees in full.

@@ -25,6 +25,7 @@ impl Session {
         };
         let turn = TurnId(self.state.turns + 1);
         let effect = self.durable_id();
+        self.tell_stored(Event::Compacting { turn });
         self.record(
             Body::Compacting {
                 turn,
@@ -56,6 +57,7 @@ impl Session {
         {
             let covers = covers.id.clone();
             let effect = self.durable_id();
+            self.tell_stored(Event::Compacting { turn: id });
             self.record(
                 Body::Compacting {
                     turn: id,

@@ -58,6 +58,9 @@ pub(super) struct Feed {
     next: u64,
     /// The number of the first event that a stored session does not show.
     unstored: u64,
+    /// Events up to this number were joined: only who began with them in this state may read them.
+    joined: u64,
+    joins: u64,
     ended: bool,
 }
 
@@ -68,17 +71,20 @@ impl Feed {
             events: VecDeque::new(),
             next: 1,
             unstored: 1,
+            joined: 0,
+            joins: 0,
             ended: false,
         }
     }
 
     pub(super) fn push(&mut self, event: Event) {
-        if self.events.len() == KEPT.get() {
+        if self.events.len() == KEPT.get() && !(self.first() >= self.unstored && self.join()) {
             self.events.pop_front();
         }
         match event {
             Event::TurnStarted { .. }
             | Event::Message { .. }
+            | Event::Compacting { .. }
             | Event::Compacted { .. }
             | Event::Moved { .. }
             | Event::TurnFinished { .. } => self.unstored = self.next + 1,
@@ -88,6 +94,36 @@ impl Feed {
         }
         self.events.push_back(event);
         self.next += 1;
+    }
+
+    /// Makes room by joining the two oldest pieces of text that follow one another: the beginning of
+    /// a message that is not stored yet is nowhere else.
+    fn join(&mut self) -> bool {
+        let pair = self.events.iter().zip(self.events.iter().skip(1));
+        let joined = pair.enumerate().find_map(|(at, pair)| match pair {
+            (Event::TextDelta { text: one }, Event::TextDelta { text: two }) => {
+                let text = [one.as_str(), two].concat();
+                Some((at, Event::TextDelta { text }))
+            }
+            (Event::ThinkingDelta { text: one }, Event::ThinkingDelta { text: two }) => {
+                let text = [one.as_str(), two].concat();
+                Some((at, Event::ThinkingDelta { text }))
+            }
+            _ => None,
+        });
+        let Some((at, event)) = joined else {
+            return false;
+        };
+        self.events.remove(at);
+        self.events[at] = event;
+        self.joined = self.first() + at as u64;
+        self.joins += 1;
+        true
+    }
+
+    /// How often events were joined so far.
+    pub(super) fn joins(&self) -> u64 {
+        self.joins
     }
 
     pub(super) fn end(&mut self) {
@@ -102,7 +138,10 @@ impl Feed {
     pub(super) fn place(&self, after: Option<Mark>) -> (u64, bool) {
         match after {
             Some(Mark { life, number })
-                if life == self.life && number < self.next && number + 1 >= self.first() =>
+                if life == self.life
+                    && number < self.next
+                    && number + 1 >= self.first()
+                    && number + 1 > self.joined =>
             {
                 (number + 1, true)
             }
@@ -110,7 +149,11 @@ impl Feed {
         }
     }
 
-    pub(super) fn get(&self, number: u64) -> Next {
+    /// The event of that number, for a watcher that began when there were so many joins.
+    pub(super) fn get(&self, number: u64, joins: u64) -> Next {
+        if number <= self.joined && joins != self.joins {
+            return Next::Never;
+        }
         let event = number
             .checked_sub(self.first())
             .and_then(|place| self.events.get(usize::try_from(place).ok()?));

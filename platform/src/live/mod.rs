@@ -129,6 +129,7 @@ impl Live {
         Watch {
             state: Rc::clone(&self.state),
             next,
+            joins: state.feed.joins(),
             resumed,
         }
     }
@@ -188,6 +189,8 @@ impl Drop for Over<'_> {
 pub struct Watch {
     state: Rc<RefCell<State>>,
     next: u64,
+    /// Of the feed, when it began.
+    joins: u64,
     /// Whether it goes on exactly behind the mark it was asked for.
     pub resumed: bool,
 }
@@ -198,7 +201,7 @@ impl Stream for Watch {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<(Mark, Event)>> {
         let this = &mut *self;
         let mut state = this.state.borrow_mut();
-        match state.feed.get(this.next) {
+        match state.feed.get(this.next, this.joins) {
             Next::Event(mark, event) => {
                 this.next += 1;
                 Poll::Ready(Some((mark, event)))

@@ -146,6 +146,27 @@ fn a_watcher_that_falls_too_far_behind_is_let_go() {
 }
 
 #[test]
+fn a_newcomer_gets_all_of_a_message_however_many_pieces_it_came_in() {
+    let home = SimHost::new();
+    let words: Vec<&str> = core::iter::repeat_n("x", 6_000).collect();
+    home.model().say(1, &words);
+    let live = Live::new(1);
+    beside(&home, &live, async {
+        let mut early = live.watch(None);
+        live.submit(prompt("hi")).await.unwrap();
+        assert!(early.next().await.is_some());
+        home.clock().sleep(5_500).await;
+        let so_far = live.mark();
+        let mut late = live.watch(None);
+        let seen = until_finished(&mut late).await;
+        assert_eq!(text(&seen).len(), 6_000, "from its beginning");
+        assert!(seen.len() < 6_000 && seen[0].0.number <= so_far.number);
+        while early.next().await.is_some() {}
+        live.close();
+    });
+}
+
+#[test]
 fn nobody_waits_for_a_run_that_is_over() {
     let home = SimHost::new();
     home.model().say(1_000, &["never heard"]);

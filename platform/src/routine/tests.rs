@@ -64,25 +64,78 @@ fn what_is_due_is_said_and_its_run_is_on_record() {
     assert_eq!(next, Some(routine.next.unwrap().plus(60_000)));
 }
 
+fn prompt(text: &str) -> Command {
+    Command::Prompt {
+        text: text.into(),
+        images: Vec::new(),
+    }
+}
+
 #[test]
-fn a_session_that_is_busy_refuses_and_the_record_says_so() {
+fn what_is_due_while_another_turn_runs_is_said_after_it() {
     let home = SimHost::new();
     home.model().say(100_000, &["slow"]);
+    home.model().say(10, &["all quiet"]);
     let routine = every_minute(&home);
     store(&home, &routine);
     let (storage, clock, id) = (home.storage(), home.clock(), routine.session.clone());
     beside(&home, async |live| {
-        let prompt = Command::Prompt {
-            text: "a long one".into(),
-            images: Vec::new(),
-        };
-        live.submit(prompt).await.unwrap();
+        live.submit(prompt("a long one")).await.unwrap();
         clock.sleep(61_000).await;
         assert_eq!(run_due(storage, clock, &live, &id).await, Ok(1));
         live.close();
     });
     let runs = home.block_on(runs(storage, &id, "r")).unwrap();
-    assert!(runs[0].refused.as_ref().unwrap().contains("running"));
+    assert_eq!(runs[0].outcome, Some(Outcome::Answered));
+    assert_eq!(runs[0].turn.map(|turn| turn.0), Some(2));
+}
+
+#[test]
+fn a_routine_removed_while_another_speaks_stays_removed() {
+    let home = SimHost::new();
+    home.model().say(1_000, &["first"]);
+    let first = every_minute(&home);
+    let second = Routine {
+        id: "s".into(),
+        ..first.clone()
+    };
+    store(&home, &first);
+    store(&home, &second);
+    let (storage, clock, id) = (home.storage(), home.clock(), first.session.clone());
+    beside(&home, async |live| {
+        clock.sleep(60_000).await;
+        let said = run_due(storage, clock, &live, &id);
+        let removed = async {
+            clock.sleep(500).await;
+            assert_eq!(remove(storage, &id, "s").await, Ok(true));
+            assert_eq!(remove(storage, &id, "r").await, Ok(true), "in its own turn");
+        };
+        let (said, ()) = join(said, removed).await;
+        assert_eq!(said, Ok(1));
+        live.close();
+    });
+    let left = home.storage().rows();
+    assert!(
+        left.iter()
+            .all(|(key, _)| !key.starts_with("run/") && !key.starts_with("routine/")),
+        "{left:?}"
+    );
+}
+
+#[test]
+fn a_due_time_that_another_took_is_passed_over() {
+    let home = SimHost::new();
+    let routine = every_minute(&home);
+    let (storage, clock, id) = (home.storage(), home.clock(), routine.session.clone());
+    let (moved, run) = routine.fire(routine.next.unwrap()).unwrap();
+    home.block_on(storage.commit(moved.begin(&run))).unwrap();
+    store(&home, &routine);
+    beside(&home, async |live| {
+        clock.sleep(60_000).await;
+        assert_eq!(run_due(storage, clock, &live, &id).await, Ok(0));
+        live.close();
+    });
+    assert_eq!(home.block_on(next_due(storage, &id)), Ok(moved.next));
 }
 
 #[test]
@@ -97,11 +150,7 @@ fn a_run_whose_process_died_is_completed_from_the_journal() {
     home.block_on(storage.commit(moved.begin(&run))).unwrap();
     // Another process heard the answer.
     beside(&home, async |live| {
-        let prompt = Command::Prompt {
-            text: "look around".into(),
-            images: Vec::new(),
-        };
-        live.submit(prompt).await.unwrap();
+        live.submit(prompt("look around")).await.unwrap();
         live.close();
     });
     home.block_on(settle(storage, &id)).unwrap();
