@@ -2,6 +2,11 @@
 //!
 //! The page and the module come from `cargo xtask wasm`, the model from `tau model pull`; what is missing is an error.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper that fails is a test that fails"
+)]
+
 #[expect(dead_code, reason = "the tests of the page's behaviour use the rest")]
 #[path = "../page/support/mod.rs"]
 mod support;
