@@ -1,7 +1,8 @@
 //! Who is asking: bearer tokens, each a principal's.
 //!
 //! Invariants: without a usable list of tokens nobody is let in; a token is compared by digest and
-//! in a time that does not depend on it; no token is ever told.
+//! in a time that does not depend on it; no token is ever told. Nor is a name: who mixes the two up
+//! has a token in its place, and what is wrong with the list is told to whoever asks.
 
 use core::fmt;
 use serde_json::Value;
@@ -42,7 +43,7 @@ impl fmt::Debug for Tokens {
 
 impl Tokens {
     /// Reads the secret `TAU_TOKENS`: a JSON object of names and tokens, or a line `name=token`
-    /// for each.
+    /// for each. Entries are counted from 1, those of an object in the order of their names.
     pub(crate) fn parse(text: Option<&str>) -> Result<Self, ApiError> {
         let text = text.unwrap_or_default().trim();
         if text.is_empty() {
@@ -54,22 +55,22 @@ impl Tokens {
             from_lines(text)?
         };
         let mut tokens: Vec<(Principal, [u8; 32])> = Vec::with_capacity(pairs.len());
-        for (name, token) in pairs {
+        for (at, (name, token)) in pairs.into_iter().enumerate() {
+            let number = at + 1;
             let Some(principal) = Principal::new(&name) else {
                 return Err(wrong(format!(
-                    "{name:?} in TAU_TOKENS is no name: 1 to {NAME_BYTES} letters, digits and . _ @ -"
+                    "the name of entry {number} of TAU_TOKENS is not 1 to {NAME_BYTES} letters, digits and . _ @ -"
                 )));
             };
             if token.len() < TOKEN_BYTES {
                 return Err(wrong(format!(
-                    "the token of {name} in TAU_TOKENS has fewer than {TOKEN_BYTES} bytes"
+                    "the token of entry {number} of TAU_TOKENS has fewer than {TOKEN_BYTES} bytes"
                 )));
             }
             let digest = digest(&token);
-            if let Some((other, _)) = tokens.iter().find(|(_, known)| *known == digest) {
+            if tokens.iter().any(|(_, known)| *known == digest) {
                 return Err(wrong(format!(
-                    "{} and {name} have the same token in TAU_TOKENS",
-                    other.name()
+                    "entry {number} of TAU_TOKENS has the token of an entry before it"
                 )));
             }
             tokens.push((principal, digest));
@@ -128,12 +129,12 @@ fn from_json(text: &str) -> Result<Vec<(String, String)>, ApiError> {
 fn from_lines(text: &str) -> Result<Vec<(String, String)>, ApiError> {
     let lines = text.lines().map(str::trim);
     lines
+        .filter(|line| !line.is_empty())
         .enumerate()
-        .filter(|(_, line)| !line.is_empty())
         .map(|(at, line)| match line.split_once('=') {
             Some((name, token)) => Ok((name.trim().into(), token.trim().into())),
             None => Err(wrong(format!(
-                "line {} of TAU_TOKENS is not name=token",
+                "entry {} of TAU_TOKENS is not name=token",
                 at + 1
             ))),
         })
@@ -204,6 +205,11 @@ mod tests {
         let slash = format!("a/b={ALICE}");
         let number = "{\"alice\": 1234567890123456}";
         let cut = format!("{{\"alice\": \"{ALICE}\"");
+        let bare = format!("bob={BOB}\n{ALICE}==");
+        let swapped = format!("{ALICE}=alice");
+        let swapped_json = format!("{{\"{ALICE}\": \"alice\"}}");
+        let no_name = format!("{ALICE}+/={BOB}");
+        let swapped_twice = format!("{ALICE}=alice-and-her-friends\n{BOB}=alice-and-her-friends");
         for text in [
             None,
             Some(""),
@@ -215,6 +221,11 @@ mod tests {
             Some(&twice),
             Some(&slash),
             Some(&cut),
+            Some(&bare),
+            Some(&swapped),
+            Some(&swapped_json),
+            Some(&no_name),
+            Some(&swapped_twice),
         ] {
             let error = format!("{:?}", Tokens::parse(text).unwrap_err());
             assert!(error.contains("503"), "{text:?}: {error}");

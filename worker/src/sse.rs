@@ -6,7 +6,7 @@ use futures_util::{
     future::{Either, select},
     stream,
 };
-use tau_core::session::Event;
+use tau_core::{ids::TurnId, session::Event};
 use tau_platform::{
     Clock,
     live::{Mark, Watch},
@@ -25,7 +25,7 @@ const PIECE_BYTES: usize = 16 * 1024;
 pub(crate) enum Until {
     /// With the run of the session.
     RunEnds,
-    /// With the turn.
+    /// With the turn that begins in it.
     TurnEnds,
 }
 
@@ -33,6 +33,8 @@ struct State {
     watch: Watch,
     first: Option<Vec<u8>>,
     until: Until,
+    /// The first turn that began in this stream.
+    turn: Option<TurnId>,
     over: bool,
     heartbeat: Pin<Box<dyn Future<Output = ()>>>,
 }
@@ -48,6 +50,7 @@ pub(crate) fn response(
         // Something at once, so that the head is not held back.
         first: Some(first.unwrap_or_else(|| b":\n\n".to_vec())),
         until,
+        turn: None,
         over: false,
         heartbeat: heartbeat(),
     };
@@ -89,7 +92,15 @@ impl State {
     }
 
     fn write(&mut self, (mark, event): (Mark, Event), piece: &mut Vec<u8>) {
-        let is_end = matches!(event, Event::TurnFinished { .. } | Event::Stopped { .. });
+        let is_end = match &event {
+            Event::TurnStarted { turn, .. } => {
+                self.turn.get_or_insert(*turn);
+                false
+            }
+            Event::TurnFinished { turn, .. } => self.turn == Some(*turn),
+            Event::Stopped { .. } => true,
+            _ => false,
+        };
         self.over = is_end && self.until == Until::TurnEnds;
         // An event holds strings, numbers and JSON values, which always serialise.
         let data = serde_json::to_string(&event).unwrap_or_default();
