@@ -182,6 +182,6 @@ mod tests {
         assert_eq!(of("execute").2, "profile");
         assert_eq!(of("execute").1, "deny");
         assert_eq!(of("write").2, "preset strict");
-        assert_eq!(rows.len(), 8);
+        assert_eq!(rows.len(), 9);
     }
 }
