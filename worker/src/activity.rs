@@ -31,17 +31,13 @@ impl State {
 }
 
 impl Activity {
-    /// A session was opened, in the middle of a turn or not.
+    /// A session is in the middle of a turn or not: it was opened, or is gone.
     pub(crate) fn begin(&self, in_turn: bool) {
         let mut state = self.state.borrow_mut();
         state.in_turn = in_turn;
         state.waiting.clear();
         state.running.clear();
-    }
-
-    /// The session is gone.
-    pub(crate) fn end(&self) {
-        self.begin(false);
+        drop(state);
         self.wake();
     }
 
@@ -50,7 +46,7 @@ impl Activity {
         let mut state = self.state.borrow_mut();
         let before = (state.in_turn, state.is_working());
         match event {
-            Event::TurnStarted { .. } => state.in_turn = true,
+            Event::TurnStarted { .. } | Event::Compacting { .. } => state.in_turn = true,
             Event::TurnFinished { .. } | Event::Stopped { .. } => {
                 state.in_turn = false;
                 state.waiting.clear();
@@ -143,6 +139,18 @@ mod tests {
             name: "fetch".into(),
             arguments: serde_json::Value::Null,
         }
+    }
+
+    #[test]
+    fn a_summary_that_is_asked_for_is_work_until_its_turn_ends() {
+        let activity = Activity::default();
+        assert!(activity.see(&Event::Compacting { turn: TurnId(2) }) && activity.is_working());
+        let ended = Event::TurnFinished {
+            turn: TurnId(2),
+            outcome: Outcome::Answered,
+            usage: Usage::default(),
+        };
+        assert!(activity.see(&ended) && !activity.is_working());
     }
 
     #[test]

@@ -60,6 +60,11 @@ impl ApiError {
         Self::new(422, "invalid_request", message)
     }
 
+    /// Whether what was asked for is not there.
+    pub(crate) fn is_missing(&self) -> bool {
+        self.0.status == 404
+    }
+
     /// The sentence.
     pub(crate) fn message(&self) -> &str {
         &self.0.message

@@ -5,26 +5,28 @@
 //! - While a turn works, the alarm is set, and its handler stays until the turn rests: the runtime
 //!   keeps an object with a request in it. A turn that only waits for a person has no timer but its
 //!   own deadline's alarm; a session that rests has none.
+//! - Looking begins no work: a turn that was left in the middle is taken up by the alarm, by a
+//!   command, or by who watches its events.
+//! - Tables are made when a session is begun, and at no other time.
+
+mod upkeep;
 
 use core::cell::{Cell, RefCell};
-use futures_util::{
-    StreamExt,
-    future::{AbortHandle, abortable, join, select},
-};
-use std::{pin::pin, rc::Rc};
+use futures_util::future::{AbortHandle, abortable, join};
+use std::rc::Rc;
 use tau_core::{
     ids::SessionId,
     journal::Summary,
-    session::{Batch, Event, Range, Session},
+    session::{Batch, Range, Session},
 };
 use tau_platform::{
     Clock, Entropy, Host, HostTools, Storage,
-    live::{Live, Mark},
+    live::Live,
     open::{self, OpenError},
     routine,
 };
 use tau_target_durable::{Alarm, DurableStorage, Wish};
-use tau_target_web::{WebClock, WebEntropy};
+use tau_target_web::WebEntropy;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen_futures::spawn_local;
 use worker::{DurableObject, Env, Method, Request, Response, State, durable_object};
@@ -41,15 +43,9 @@ use crate::{
 
 /// Where the object keeps what its session was begun with.
 const SETUP: &str = "setup";
-/// From the start of a turn to the first alarm. The runtime may drop an object with no request in
-/// it after ten seconds, whatever it waits for.
-const FIRST_ALARM_MS: u64 = 5_000;
-/// How long the handler of an alarm stays. Deadlines further away are looked at after it.
-const STAY_MS: u64 = 60_000;
-/// From the end of a handler to the next alarm, while the turn goes on.
-const NEXT_ALARM_MS: u64 = 1_000;
-/// How long a line in the directory that could not be written waits for the next attempt.
-const LINE_RETRY_MS: u64 = 30_000;
+/// Bytes an object may have stored before it takes no more prompts: opening a session needs about
+/// six times as much memory, and an isolate has 128 MB.
+const SESSION_LIMIT_BYTES: usize = 16 * 1024 * 1024;
 
 /// The object of one session.
 #[durable_object]
@@ -72,6 +68,10 @@ pub(crate) struct Home {
     due: RefCell<Option<Wish>>,
     /// Somebody carries out what is due.
     is_saying: Cell<bool>,
+    /// Somebody writes the session's line into the directory.
+    is_telling: Cell<bool>,
+    /// The directory has an older line.
+    is_untold: Cell<bool>,
 }
 
 struct Running {
@@ -93,6 +93,8 @@ impl DurableObject for SessionObject {
                 awake: RefCell::new(None),
                 due: RefCell::new(None),
                 is_saying: Cell::new(false),
+                is_telling: Cell::new(false),
+                is_untold: Cell::new(false),
             }),
         }
     }
@@ -105,11 +107,8 @@ impl DurableObject for SessionObject {
     }
 
     async fn alarm(&self) -> worker::Result<Response> {
-        match self.home.alarm_went_off().await {
-            Ok(()) => Response::empty(),
-            // The runtime calls again, later and later.
-            Err(error) => Err(worker::Error::RustError(error.message().into())),
-        }
+        self.home.alarm_went_off().await?;
+        Response::empty()
     }
 }
 
@@ -150,27 +149,38 @@ impl Home {
         Ok((admitted.status_code() != 200).then_some(admitted))
     }
 
-    /// Opens what the request needs, and takes up a turn that was left in the middle. An object of
-    /// which nothing was stored stays without a store.
-    async fn open(self: &Rc<Self>, id: &SessionId, verb: Verb) -> Result<(), ApiError> {
-        if self.store.borrow().is_none() {
-            let store = DurableStorage::open_existing(self.state.storage())?;
-            *self.store.borrow_mut() = Some(store.ok_or_else(ApiError::no_session)?);
-        }
-        if verb != Verb::Delete && self.is_unfinished().await? {
-            self.live(id).await?;
+    /// Opens the store of a session that there is.
+    async fn open(&self, id: &SessionId, verb: Verb) -> Result<(), ApiError> {
+        let is_new_life = self.store.borrow().is_none();
+        self.store()?;
+        if is_new_life && verb != Verb::Delete {
+            self.see_alarm(id).await?;
         }
         Ok(())
     }
 
-    /// The object's store.
+    /// The object's store, if there is one: an object of which nothing was stored stays without.
     pub(crate) fn store(&self) -> Result<DurableStorage, ApiError> {
         if let Some(store) = &*self.store.borrow() {
             return Ok(store.clone());
         }
-        let store = DurableStorage::open(self.state.storage())?;
+        let store = DurableStorage::open_existing(self.state.storage())?;
+        let store = store.ok_or_else(ApiError::no_session)?;
         *self.store.borrow_mut() = Some(store.clone());
         Ok(store)
+    }
+
+    /// Refuses what would make the session larger than can be opened.
+    pub(crate) fn need_room(&self) -> Result<(), ApiError> {
+        let size_bytes = self.store()?.size_bytes();
+        if size_bytes < SESSION_LIMIT_BYTES {
+            return Ok(());
+        }
+        let message = format!(
+            "the session has {size_bytes} bytes, at {SESSION_LIMIT_BYTES} it takes no more prompts"
+        );
+        Err(ApiError::new(507, "session_full", message)
+            .hint("begin another session; this one can still be read and exported"))
     }
 
     /// What the session was begun with.
@@ -186,14 +196,16 @@ impl Home {
         })
     }
 
-    /// Keeps what the session is begun with; it must be the first.
+    /// Makes the object's tables and keeps what the session is begun with; it must be the first.
     pub(crate) async fn put_setup(&self, setup: &Setup) -> Result<(), ApiError> {
+        let store = DurableStorage::open(self.state.storage())?;
+        *self.store.borrow_mut() = Some(store.clone());
         let batch = Batch {
             require_absent: vec![SETUP.into()],
             put: vec![(SETUP.into(), serde_json::to_vec(setup)?)],
             ..Batch::default()
         };
-        Ok(self.store()?.commit(batch).await?)
+        Ok(store.commit(batch).await?)
     }
 
     /// The session as it is stored; one in which nothing was said yet as it was begun.
@@ -264,9 +276,9 @@ impl Home {
         let life = draw_life()?;
         let live = Live::new(life);
         self.activity.begin(is_unfinished);
-        self.follow(&setup, id, &live, Mark { life, number: 0 });
+        self.follow(id, &live);
         if is_unfinished {
-            self.keep_awake(FIRST_ALARM_MS);
+            self.begin_to_work();
             session.resume(now);
         }
         let driven = live.clone();
@@ -277,173 +289,20 @@ impl Home {
             live: live.clone(),
             stop,
         });
+        let home = Rc::clone(self);
         spawn_local(async move {
-            // Aborted or at its end: both are seen by whoever follows.
+            // Aborted or at its end: both are the end.
             let _ = run.await;
+            home.ended(life);
         });
         self.plan(id).await?;
         Ok(live)
     }
 
-    /// Sees what happens in the session for as long as it runs.
-    fn follow(self: &Rc<Self>, setup: &Setup, id: &SessionId, live: &Live, from: Mark) {
-        let mut watch = live.watch(Some(from));
-        let live = live.clone();
-        let home = Rc::clone(self);
-        let principal = setup.principal.clone();
-        let id = id.clone();
-        spawn_local(async move {
-            while let Some((_, event)) = watch.next().await {
-                if home.activity.see(&event) {
-                    home.work_changed().await;
-                }
-                match event {
-                    Event::TurnStarted { .. } | Event::Moved { .. } => {
-                        home.tell_directory(&principal).await;
-                    }
-                    Event::TurnFinished { .. } => {
-                        home.tell_directory(&principal).await;
-                        home.settle_routines(&id).await;
-                    }
-                    Event::Stopped { .. } => {
-                        // What is in memory is not what is stored: the next one opens it again.
-                        home.running.borrow_mut().take();
-                        live.close();
-                    }
-                    _ => {}
-                }
-            }
-        });
-    }
-
-    async fn work_changed(&self) {
-        if self.activity.is_working() {
-            self.keep_awake(FIRST_ALARM_MS);
-        } else {
-            self.awake.borrow_mut().take();
-            // An alarm that stays set wakes the object once, for nothing.
-            let _ = self.alarm.settle().await;
-        }
-    }
-
-    fn keep_awake(&self, after_ms: u64) {
-        let at = WebClock.now().plus(after_ms);
-        *self.awake.borrow_mut() = Some(self.alarm.wish(at));
-        let alarm = self.alarm.clone();
-        spawn_local(async move {
-            // Where the alarm cannot be set, storage is failing and the next commit says so.
-            let _ = alarm.keep().await;
-        });
-    }
-
-    async fn alarm_went_off(self: &Rc<Self>) -> Result<(), ApiError> {
-        self.alarm.went_off();
-        self.awake.borrow_mut().take();
-        let Some(id) = self.id().await? else {
-            return Ok(());
-        };
-        let is_unfinished = self.is_unfinished().await?;
-        let is_due = routine::next_due(&self.store()?, &id).await?;
-        let is_due = is_due.is_some_and(|due| due <= WebClock.now());
-        if is_unfinished || is_due {
-            self.live(&id).await?;
-        }
-        if is_due {
-            self.say_what_is_due(&id).await?;
-        } else {
-            self.plan(&id).await?;
-        }
-        if !is_unfinished && !is_due {
-            self.tell_directory(&self.setup().await?.principal).await;
-        }
-        let stay = WebClock.now().plus(STAY_MS);
-        select(
-            pin!(self.activity.quiet()),
-            pin!(WebClock.sleep_until(stay)),
-        )
-        .await;
-        if self.activity.is_working() {
-            self.keep_awake(NEXT_ALARM_MS);
-        }
-        Ok(self.alarm.settle().await?)
-    }
-
-    /// The session's name; none once it was deleted.
-    async fn id(&self) -> Result<Option<SessionId>, ApiError> {
-        let stored = self.store()?.get(SETUP.into()).await?;
-        let setup: Option<Setup> = stored.and_then(|stored| serde_json::from_slice(&stored).ok());
-        Ok(setup.map(|setup| setup.session))
-    }
-
-    /// Has the alarm go off when the next routine is due, unless somebody is carrying out what is
-    /// due and will plan anew.
-    pub(crate) async fn plan(&self, id: &SessionId) -> Result<(), ApiError> {
-        if self.is_saying.get() {
-            return Ok(());
-        }
-        let due = routine::next_due(&self.store()?, id).await?;
-        *self.due.borrow_mut() = due.map(|due| self.alarm.wish(due));
-        Ok(self.alarm.keep().await?)
-    }
-
-    /// Begins to say what is due, once the session is at rest.
-    async fn say_what_is_due(self: &Rc<Self>, id: &SessionId) -> Result<(), ApiError> {
-        if self.is_saying.replace(true) {
-            return Ok(());
-        }
-        self.due.borrow_mut().take();
-        let live = self
-            .live(id)
-            .await
-            .inspect_err(|_| self.is_saying.set(false))?;
-        let store = self.store()?;
-        let home = Rc::clone(self);
-        let id = id.clone();
-        spawn_local(async move {
-            home.activity.rest().await;
-            let said = routine::run_due(&store, &WebClock, &live, &id).await;
-            home.is_saying.set(false);
-            // What could not be recorded stops the session too, and is tried when it is opened.
-            if said.is_ok() {
-                let _ = home.plan(&id).await;
-            }
-        });
-        Ok(())
-    }
-
-    /// Completes the records of runs that another life of this object began.
-    async fn settle_routines(&self, id: &SessionId) {
-        if self.is_saying.get() {
-            return;
-        }
-        if let Ok(store) = self.store() {
-            // Left as it is where it fails, and done when the session is opened again.
-            let _ = routine::settle(&store, id).await;
-        }
-    }
-
-    /// Puts the session's line into the principal's list; tried again later where that fails.
-    async fn tell_directory(&self, principal: &str) {
-        if self.put_line(principal).await.is_err() && !self.activity.is_working() {
-            self.keep_awake(LINE_RETRY_MS);
-        }
-    }
-
-    async fn put_line(&self, principal: &str) -> Result<(), ApiError> {
-        let Some(line) = self.line().await? else {
-            return Ok(());
-        };
-        let directory = object(&self.settings.directories()?, principal)?;
-        let response = call(&directory, "/line", &serde_json::to_vec(&line)?).await?;
-        if response.status_code() == 200 {
-            Ok(())
-        } else {
-            Err(ApiError::new(
-                500,
-                "directory_failed",
-                "the list was not written",
-            ))
-        }
+    /// Whether the session runs, in its life `life`.
+    fn is_life(&self, life: u64) -> bool {
+        let running = self.running.borrow();
+        running.as_ref().is_some_and(|r| r.live.mark().life == life)
     }
 
     /// Ends what runs and removes everything the object holds.
@@ -452,7 +311,7 @@ impl Home {
         if let Some(running) = self.running.borrow_mut().take() {
             running.stop.abort();
         }
-        self.activity.end();
+        self.activity.begin(false);
         self.awake.borrow_mut().take();
         self.due.borrow_mut().take();
         let store = self.store()?;
