@@ -143,6 +143,19 @@ async fn a_session_is_deleted_in_the_middle_of_its_turn() -> Result<()> {
     })
     .await?;
     assert_eq!(alice.send("DELETE", &path, &[], "").await?.status, 204);
+    let routine = json!({"id": "r", "prompt": "are you there?", "every_ms": 1_000});
+    for (verb, body) in [
+        ("prompt", json!({"text": "go"})),
+        ("routines", routine),
+        ("interrupt", json!({})),
+    ] {
+        let reply = alice.post(&format!("{path}/{verb}"), &body).await?;
+        assert_eq!(
+            (reply.status, reply.code().as_str()),
+            (404, "no_such_session"),
+            "{verb}"
+        );
+    }
     crate::eventually("its connection closes", async || Ok(model.closed() == 1)).await?;
     worker.restart().await?;
     tokio::time::sleep(std::time::Duration::from_secs(7)).await;
@@ -151,5 +164,45 @@ async fn a_session_is_deleted_in_the_middle_of_its_turn() -> Result<()> {
         worker.alice().get("/v1/sessions").await?["sessions"],
         json!([])
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_session_that_is_full_takes_no_prompt_and_can_be_read() -> Result<()> {
+    let answer = "all work and no play ".repeat(60_000);
+    let model = Model::start(move |_, _| Do::say(&answer)).await?;
+    let worker = Worker::with(&model, &[("TAU_CONTEXT_TOKENS", "4000000000")]).await?;
+    let alice = worker.alice();
+    let path = alice.begin(&json!({})).await?;
+    let mut taken = 0;
+    let full = loop {
+        let reply = alice
+            .post(&format!("{path}/prompt"), &json!({"text": "more"}))
+            .await?;
+        if reply.status != 202 {
+            break reply;
+        }
+        taken += 1;
+        assert!(taken < 30, "nothing ends it");
+        crate::at_rest(&alice, &path).await?;
+        // So that the next request does not carry this answer.
+        alice.post(&format!("{path}/undo"), &json!({})).await?;
+    };
+    assert_eq!(
+        (full.status, full.code().as_str()),
+        (507, "session_full"),
+        "{}",
+        full.text
+    );
+    assert!(full.json()["error"]["hint"].is_string());
+    assert!(taken > 10, "{taken} answers of a megabyte");
+    let routine = json!({"id": "r", "prompt": "and more", "every_ms": 1_000});
+    let refused = alice.post(&format!("{path}/routines"), &routine).await?;
+    assert_eq!(refused.code(), "session_full");
+    let export = alice
+        .send("GET", &format!("{path}/export"), &[], "")
+        .await?;
+    assert_eq!(export.status, 200);
+    assert_eq!(model.asked().len(), taken);
     Ok(())
 }

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde_json::json;
 use std::time::Duration;
-use tau_homes::worker::{Do, Model, Worker, client::streamed};
+use tau_homes::worker::{Do, Model, Worker, client::streamed, model::Asked};
 use tau_tests::wire::Piece;
 
 use crate::{at_rest, eventually, said};
@@ -81,6 +81,87 @@ async fn a_turn_killed_in_the_middle_is_taken_up_by_the_next_request() -> Result
     let mut watch = worker.alice().watch(&path, None).await?;
     let seen = watch.until("turn_finished").await?;
     assert_eq!(streamed(&seen), "found");
+    Ok(())
+}
+
+#[tokio::test]
+async fn looking_takes_no_turn_up_and_needs_no_model() -> Result<()> {
+    let model = Model::scripted([Do::Hang, Do::say("found")]).await?;
+    let mut worker = Worker::start(&model).await?;
+    let path = worker.alice().begin(&json!({})).await?;
+    worker
+        .alice()
+        .post(&format!("{path}/prompt"), &json!({"text": "go"}))
+        .await?;
+    eventually("the provider is asked", async || {
+        Ok(model.asked().len() == 1)
+    })
+    .await?;
+    worker.kill().await?;
+    worker.set("TAU_MODEL", "");
+    worker.launch().await?;
+    let alice = worker.alice();
+    let view = alice.get(&path).await?;
+    assert_eq!(
+        (&view["running"], said(&view)),
+        (&json!(true), vec!["user: go".to_owned()])
+    );
+    alice.get(&format!("{path}/routines")).await?;
+    let export = alice
+        .send("GET", &format!("{path}/export"), &[], "")
+        .await?;
+    assert_eq!(export.status, 200, "{}", export.text);
+    let command = alice.post(&format!("{path}/interrupt"), &json!({})).await?;
+    assert_eq!((command.status, command.code().as_str()), (503, "no_model"));
+    eventually("an alarm that cannot do its work says why", async || {
+        Ok(worker.output().contains("no model is set"))
+    })
+    .await?;
+
+    // What was missing is set: the alarm that was put off has the turn taken up.
+    worker.kill().await?;
+    worker.set("TAU_MODEL", "m");
+    worker.launch().await?;
+    eventually("the provider is asked again", async || {
+        Ok(model.asked().len() == 2)
+    })
+    .await?;
+    let view = at_rest(&worker.alice(), &path).await?;
+    assert_eq!(said(&view), ["user: go", "assistant: found"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_summary_killed_in_the_middle_is_taken_up_with_nobody_connected() -> Result<()> {
+    let is_summary = |asked: &Asked| {
+        let messages = asked.body["messages"].to_string();
+        messages.contains("Summarise the conversation")
+    };
+    let model = Model::start(move |asked, number| match (is_summary(asked), number) {
+        (false, _) => Do::say("hello"),
+        (true, 2) => Do::Hang,
+        (true, _) => Do::say("they greeted"),
+    })
+    .await?;
+    let mut worker = Worker::start(&model).await?;
+    let alice = worker.alice();
+    let path = alice.begin(&json!({})).await?;
+    for text in ["one", "two"] {
+        alice.prompt(&path, text).await?.rest().await?;
+    }
+    let reply = alice.post(&format!("{path}/compact"), &json!({})).await?;
+    assert_eq!(reply.status, 202, "{}", reply.text);
+    eventually("the summary is asked for", async || {
+        Ok(model.asked().len() == 3)
+    })
+    .await?;
+    worker.restart().await?;
+    eventually("the summary is asked for again", async || {
+        Ok(model.asked().len() == 4)
+    })
+    .await?;
+    let view = at_rest(&worker.alice(), &path).await?;
+    assert!(view["entries"].to_string().contains("they greeted"));
     Ok(())
 }
 
