@@ -48,8 +48,15 @@ extern "C" {
     pub(crate) fn online(this: &Browser) -> bool;
 
     /// Starts the embedded model's Web Worker, which tells `hear` its messages as JSON text.
-    #[wasm_bindgen(method, js_name = startModel)]
-    pub(crate) fn start_model(this: &Browser, hear: &Closure<dyn FnMut(String)>) -> ModelWorker;
+    #[wasm_bindgen(method, catch, js_name = startModel)]
+    pub(crate) fn start_model(
+        this: &Browser,
+        hear: &Closure<dyn FnMut(String)>,
+    ) -> Result<ModelWorker, JsValue>;
+
+    /// Tells the other tabs that the stored settings changed.
+    #[wasm_bindgen(method, js_name = settingsChanged)]
+    pub(crate) fn settings_changed(this: &Browser);
 
     /// A place in the line for a session.
     #[derive(Debug)]
@@ -99,6 +106,20 @@ impl Browser {
         }
         self.tell("error", &detail);
     }
+}
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(js_name = URL)]
+    type Url;
+
+    #[wasm_bindgen(constructor, js_class = "URL", catch)]
+    fn new(address: &str) -> Result<Url, JsValue>;
+}
+
+/// Whether the browser can read a whole address.
+pub(crate) fn is_address(address: &str) -> bool {
+    Url::new(address).is_ok()
 }
 
 /// A session that is this tab's until this is dropped.

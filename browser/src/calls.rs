@@ -146,7 +146,15 @@ pub(crate) async fn answer(
             identity::verify(state, &text, &signature, did.as_deref()).await
         }
         "model.status" => Ok(state.model().status()),
-        "model.load" => state.model().load(&read::<Url>(name, arguments)?.url).await,
+        "model.load" => {
+            let loaded = state
+                .model()
+                .load(&read::<Url>(name, arguments)?.url)
+                .await?;
+            // A turn may rest that waits for this model.
+            state.settings_changed();
+            Ok(loaded)
+        }
         "model.unload" => {
             state.model().unload();
             Ok(Value::Null)

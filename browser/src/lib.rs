@@ -98,6 +98,17 @@ impl Agent {
             state.browser.answer(id, answer);
         });
     }
+
+    /// Reads the settings again: another tab changed them.
+    #[wasm_bindgen(js_name = settingsChanged)]
+    pub fn settings_changed(&self) {
+        let state = Rc::clone(&self.state);
+        spawn_local(async move {
+            if let Err(refused) = state.settings_changed_elsewhere().await {
+                state.browser.tell_error(&refused, None);
+            }
+        });
+    }
 }
 
 impl State {

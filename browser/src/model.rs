@@ -21,7 +21,7 @@ use tau_platform::{Generation, LocalModel};
 use wasm_bindgen::prelude::*;
 
 use crate::{
-    browser::{Browser, ModelWorker},
+    browser::{Browser, ModelWorker, words},
     error::Refused,
     signal::Signal,
 };
@@ -152,7 +152,9 @@ impl EmbeddedModel {
                 url: url.into(),
                 progress: Value::Null,
             });
-            inner.send(&json!({ "load": { "url": url } }));
+            if let Err(message) = inner.send(&json!({ "load": { "url": url } })) {
+                inner.load_failed("worker".into(), message);
+            }
         }
         let ended = inner.ended.borrow().clone();
         ended.wait().await;
@@ -218,22 +220,28 @@ impl Status {
 }
 
 impl Inner {
-    /// Sends a message, to a worker that is started for it if there is none.
-    fn send(self: &Rc<Self>, message: &Value) {
+    /// Sends a message, to a worker that is started for it if there is none. Fails with the reason
+    /// why the browser starts none.
+    fn send(self: &Rc<Self>, message: &Value) -> Result<(), String> {
         let mut running = self.running.borrow_mut();
-        let running = running.get_or_insert_with(|| {
+        if running.is_none() {
             let inner = Rc::downgrade(self);
             let hear = Closure::new(move |message: String| {
                 if let Some(inner) = inner.upgrade() {
                     inner.hear(&message);
                 }
             });
-            Running {
-                worker: self.browser.start_model(&hear),
+            let started = self.browser.start_model(&hear);
+            let worker = started.map_err(|thrown| words(&thrown))?;
+            *running = Some(Running {
+                worker,
                 _hear: hear,
-            }
-        });
-        running.worker.send(&message.to_string());
+            });
+        }
+        if let Some(running) = &*running {
+            running.worker.send(&message.to_string());
+        }
+        Ok(())
     }
 
     fn hear(self: &Rc<Self>, message: &str) {
@@ -326,8 +334,9 @@ impl LocalModel for EmbeddedModel {
         let id = inner.next.get();
         inner.next.set(id + 1);
         let answer = Rc::new(Answer::default());
+        let sent = inner.send(&json!({ "generate": { "id": id, "request": request } }));
+        sent.map_err(|message| failed(&message))?;
         inner.answers.borrow_mut().insert(id, Rc::clone(&answer));
-        inner.send(&json!({ "generate": { "id": id, "request": request } }));
         Ok(Writing {
             id,
             answer,
@@ -361,7 +370,8 @@ impl Drop for Writing {
     fn drop(&mut self) {
         let inner = &self.model.inner;
         if inner.answers.borrow_mut().remove(&self.id).is_some() {
-            inner.send(&json!({ "cancel": { "id": self.id } }));
+            // Without a worker there is nothing to cancel.
+            drop(inner.send(&json!({ "cancel": { "id": self.id } })));
         }
     }
 }

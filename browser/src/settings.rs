@@ -4,10 +4,13 @@
 //! sent nowhere else: who changes the address does not get the key that was for another. What is
 //! kept is only that the endpoint wanted one, so that an unfinished turn waits for it after a reload
 //! instead of failing without it.
+//!
+//! All tabs share what is stored: a change is one to the stored settings as they are then, made by
+//! one tab at a time, and told to the others.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::{rc::Rc, sync::Arc};
 use tau_core::{
     context::system_prompt,
     model::{Api, ModelConfig, Pricing},
@@ -16,8 +19,16 @@ use tau_core::{
     tool::ToolSpec,
 };
 use tau_platform::{HostTools, Storage};
+use wasm_bindgen_futures::JsFuture;
 
-use crate::{State, error::Refused, memory::NAMESPACE, model::Loaded, tools::PAGE};
+use crate::{
+    State,
+    browser::{Lock, is_address, words},
+    error::Refused,
+    memory::NAMESPACE,
+    model::Loaded,
+    tools::PAGE,
+};
 
 /// Where they are stored.
 const ROW: &str = "settings";
@@ -259,9 +270,17 @@ impl State {
 
     /// Changes the settings. A key given for another origin is forgotten.
     pub(crate) async fn change_settings(&self, changes: &Value) -> Result<Value, Refused> {
-        let changed = self.settings.borrow().with(changes)?;
-        self.store_settings(changed).await?;
-        self.bind_key().await?;
+        self.store_settings(|stored| {
+            let changed = stored.with(changes)?;
+            if !changed.base_url.is_empty() && !is_address(&changed.base_url) {
+                return Err(Refused::bad_request(format!(
+                    "base_url {:?} is not an address",
+                    changed.base_url
+                )));
+            }
+            Ok(changed)
+        })
+        .await?;
         Ok(self.settings.borrow().show())
     }
 
@@ -273,16 +292,45 @@ impl State {
                 "a key is printable ASCII without spaces",
             ));
         }
+        let meant = self.settings.borrow().origin().map(String::from);
         self.key.borrow_mut().set(key);
-        self.bind_key().await
+        let stored = self.store_settings(|stored| {
+            // It is for the endpoint this tab showed, not for one that another tab chose meanwhile.
+            if stored.origin() == meant.as_deref() {
+                return Ok(stored.clone());
+            }
+            Err(Refused::new("conflict", "another tab changed the endpoint")
+                .hint("look at the address, then enter the key again"))
+        });
+        let stored = stored.await;
+        if stored.is_err() {
+            self.key.borrow_mut().forget();
+        }
+        stored
     }
 
     /// Forgets the key, and that one was wanted.
     pub(crate) async fn forget_key(&self) -> Result<(), Refused> {
         self.key.borrow_mut().forget();
-        let mut settings = self.settings.borrow().clone();
-        settings.wants_key = false;
-        self.store_settings(settings).await
+        let forgotten = |stored: &Settings| {
+            let mut settings = stored.clone();
+            settings.wants_key = false;
+            Ok(settings)
+        };
+        self.store_settings(forgotten).await
+    }
+
+    /// Takes the settings that another tab stored.
+    pub(crate) async fn settings_changed_elsewhere(self: &Rc<Self>) -> Result<(), Refused> {
+        let stored = Settings::load(self.storage()).await?;
+        if stored == *self.settings.borrow() {
+            return Ok(());
+        }
+        self.take_settings(stored);
+        self.settings_changed();
+        let shown = self.settings.borrow().show();
+        self.browser.tell("settings", &shown);
+        Ok(())
     }
 
     /// Whether the endpoint had a key that is no longer there.
@@ -297,22 +345,38 @@ impl State {
         self.key.borrow().is_for(settings.origin())
     }
 
-    async fn bind_key(&self) -> Result<(), Refused> {
-        let mut settings = self.settings.borrow().clone();
-        let bound = self.key.borrow_mut().bind(settings.origin());
-        if bound && !settings.wants_key {
-            settings.wants_key = true;
-            self.store_settings(settings).await?;
+    /// Stores what `change` makes of the stored settings, while no other tab changes them.
+    async fn store_settings(
+        &self,
+        change: impl FnOnce(&Settings) -> Result<Settings, Refused>,
+    ) -> Result<(), Refused> {
+        // No session has this name, so it is no session's lock.
+        let request = self.browser.lock(ROW);
+        let taken = JsFuture::from(request.taken()).await;
+        let lock = Lock(request);
+        taken.map_err(|thrown| Refused::new("lock", words(&thrown)))?;
+        let stored = Settings::load(self.storage()).await?;
+        let mut settings = change(&stored)?;
+        let origin = settings.origin();
+        settings.wants_key |= origin.is_some() && self.key.borrow().is_for(origin);
+        if settings != stored {
+            self.commit(settings.to_batch()).await?;
+            self.browser.settings_changed();
         }
+        self.take_settings(settings);
+        drop(lock);
         Ok(())
     }
 
-    async fn store_settings(&self, settings: Settings) -> Result<(), Refused> {
-        if settings != *self.settings.borrow() {
-            self.commit(settings.to_batch()).await?;
-            self.settings.replace(settings);
+    /// Goes on with settings as they are stored.
+    fn take_settings(&self, settings: Settings) {
+        let mut key = self.key.borrow_mut();
+        // Another tab forgot it: that no key is wanted holds for all.
+        if key.bind(settings.origin()) && !settings.wants_key {
+            key.forget();
         }
-        Ok(())
+        drop(key);
+        self.settings.replace(settings);
     }
 }
 

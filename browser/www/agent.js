@@ -20,11 +20,15 @@ class Browser {
   #asks = 0;
   #keys;
   #locks;
+  /** Between the tabs. */
+  #settings;
 
   /** @param {Options} options */
   constructor({ store, title }) {
     this.#keys = new Keys(store);
     this.#locks = new Locks(store, title);
+    this.#settings = new BroadcastChannel(`${store}-settings`);
+    this.#settings.addEventListener('message', () => agent?.settingsChanged());
   }
 
   /** @param {string} text */
@@ -81,6 +85,11 @@ class Browser {
 
   online() {
     return navigator.onLine !== false;
+  }
+
+  /** The other tabs read them again. */
+  settingsChanged() {
+    this.#settings.postMessage(null);
   }
 
   /** @param {(message: string) => void} hear */

@@ -34,6 +34,8 @@ export class TauAgent extends HTMLElement {
   /** @type {Frame | null} */
   #frame = null;
   #store = new Store();
+  /** Names the start under way or done: another one makes it stale. @type {object | null} */
+  #start = null;
   /** Ends the listeners on the window. */
   #gone = new AbortController();
 
@@ -60,40 +62,50 @@ export class TauAgent extends HTMLElement {
   }
 
   connectedCallback() {
-    if (this.#agent || this.shadowRoot?.childElementCount) return;
+    if (this.#start) return;
+    this.#start = {};
     restoreTheme(this);
     this.#gone = new AbortController();
     const opening = h('div', { class: 'opening', role: 'status' }, icon('tau'), h('span', { class: 'unseen' }, 'Tau is starting'));
     const styles = STYLES.map((name) => h('link', { rel: 'stylesheet', href: new URL(name, import.meta.url).href }));
     this.shadowRoot?.append(...styles, opening);
-    void this.#open(styles, opening);
+    void this.#open(this.#start, styles, opening);
   }
 
   disconnectedCallback() {
     // Moving an element disconnects it for a moment only.
     queueMicrotask(() => {
-      if (this.isConnected) return;
-      this.#gone.abort();
-      /** @type {any} */ (this.#agent)?.close?.();
-      this.#agent = null;
-      this.#frame = null;
-      this.#store = new Store();
-      this.shadowRoot?.replaceChildren();
+      if (!this.isConnected) this.#clear();
     });
   }
 
+  /** As if it had never been started. */
+  #clear() {
+    this.#start = null;
+    this.#gone.abort();
+    /** @type {any} */ (this.#agent)?.close();
+    this.#agent = null;
+    this.#frame = null;
+    this.#store = new Store();
+    this.shadowRoot?.replaceChildren();
+  }
+
   /**
+   * @param {object} start
    * @param {HTMLLinkElement[]} styles
    * @param {HTMLElement} opening
    */
-  async #open(styles, opening) {
+  async #open(start, styles, opening) {
+    const stale = () => this.#start !== start;
     try {
       const [{ Agent }] = await Promise.all([import('./tau.js'), ...styles.map(loaded)]);
+      if (stale()) return;
       const given = this.#given();
       const agent = await Agent.open({ store: this.getAttribute('store') ?? undefined, page: this.#page() });
-      if (!this.isConnected) return;
+      if (stale()) return agent.close();
       this.#agent = agent;
       if (Object.keys(given).length > 0) await agent.call('settings.set', given);
+      if (stale()) return;
       const actions = new Actions(this.#store, agent);
       this.#watchNetwork();
       this.#frame = new Frame(this, actions, {
@@ -103,11 +115,12 @@ export class TauAgent extends HTMLElement {
         embedded: this.getAttribute('embedded') ?? new URL('model/files/', import.meta.url).href,
       });
       await actions.start();
+      if (stale()) return;
       opening.replaceWith(this.#frame.root);
       if (this.hasAttribute('autofocus')) this.#frame.compose();
       this.dispatchEvent(new CustomEvent('tau-ready', { bubbles: true }));
     } catch (error) {
-      this.#fail(error, opening);
+      if (!stale()) this.#fail(error, opening);
     }
   }
 
@@ -142,7 +155,7 @@ export class TauAgent extends HTMLElement {
   #fail(error, opening) {
     const { title, cause, hint } = problem(error, 'Tau could not start');
     const again = button('Try again', () => {
-      this.shadowRoot?.replaceChildren();
+      this.#clear();
       this.connectedCallback();
     });
     opening.replaceWith(h('div', { class: 'opening', role: 'alert' }, notice({ kind: 'bad', title, text: cause, hint, actions: [again] })));

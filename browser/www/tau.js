@@ -51,8 +51,11 @@
  * | `held` | `{session, holder, since}`: another tab has it, who in words and since when, if it says; this one waits in line |
  * | `released` | `{session, view}`: this tab has it now, as it is stored |
  * | `model` | as `model.status` gives it: the model's state changed |
+ * | `settings` | as `settings.get` gives them: another tab changed them |
  * | `error` | an {@link AgentError}: what concerns no call, or nobody waited for |
  */
+
+import { startWorker } from './agent/start.js';
 
 /** Why a call was refused, or what went wrong. */
 export class AgentError extends Error {
@@ -82,7 +85,13 @@ export class Agent extends EventTarget {
    */
   static async open(options = {}) {
     const agent = new Agent(options);
-    await agent.#ready;
+    try {
+      await agent.#ready;
+    } catch (error) {
+      // Nobody gets it, so nobody could close it.
+      agent.close();
+      throw error;
+    }
     return agent;
   }
 
@@ -195,14 +204,6 @@ export class Agent extends EventTarget {
   #send(message) {
     this.#worker.postMessage(message);
   }
-}
-
-/** @param {URL} script */
-function startWorker(script) {
-  if (script.origin === location.origin) return new Worker(script, { type: 'module' });
-  // A worker's own script must be of the page's origin; what it imports need not be.
-  const here = URL.createObjectURL(new Blob([`import ${JSON.stringify(script.href)};`], { type: 'text/javascript' }));
-  return new Worker(here, { type: 'module' });
 }
 
 /**

@@ -48,7 +48,8 @@ impl State {
         lock: Lock,
         leave: Signal,
     ) {
-        let Either::Left((Ok(_), _)) = select(taken, pin!(leave.wait())).await else {
+        // Who left gets no turn, even if both come together.
+        let Either::Right((Ok(_), _)) = select(pin!(leave.wait()), taken).await else {
             return;
         };
         let known = Signal::default();

@@ -173,6 +173,10 @@ impl State {
 
     /// Gives a session on, after the turn that runs. One that waits for a person waits on, stored.
     pub(crate) async fn close_session(&self, id: &SessionId) {
+        // Until it is open nobody knows what there is to give on.
+        while let Some(Slot::Opening(known)) = self.sessions.get(id) {
+            known.wait().await;
+        }
         match self.sessions.get(id) {
             Some(Slot::Waiting(leave)) => {
                 leave.give();

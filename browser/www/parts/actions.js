@@ -21,6 +21,10 @@ export class Actions {
     agent.addEventListener('held', (event) => this.onHeld(/** @type {CustomEvent} */ (event).detail));
     agent.addEventListener('released', (event) => this.onReleased(/** @type {CustomEvent} */ (event).detail));
     agent.addEventListener('model', (event) => store.set({ model: /** @type {CustomEvent} */ (event).detail }));
+    agent.addEventListener('settings', (event) => {
+      store.set({ settings: /** @type {CustomEvent} */ (event).detail });
+      void this.refreshStatus();
+    });
     agent.addEventListener('error', (event) => {
       const error = /** @type {CustomEvent} */ (event).detail ?? event;
       store.set({ problem: problem(error, 'The agent ran into an error') });
@@ -95,20 +99,24 @@ export class Actions {
 
   /** Leaves the open conversation for an empty one. */
   async fresh() {
-    await this.leave();
+    const left = this.state.talk;
     keep('session', null);
     this.store.set({ talk: null, held: null, opening: null, screen: 'talk', drawer: false, problem: null });
+    await this.leave(left);
   }
 
   /** @param {string} session */
   async open(session) {
-    if (this.state.talk?.session !== session) await this.leave();
+    const left = this.state.talk;
     this.store.set({ opening: session, held: null, screen: 'talk', drawer: false });
-    const known = this.talks.get(session);
-    const talk = known ?? (await this.load(session));
+    if (left?.session !== session) await this.leave(left);
     if (this.state.opening !== session) return;
+    const talk = this.talks.get(session) ?? (await this.load(session));
+    // It was left before it was open: nobody looks at it, so another tab may have it.
+    if (this.state.opening !== session) return this.letGo(session);
     if (talk) keep('session', session);
     this.store.set({ talk: talk ?? null, opening: null });
+    if (left) this.letGo(left.session);
   }
 
   /**
@@ -123,11 +131,13 @@ export class Actions {
     return talk;
   }
 
-  /** Lets another tab have the open conversation, unless it is still at work. */
-  async leave() {
-    const talk = this.state.talk;
-    this.store.set({ held: null });
-    if (!talk || talk.running) return;
+  /**
+   * Lets another tab have a conversation, unless it is still at work.
+   *
+   * @param {Talk | null} talk
+   */
+  async leave(talk) {
+    if (!talk?.rests) return;
     this.talks.delete(talk.session);
     await this.ask('Could not close the conversation', 'sessions.close', { session: talk.session });
   }
@@ -173,20 +183,39 @@ export class Actions {
     return this.command('Could not stop', 'interrupt');
   }
 
-  /**
-   * @param {string} call_id
-   * @param {boolean} for_session
-   */
-  approve(call_id, for_session) {
-    return this.command('Could not allow the call', 'approve', { call_id, for_session });
+  /** Whether questions can be answered here: the conversation is open, and of this tab. */
+  get canAnswer() {
+    const { talk, held, opening } = this.state;
+    return Boolean(talk && !talk.view.held && !talk.stopped && !held && (opening === null || opening === talk.session));
   }
 
   /**
-   * @param {string} call_id
+   * @param {import('./talk.js').Question} question
+   * @param {boolean} for_session
+   */
+  approve(question, for_session) {
+    return this.answer(question, 'Could not allow the call', 'approve', { for_session });
+  }
+
+  /**
+   * @param {import('./talk.js').Question} question
    * @param {string} [reason]
    */
-  deny(call_id, reason) {
-    return this.command('Could not refuse the call', 'deny', { call_id, reason: reason || undefined });
+  deny(question, reason) {
+    return this.answer(question, 'Could not refuse the call', 'deny', { reason: reason || undefined });
+  }
+
+  /**
+   * Answers the very question that was shown, and no other that has its call's id by now.
+   *
+   * @param {import('./talk.js').Question} question
+   * @param {string} doing
+   * @param {string} name
+   * @param {object} args
+   */
+  async answer(question, doing, name, args) {
+    if (!this.canAnswer || !this.state.talk?.questions.includes(question)) return false;
+    return this.command(doing, name, { call_id: question.call_id, ...args });
   }
 
   undo() {
@@ -235,9 +264,17 @@ export class Actions {
 
   /** @param {string} session */
   async remove(session) {
-    const done = await this.attempt('Could not delete the conversation', 'sessions.delete', { session });
-    if (!done.ok) return;
+    // Forgotten first: the end of its turn is told while it is deleted, and is nobody's concern.
+    const talk = this.talks.get(session);
     this.talks.delete(session);
+    const done = await this.attempt('Could not delete the conversation', 'sessions.delete', { session });
+    if (!done.ok) {
+      if (talk && !this.talks.has(session)) {
+        this.talks.set(session, talk);
+        void this.refreshTalk(talk);
+      }
+      return;
+    }
     if (this.state.talk?.session === session) {
       keep('session', null);
       this.store.set({ talk: null });
@@ -251,18 +288,18 @@ export class Actions {
     const stale = talk?.apply(event) ?? false;
     if (stale && talk) void this.refreshTalk(talk);
     if (event.type === 'turn_started' || event.type === 'turn_finished') void this.refreshSessions();
-    if (event.type === 'turn_finished') this.letGo(session);
+    if (event.type === 'turn_finished' || event.type === 'approval_requested') this.letGo(session);
     this.store.dispatchEvent(new CustomEvent('heard', { detail: { session, event } }));
     this.store.set();
   }
 
   /**
-   * A conversation that was left while it was at work is done now.
+   * A conversation that was left is closed once it rests.
    *
    * @param {string} session
    */
   letGo(session) {
-    if (session === this.state.talk?.session || session === this.state.opening) return;
+    if (!this.talks.get(session)?.rests || session === this.state.talk?.session || session === this.state.opening) return;
     this.talks.delete(session);
     void this.ask('Could not close the conversation', 'sessions.close', { session });
   }
@@ -276,10 +313,13 @@ export class Actions {
     for (let tries = 0; tries < 5; tries += 1) {
       if (this.talks.get(talk.session) !== talk) return;
       const before = talk.changes;
-      const view = await this.ask('Could not read the conversation', 'sessions.open', { session: talk.session });
-      if (!view.ok || this.talks.get(talk.session) !== talk) return;
+      const view = await this.agent.call('sessions.open', { session: talk.session }).catch((error) => {
+        // One that was left or deleted meanwhile is missed by nobody.
+        if (this.talks.get(talk.session) === talk) this.store.set({ problem: problem(error, 'Could not read the conversation') });
+      });
+      if (!view || this.talks.get(talk.session) !== talk) return;
       if (talk.changes !== before) continue;
-      talk.refresh(view.value);
+      talk.refresh(view);
       this.store.set();
       return;
     }

@@ -2,7 +2,9 @@
 
 import { button, iconButton } from './controls.js';
 import { h } from './dom.js';
+import { loadModel, progressOf } from './embedded.js';
 import { icon } from './icons.js';
+import { recall } from './kept.js';
 
 export class Banners {
   /** @param {import('./actions.js').Actions} actions */
@@ -15,15 +17,18 @@ export class Banners {
   }
 
   /** @param {import('./store.js').State} state */
-  update({ online, held, problem, talk, settings, status, screen }) {
+  update({ online, held, problem, talk, settings, status, screen, model }) {
+    // An empty conversation says so itself, larger.
+    const unloaded = settings?.api === 'embedded' && screen === 'talk' && talk !== null && talk.entries.length > 0 && model?.state !== 'ready';
     const stopped = talk?.stopped ?? null;
-    this.redraw(0, this.state, [online, held, settings, status?.key_needed, screen], () => [
+    this.redraw(0, this.state, [online, held, settings, status?.key_needed, screen, unloaded && model], () => [
       !online && settings?.api !== 'embedded' && banner('offline', 'No network', 'what is stored can be read; answers have to wait.'),
       Boolean(status?.key_needed) &&
         screen === 'talk' &&
         banner('key', 'The key is no longer in memory', `it is never stored. Enter it again for ${settings?.base_url}.`, [
           button('Enter the key', () => this.actions.show('settings')),
         ]),
+      unloaded && this.unloaded(model),
       held && banner('lock', held.holder ? `${held.holder} has this conversation` : 'Another tab has this conversation', 'it can be read here, and opens by itself as soon as the other tab leaves it.'),
     ]);
     this.redraw(1, this.problem, [problem, stopped], () => [
@@ -49,6 +54,19 @@ export class Banners {
   trouble({ title, cause, hint }) {
     const text = [cause, hint].filter(Boolean).join(' — ');
     return banner('warning', title, text, [iconButton('Dismiss', 'close', () => this.actions.dismiss())], 'bad');
+  }
+
+  /**
+   * A turn that a reload cut off goes on once the model is there.
+   *
+   * @param {any} model
+   */
+  unloaded(model) {
+    const loading = progressOf(model);
+    const url = recall('embedded');
+    const load = url ? button('Load it', () => loadModel(this.actions, url)) : button('Open settings', () => this.actions.show('settings'));
+    const text = loading ?? 'it has to be read into memory again after each reload. What was begun goes on then.';
+    return banner('download', 'The small model is not loaded yet', text, loading ? [] : [load]);
   }
 
   async reopen() {

@@ -40,6 +40,11 @@ export class Composer {
   /** @param {import('./store.js').State} state */
   update(state) {
     const { talk, status, settings, held } = state;
+    if (talk?.returned && this.area.value === '') {
+      this.area.value = talk.returned;
+      talk.returned = null;
+      this.grow();
+    }
     const running = Boolean(talk && (talk.running || talk.pending !== null));
     const ready = isReady(state);
     this.blocked = running || !ready || Boolean(held) || Boolean(talk?.stopped) || state.opening !== null;

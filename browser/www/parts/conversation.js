@@ -4,7 +4,7 @@ import { Composer, isReady } from './composer.js';
 import { button, iconButton, notice } from './controls.js';
 import { h, Keyed, say, set } from './dom.js';
 import { loadModel, progressOf } from './embedded.js';
-import { usage } from './format.js';
+import { hostOf, usage } from './format.js';
 import { icon } from './icons.js';
 import { recall } from './kept.js';
 import { ApprovalCard } from './tool.js';
@@ -25,7 +25,8 @@ export class Conversation {
     this.list = h('ol', { class: 'turns', 'aria-label': 'Messages' });
     this.turns = new Keyed(this.list, (/** @type {Turn} */ turn) => turn.key, (turn) => new TurnView(turn, actions));
     this.questions = h('div', { class: 'questions' });
-    this.cards = new Keyed(this.questions, (/** @type {Question} */ question) => question.call_id, (question) => new ApprovalCard(question, actions));
+    // A call's id alone names nothing: another conversation or a later turn may use it again.
+    this.cards = new Keyed(this.questions, (/** @type {Question} */ question) => keyOf(question), (question) => new ApprovalCard(question, actions));
     this.total = h('p', { class: 'total' });
     this.column = h('div', { class: 'column' }, this.empty.root, this.list, this.questions, this.total);
     this.scroller = h('div', { class: 'scroller', tabindex: 0, role: 'region', 'aria-label': 'Conversation', onscroll: () => this.scrolled() }, this.column);
@@ -49,12 +50,23 @@ export class Conversation {
     set(this.empty.root, { hidden: list.length > 0 || state.opening !== null });
     if (list.length === 0) this.empty.update(state);
     this.turns.update(list);
-    this.cards.update(talk?.questions ?? []);
+    this.cards.update(talk && this.actions.canAnswer ? talk.questions : []);
     const figures = talk && list.length > 1 && !talk.running ? usage(talk.view.usage) : '';
     say(this.total, figures && `All turns: ${figures}`);
     this.composer.update(state);
     if (this.following) this.toEnd();
     else this.scrolled();
+  }
+
+  /** The first question, if the person has it before their eyes; otherwise it is brought there. @returns {ApprovalCard | null} */
+  cardInSight() {
+    const question = this.actions.canAnswer ? this.actions.state.talk?.questions[0] : undefined;
+    const card = question && /** @type {ApprovalCard | undefined} */ (this.cards.parts.get(keyOf(question)));
+    if (!card?.root.checkVisibility()) return null;
+    const [view, place] = [this.scroller.getBoundingClientRect(), card.root.getBoundingClientRect()];
+    if (place.top < view.bottom && place.bottom > view.top) return card;
+    card.root.scrollIntoView({ block: 'nearest' });
+    return null;
   }
 
   scrolled() {
@@ -69,6 +81,21 @@ export class Conversation {
     this.scroller.scrollTop = this.scroller.scrollHeight;
     set(this.latest, { hidden: true });
   }
+}
+
+/** @type {WeakMap<Question, string>} */
+const keys = new WeakMap();
+let lastKey = 0;
+
+/**
+ * Another question has another key, whatever it says.
+ *
+ * @param {Question} question
+ */
+function keyOf(question) {
+  const key = keys.get(question) ?? String((lastKey += 1));
+  keys.set(question, key);
+  return key;
 }
 
 /** What a new conversation shows: what to do, and what is missing for it. */
@@ -115,10 +142,10 @@ class Empty {
     }
     if (!status.has_key && !status.key_needed && mayNeedKey(settings)) {
       const text = 'The key is held in memory only, so it is asked for again after each reload. An endpoint without keys needs none.';
-      return [notice({ kind: 'info', title: `${new URL(settings.base_url).host} may want a key`, text, actions: [open(undefined)] })];
+      return [notice({ kind: 'info', title: `${hostOf(settings.base_url)} may want a key`, text, actions: [open(undefined)] })];
     }
     if (settings?.api === 'embedded') return [h('p', { class: 'lead' }, 'What you write stays in this page: the small model answers here.')];
-    return [h('p', { class: 'lead' }, 'What you write goes to ', h('b', {}, status.model), ` at ${new URL(settings.base_url).host}.`)];
+    return [h('p', { class: 'lead' }, 'What you write goes to ', h('b', {}, status.model), ` at ${hostOf(settings.base_url)}.`)];
   }
 }
 
@@ -129,6 +156,6 @@ class Empty {
  */
 function mayNeedKey(settings) {
   if (!settings?.base_url || settings.api === 'embedded') return false;
-  const host = new URL(settings.base_url).hostname;
+  const host = hostOf(settings.base_url).replace(/:\d+$/, '');
   return !['localhost', '127.0.0.1', '[::1]', location.hostname].includes(host);
 }

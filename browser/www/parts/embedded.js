@@ -64,8 +64,8 @@ export class EmbeddedModel {
 
   /** Reads the manifest only: it names the files with their sizes. */
   async weigh() {
-    const folder = new URL(`${this.url.value.trim().replace(/\/*$/, '')}/`, document.baseURI);
     try {
+      const folder = new URL(`${this.url.value.trim().replace(/\/*$/, '')}/`, document.baseURI);
       const answer = await fetch(new URL('manifest.json', folder), { redirect: 'error' });
       if (!answer.ok) throw new Error(`${folder.href} answered ${answer.status}`);
       const { files } = await answer.json();

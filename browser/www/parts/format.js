@@ -90,3 +90,12 @@ export function summary(value) {
   }
   return JSON.stringify(value) ?? '';
 }
+
+/**
+ * The host of an address; the address itself where a browser cannot read it.
+ *
+ * @param {string} address
+ */
+export function hostOf(address) {
+  return URL.canParse(address) ? new URL(address).host : address;
+}

@@ -51,7 +51,12 @@ export class Frame {
       search: () => this.search(),
       help: () => this.help.showModal(),
       closeMenu: () => this.closeMenu(),
+      card: () => (this.store.state.screen === 'talk' && !this.store.state.drawer ? this.conversation.cardInSight() : null),
     }));
+    // Made wider, the element has its menu beside the rest.
+    new ResizeObserver(() => {
+      if (this.store.state.drawer && !this.menu.checkVisibility()) this.store.set({ drawer: false });
+    }).observe(this.root);
     /** @type {string | null} */
     this.screen = null;
     this.store.addEventListener('change', () => this.update());
@@ -99,8 +104,9 @@ export class Frame {
     else if (this.sidebar.root.contains(/** @type {ShadowRoot} */ (this.root.getRootNode()).activeElement)) this.menu.focus();
   }
 
+  /** Where there is room, the menu is always there and covers nothing. */
   openMenu() {
-    this.store.set({ drawer: true });
+    if (this.menu.checkVisibility()) this.store.set({ drawer: true });
   }
 
   /** @returns {boolean} whether something was open */

@@ -12,6 +12,8 @@
  */
 
 const MAX_DEPTH = 6;
+/** Of a link's label, in which there is code only. */
+const IN_LABEL = MAX_DEPTH + 1;
 const MAX_LABEL = 1000;
 
 /**
@@ -79,7 +81,8 @@ function delimiterLength(text, at, mark) {
 function token(text, at, mark, depth, hopeless) {
   if (mark === '\n') return { node: { kind: 'break' }, end: at + 1 };
   if (mark === '`') return codeSpan(text, at, hopeless);
-  if (mark.startsWith('http')) return bareLink(text, at);
+  // A label is of one link: another inside would hide where it leads.
+  if (mark.startsWith('http')) return depth === IN_LABEL ? null : bareLink(text, at);
   if (depth >= MAX_DEPTH) return null;
   if (mark === '[') return link(text, at, at);
   if (mark === '!') return text[at + 1] === '[' ? link(text, at, at + 1) : null;
@@ -155,9 +158,9 @@ function link(text, at, open) {
   if (!target || label.includes('[')) return null;
   const href = safeAddress(target[1]);
   const end = middle + 2 + target[0].length;
-  const children = inline(label || target[1], MAX_DEPTH);
+  const children = inline(label || target[1], IN_LABEL);
   if (!href) return { node: /** @type {Inline} */ ({ kind: 'em', children }), end };
-  return { node: /** @type {Inline} */ ({ kind: 'link', href, children: honest(label, href, children) }), end };
+  return { node: /** @type {Inline} */ ({ kind: 'link', href, children: honest(href, children) }), end };
 }
 
 /**
@@ -191,16 +194,30 @@ export function safeAddress(address) {
 }
 
 /**
- * A label that looks like the address of another place is replaced by where the link leads.
+ * A label that names another host than the link leads to has the real one beside it. What counts is
+ * the text as it is shown.
  *
- * @param {string} label
  * @param {string} href
  * @param {Inline[]} children
  * @returns {Inline[]}
  */
-function honest(label, href, children) {
-  const claimed = /([a-z0-9-]+(?:\.[a-z0-9-]+)+)/i.exec(label)?.[1].toLowerCase();
-  const looksLikeAddress = claimed !== undefined && !/\s/.test(label.trim());
-  const host = new URL(href).hostname;
-  return looksLikeAddress && claimed !== host && `www.${claimed}` !== host ? [{ kind: 'text', text: href }] : children;
+function honest(href, children) {
+  const { hostname } = new URL(href);
+  const shown = children.map((node) => ('text' in node ? node.text : ' ')).join('');
+  // As a browser reads an address: other full stops are full stops, and what has no width is nothing.
+  const plain = shown.normalize('NFKC').replace(/\p{Cf}/gu, '').replace(/\u3002/g, '.');
+  const claimed = plain.match(/[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)+/gu) ?? [];
+  const isHonest = claimed.filter(isHost).every((host) => bare(host) === bare(hostname));
+  return isHonest ? children : [...children, { kind: 'text', text: ` (${hostname})` }];
+}
+
+/** @param {string} word of letters, digits, hyphens and full stops */
+function isHost(word) {
+  return /\.\p{L}[\p{L}\p{N}-]+$/u.test(word) || /^\d+(?:\.\d+){3}$/.test(word);
+}
+
+/** @param {string} host */
+function bare(host) {
+  const address = `http://${host}`;
+  return (URL.canParse(address) ? new URL(address).hostname : host).replace(/^www\./, '');
 }

@@ -58,7 +58,7 @@ export class SettingsScreen {
     this.api.addEventListener('change', () => this.adapt());
     this.form = h(
       'form',
-      { onsubmit: (/** @type {Event} */ event) => this.save(event), oninput: () => say(this.saved, '') },
+      { onsubmit: (/** @type {Event} */ event) => this.save(event), oninput: () => this.edit() },
       h('div', { class: 'panel' }, h('h2', {}, 'Model'), field('Kind', this.api), this.remote),
       h(
         'div',
@@ -70,6 +70,10 @@ export class SettingsScreen {
       ),
       h('div', { class: 'actions save' }, h('button', { class: 'button is-primary' }, 'Save'), this.saved),
     );
+    /** What the form was filled from. @type {any} */
+    this.from = null;
+    /** Whether something was written since. */
+    this.edited = false;
     this.about = h('p', { class: 'help' });
     this.root = h(
       'section',
@@ -87,18 +91,31 @@ export class SettingsScreen {
     this.key.update(state);
     this.embedded.update(state);
     this.storage.update(state);
+    // Another tab changed them.
+    if (state.settings !== this.from && !this.edited) this.fill();
     if (state.status) say(this.about, `Tau ${state.status.version}, at home in a web page.`);
   }
 
   show() {
+    this.fill();
+    say(this.saved, '');
+  }
+
+  edit() {
+    this.edited = true;
+    say(this.saved, '');
+  }
+
+  fill() {
     const settings = this.actions.state.settings ?? {};
+    this.from = this.actions.state.settings;
+    this.edited = false;
     for (const name of ['api', 'base_url', 'model', 'context_tokens', 'policy', 'system']) {
       this[name].value = settings[name] ?? '';
       set(this[name], { disabled: this.fixed.has(name), title: this.fixed.has(name) ? 'Set by this page' : null });
     }
     this.memory.checked = settings.memory ?? false;
     set(this.memory, { disabled: this.fixed.has('memory') });
-    say(this.saved, '');
     this.adapt();
   }
 
@@ -126,8 +143,11 @@ export class SettingsScreen {
       system: this.system.value.trim(),
       memory: this.memory.checked,
     };
-    const done = await this.actions.attempt('Could not save the settings', 'settings.set', settings);
+    // What was left as it was here may have been changed in another tab.
+    const changed = Object.fromEntries(Object.entries(settings).filter(([name, value]) => value !== this.from?.[name]));
+    const done = await this.actions.attempt('Could not save the settings', 'settings.set', changed);
     if (!done.ok) return;
+    this.edited = false;
     this.actions.store.set({ settings: done.value });
     await this.actions.refreshStatus();
     say(this.saved, 'Saved');

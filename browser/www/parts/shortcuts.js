@@ -19,28 +19,31 @@ const KEYS = [
 
 /**
  * @param {import('./actions.js').Actions} actions
- * @param {{ compose: () => void, search: () => void, help: () => void, closeMenu: () => boolean }} ui
+ * @param {{ compose: () => void, search: () => void, help: () => void, closeMenu: () => boolean, card: () => import('./tool.js').ApprovalCard | null }} ui
  */
 export function keyHandler(actions, ui) {
   /** @type {Record<string, () => unknown>} */
   const keys = {
-    KeyY: () => answerFirst(actions, (id) => actions.approve(id, false)),
-    KeyN: () => answerFirst(actions, (id) => actions.deny(id)),
-    KeyZ: () => actions.undo(),
-    'Shift KeyZ': () => actions.redo(),
-    KeyC: () => actions.fresh().then(ui.compose),
-    KeyS: ui.search,
-    KeyM: ui.compose,
-    KeyK: ui.help,
+    y: () => ui.card()?.allow(),
+    n: () => ui.card()?.deny(),
+    z: () => actions.undo(),
+    'Shift z': () => actions.redo(),
+    c: () => actions.fresh().then(ui.compose),
+    s: ui.search,
+    m: ui.compose,
+    k: ui.help,
   };
   return (/** @type {KeyboardEvent} */ event) => {
+    const target = /** @type {Element} */ (event.target);
+    // Keys of an input method, of who handled them already, and of an open dialog are not meant here.
+    if (event.isComposing || event.defaultPrevented || target.closest('dialog')) return;
     if (event.key === 'Escape') {
       if (!ui.closeMenu() && actions.state.talk?.running) void actions.stop();
       return;
     }
     if (!event.altKey || event.ctrlKey || event.metaKey) return;
-    // By place on the keyboard: with Alt held, many layouts type another letter.
-    const handler = keys[event.shiftKey ? `Shift ${event.code}` : event.code];
+    const letter = letterOf(event, target.matches('input, textarea, select'));
+    const handler = keys[event.shiftKey ? `Shift ${letter}` : letter];
     if (!handler) return;
     event.preventDefault();
     handler();
@@ -48,12 +51,15 @@ export function keyHandler(actions, ui) {
 }
 
 /**
- * @param {import('./actions.js').Actions} actions
- * @param {(call_id: string) => unknown} answer
+ * With Alt held many layouts type another letter. Where one writes, that letter is meant; elsewhere
+ * the key's place on the keyboard is.
+ *
+ * @param {KeyboardEvent} event
+ * @param {boolean} writes
  */
-function answerFirst(actions, answer) {
-  const question = actions.state.talk?.questions[0];
-  if (question) answer(question.call_id);
+function letterOf(event, writes) {
+  if (/^[a-z]$/i.test(event.key)) return event.key.toLowerCase();
+  return writes ? '' : event.code.replace(/^Key/, '').toLowerCase();
 }
 
 /** The list, as a dialog. */

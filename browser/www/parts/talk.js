@@ -33,6 +33,8 @@ export class Talk {
     this.notices = new Map();
     /** A prompt on its way to the store. @type {string | null} */
     this.pending = null;
+    /** A prompt that was not stored: to be given back to the person. @type {string | null} */
+    this.returned = null;
     /** Why nothing can be stored any more. @type {string | null} */
     this.stopped = null;
     /** Counts what changed besides the text being written. */
@@ -92,6 +94,12 @@ export class Talk {
     return [...this.calls.values()].flatMap((call) => (call.state === 'waiting' && call.question ? [call.question] : []));
   }
 
+  /** Whether nothing is under way: there is no turn, or it waits for a person. */
+  get rests() {
+    const works = [...this.calls.values()].some((call) => call.state === 'running');
+    return this.pending === null && (!this.running || (this.questions.length > 0 && !works));
+  }
+
   /** The number of the turn that is running or was the last. */
   get turn() {
     return this.entries.findLast((entry) => entry.on_path)?.turn ?? 0;
@@ -133,7 +141,7 @@ export class Talk {
         this.call(event, { state: 'running' });
         return false;
       case 'approval_requested':
-        this.call(event, { state: 'waiting', question: { ...event, may_have_run: event.may_have_run ?? false } });
+        this.ask({ ...event, may_have_run: event.may_have_run ?? false });
         return false;
       case 'tool_denied':
         this.call(event, { state: 'denied', refusal: event.refusal });
@@ -161,6 +169,8 @@ export class Talk {
         return true;
       case 'stopped':
         this.running = false;
+        this.returned = this.pending;
+        this.pending = null;
         this.stopped = event.error.detail ?? event.error;
         return false;
       case 'moved':
@@ -207,6 +217,17 @@ export class Talk {
    */
   call(of, call) {
     this.calls = new Map(this.calls).set(of.call_id, { ...this.calls.get(of.call_id), ...call });
+  }
+
+  /**
+   * A question that is told again stays the same one: what was typed beside it stays too.
+   *
+   * @param {Question} question
+   */
+  ask(question) {
+    const known = this.calls.get(question.call_id);
+    const same = known?.state === 'waiting' && ['name', 'reason', 'arguments'].every((part) => JSON.stringify(known.question?.[part]) === JSON.stringify(question[part]));
+    if (!same) this.call(question, { state: 'waiting', question });
   }
 
   /** The next model call shows that the results are stored: they become an entry. */

@@ -86,13 +86,14 @@ export class ApprovalCard {
    * @param {import('./actions.js').Actions} actions
    */
   constructor(question, actions) {
-    const id = question.call_id;
     const reason = h('input', { type: 'text', class: 'input', 'aria-label': 'Reason for refusing, told to the model', placeholder: 'Reason, if you refuse (optional)', dir: 'auto' });
-    const allow = button('Allow once', () => actions.approve(id, false), { kind: 'primary', props: { 'aria-keyshortcuts': 'Alt+Y' } });
-    const always = !question.may_have_run && button('Allow in this conversation', () => actions.approve(id, true));
-    const deny = button('Refuse', () => actions.deny(id, reason.value.trim()), { props: { 'aria-keyshortcuts': 'Alt+N' } });
+    const allow = button('Allow once', () => this.allow(), { kind: 'primary', props: { 'aria-keyshortcuts': 'Alt+Y' } });
+    const always = !question.may_have_run && button('Allow in this conversation', () => actions.approve(question, true));
+    this.allow = () => actions.approve(question, false);
+    this.deny = () => actions.deny(question, reason.value.trim());
+    const deny = button('Refuse', () => this.deny(), { props: { 'aria-keyshortcuts': 'Alt+N' } });
     reason.addEventListener('keydown', (event) => {
-      if (event.key === 'Enter') void actions.deny(id, reason.value.trim());
+      if (event.key === 'Enter' && !event.isComposing) void this.deny();
     });
     this.root = h(
       'section',
@@ -108,6 +109,7 @@ export class ApprovalCard {
     );
   }
 
+  /** A question does not change: another one has another card. */
   update() {}
 }
 

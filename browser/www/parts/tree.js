@@ -20,16 +20,6 @@ export function path(entries) {
   return entries.filter((entry) => entry.on_path);
 }
 
-/**
- * The prompts that were given at the same place, this one among them, oldest first.
- *
- * @param {Entry[]} entries
- * @param {Entry} prompt
- */
-export function alternatives(entries, prompt) {
-  return entries.filter((entry) => entry.parent === prompt.parent && isPrompt(entry));
-}
-
 /** @param {Entry} entry */
 export function isPrompt(entry) {
   return entry.message.role === 'user' && !entry.summary;

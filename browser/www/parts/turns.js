@@ -1,6 +1,6 @@
 /** A conversation as turns: a prompt, the steps that followed, and how it ended. */
 
-import { alternatives, isPrompt, path, textOf, total } from './tree.js';
+import { isPrompt, path, textOf, total } from './tree.js';
 
 /** @typedef {import('./tree.js').Entry} Entry */
 /** @typedef {import('./talk.js').Call} Call */
@@ -16,7 +16,7 @@ import { alternatives, isPrompt, path, textOf, total } from './tree.js';
  * @property {Entry | null} prompt
  * @property {string} text of the prompt, or of the summary
  * @property {{ mime: string, data: string }[]} images of the prompt
- * @property {Entry[]} alternatives
+ * @property {Entry[]} alternatives the prompts that were given at the same place, this one among them, oldest first
  * @property {Step[]} steps
  * @property {import('./talk.js').Outcome | null} outcome
  * @property {string[]} notices
@@ -51,8 +51,9 @@ function stored(talk) {
   if (known && known.entries === talk.entries && known.changes === talk.changes) return known.list;
   /** @type {Turn[]} */
   const list = [];
+  const index = indexOf(talk.entries);
   for (const entry of path(talk.entries)) {
-    if (entry.summary || isPrompt(entry) || list.length === 0) list.push(begin(talk, entry));
+    if (entry.summary || isPrompt(entry) || list.length === 0) list.push(begin(talk, entry, index));
     const turn = list[list.length - 1];
     if (entry.message.role === 'assistant') addAnswer(turn, entry);
     if (entry.message.role === 'tool') addResults(turn, entry);
@@ -88,12 +89,42 @@ function empty(key, given) {
 }
 
 /**
+ * @typedef {{ usages: Map<number, (import('./tree.js').Usage | undefined)[]>, prompts: Map<string | null, Entry[]> }} Index
+ *   what the calls of each turn took, and the prompts that were given at each place, oldest first
+ */
+
+/**
+ * @param {Entry[]} entries
+ * @returns {Index}
+ */
+function indexOf(entries) {
+  const index = /** @type {Index} */ ({ usages: new Map(), prompts: new Map() });
+  for (const entry of entries) {
+    if (entry.on_path) push(index.usages, entry.turn, entry.usage);
+    if (isPrompt(entry)) push(index.prompts, entry.parent, entry);
+  }
+  return index;
+}
+
+/**
+ * @template K, V
+ * @param {Map<K, V[]>} lists
+ * @param {K} key
+ * @param {V} value
+ */
+function push(lists, key, value) {
+  const list = lists.get(key);
+  if (list) list.push(value);
+  else lists.set(key, [value]);
+}
+
+/**
  * @param {import('./talk.js').Talk} talk
  * @param {Entry} entry
+ * @param {Index} index
  */
-function begin(talk, entry) {
+function begin(talk, entry, index) {
   const prompt = isPrompt(entry) ? entry : null;
-  const usages = talk.entries.filter((other) => other.turn === entry.turn && other.on_path).map((other) => other.usage);
   return empty(entry.id, {
     kind: entry.summary ? 'summary' : 'turn',
     turn: entry.turn,
@@ -101,10 +132,10 @@ function begin(talk, entry) {
     text: prompt || entry.summary ? textOf(entry.message) : '',
     images: entry.message.parts.flatMap((part) => (part.type === 'image' ? [part] : [])),
     fixed: talk.view.held ?? false,
-    alternatives: prompt ? alternatives(talk.entries, prompt) : [],
+    alternatives: prompt ? (index.prompts.get(prompt.parent) ?? []) : [],
     outcome: talk.outcomes.get(entry.turn) ?? null,
     notices: talk.notices.get(entry.turn) ?? [],
-    usage: entry.summary ? null : total(usages),
+    usage: entry.summary ? null : total(index.usages.get(entry.turn) ?? []),
   });
 }
 

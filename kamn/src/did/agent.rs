@@ -1,8 +1,9 @@
 //! An agent's DID, bound to its identity key: `kamn:did:agent:<label>--keyh-<32 hex>`.
 //!
 //! The hex is the first half of SHA-256 over the 32 bytes of the identity key, so nobody can put
-//! another key under the same name. The identity key never signs messages and outlives the keys
-//! that do; an equal DID is still no proof of an equal key, since its owner could have made two.
+//! another key under the same name. The identity key is meant to outlive the keys that sign messages;
+//! as long as there are no key event logs, an agent may have one fresh key for both. An equal DID is
+//! still no proof of an equal key, since its owner could have made two.
 
 use alloc::{format, string::String};
 use core::{fmt, str::FromStr};

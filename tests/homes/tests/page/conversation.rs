@@ -223,6 +223,7 @@ async fn what_cannot_be_done_says_why() {
                  approve: await code('approve', { session, call_id: 'x' }),
                  setting: await code('settings.set', { colour: 'red' }),
                  address: await code('settings.set', { base_url: 'ftp://x' }),
+                 port: await code('settings.set', { base_url: 'https://a.example:99999' }),
                  memory: await code('memory.remove', { id: 'x' }),
                  nul: await code('identity.sign', { text: 'kamn:key-event:v1\\0{}' }),
              };",
@@ -241,6 +242,7 @@ async fn what_cannot_be_done_says_why() {
             "approve": "not_waiting",
             "setting": "bad_request",
             "address": "bad_request",
+            "port": "bad_request",
             "memory": "no_memory",
             "nul": "bad_request",
         })

@@ -5,6 +5,7 @@
 //! `cargo xtask setup`.
 
 mod conversation;
+mod element;
 mod identity;
 mod offline;
 mod reload;

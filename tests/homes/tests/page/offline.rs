@@ -200,7 +200,7 @@ async fn worker_that_breaks_ends_every_call_with_an_error() {
 }
 
 /// Has the agent's worker run a script before its own.
-const AFTER: &str = "
+pub(crate) const AFTER: &str = "
     const startAfter = (text) => {
         const script = (text) => URL.createObjectURL(new Blob([text], { type: 'text/javascript' }));
         const first = script(text);

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Stage,
+    offline::AFTER,
     support::{provider::Step, site},
 };
 
@@ -183,5 +184,90 @@ async fn address_below_the_site_is_made_whole() {
         .await;
     let whole = format!("{}/models/v1", stage.site.url);
     assert_eq!(settings["base_url"], whole);
+    stage.browser.end().await;
+}
+
+#[tokio::test]
+async fn cut_off_turn_of_the_embedded_model_goes_on_once_the_model_is_loaded_again() {
+    let stage = Stage::new([]).await;
+    // What the model's worker says, without the model: it stops in the middle where a text ends so.
+    let small = |piece: &str, ends: bool| {
+        format!(
+            "{AFTER}
+             startAfter(`self.Worker = class extends EventTarget {{
+                 tell(data) {{ setTimeout(() => this.dispatchEvent(new MessageEvent('message', {{ data }}))); }}
+                 postMessage({{ load, generate }}) {{
+                     const model = {{ name: 'small', api: 'embedded', context_tokens: 2048, max_output_tokens: 256 }};
+                     if (load) this.tell({{ loaded: JSON.stringify({{ model, system: 'Be brief.', tools: [], limits: 'Little.' }}) }});
+                     if (!generate) return;
+                     const say = (delta) => this.tell({{ piece: {{ id: generate.id, delta: JSON.stringify(delta) }} }});
+                     say({{ type: 'text', text: '{piece}' }});
+                     if (!{ends}) return;
+                     say({{ type: 'stop', reason: 'end_turn' }});
+                     this.tell({{ done: {{ id: generate.id }} }});
+                 }}
+                 terminate() {{}}
+             }};`);
+             await open();"
+        )
+    };
+    stage.browser.reload().await;
+    let session = stage
+        .run(
+            &format!(
+                "{}
+                 await call('settings.set', {{ api: 'embedded' }});
+                 await call('model.load', {{ url: '/small/' }});
+                 const {{ session }} = await call('sessions.create');
+                 await call('prompt', {{ session, text: 'Work' }});
+                 await event('text_delta');
+                 return session;",
+                small("I was just ab", false)
+            ),
+            Value::Null,
+        )
+        .await;
+    stage.browser.reload().await;
+    let told = stage
+        .run(
+            &format!(
+                "{}
+                 const before = await call('sessions.open', {{ session: given }});
+                 await call('model.load', {{ url: '/small/' }});
+                 const {{ outcome }} = await event('turn_finished');
+                 return {{ before, outcome, after: await call('sessions.open', {{ session: given }}) }};",
+                small("Done.", true)
+            ),
+            session,
+        )
+        .await;
+    assert_eq!(told["before"]["running"], true);
+    assert_eq!(told["outcome"]["outcome"], "answered", "{told}");
+    assert_eq!(
+        told["after"]["entries"][1]["message"]["parts"][0]["text"],
+        "Done."
+    );
+    stage.browser.end().await;
+}
+
+#[tokio::test]
+async fn embedded_model_that_the_browser_does_not_start_is_told_as_a_failed_load() {
+    let stage = Stage::new([]).await;
+    stage.browser.reload().await;
+    let told = stage
+        .run(
+            &format!(
+                "{AFTER}
+                 startAfter(`self.Worker = class {{ constructor() {{ throw new DOMException('not from there', 'SecurityError'); }} }};`);
+                 await open();
+                 const refused = await call('model.load', {{ url: '/small/' }}).catch(({{ code, message }}) => ({{ code, message }}));
+                 return {{ refused, status: await call('model.status') }};"
+            ),
+            Value::Null,
+        )
+        .await;
+    assert_eq!(told["refused"]["code"], "model", "{told}");
+    assert_eq!(told["status"]["state"], "failed", "{told}");
+    assert_eq!(told["status"]["error"]["message"], "not from there");
     stage.browser.end().await;
 }

@@ -121,3 +121,79 @@ async fn two_new_tabs_get_one_identity_and_sessions_of_their_own() {
     assert_eq!(list, 2);
     stage.browser.end().await;
 }
+
+#[tokio::test]
+async fn session_that_is_closed_while_it_opens_is_given_on() {
+    let stage = Stage::new([Step::Say(&["A."], 0)]).await;
+    let session = stage.say("Hello").await;
+    let held = stage
+        .run(
+            "await call('sessions.close', { session: given });
+             const opening = call('sessions.open', { session: given });
+             await Promise.all([opening, call('sessions.close', { session: given })]);
+             const { held, pending } = await navigator.locks.query();
+             return [...held, ...pending].filter(({ name }) => name.includes(given)).length;",
+            session,
+        )
+        .await;
+    assert_eq!(held, 0);
+    stage.browser.end().await;
+}
+
+#[tokio::test]
+async fn tabs_that_change_different_settings_keep_both_changes() {
+    let stage = Stage::new([]).await;
+    let first = stage.browser.tab().await;
+    let second = stage.browser.new_tab().await;
+    stage.browser.go(&stage.blank()).await;
+    stage
+        .run(
+            "await open(); await call('settings.set', { model: 'other' });",
+            Value::Null,
+        )
+        .await;
+    stage.browser.switch_to(&first).await;
+    let told = stage
+        .run(
+            "const { detail } = await told('settings');
+             return [detail.model, await call('settings.set', { policy: 'strict' })];",
+            Value::Null,
+        )
+        .await;
+    assert_eq!(told[0], "other");
+    assert_eq!(told[1]["model"], "other");
+    stage.browser.switch_to(&second).await;
+    let both = stage
+        .run(
+            "await told('settings'); return call('settings.get');",
+            Value::Null,
+        )
+        .await;
+    assert_eq!(both["model"], "other");
+    assert_eq!(both["policy"], "strict");
+    stage.browser.end().await;
+}
+
+#[tokio::test]
+async fn key_forgotten_in_one_tab_is_forgotten_in_all() {
+    let stage = Stage::new([]).await;
+    stage
+        .run("await call('key.set', { key: 'sk-1' });", Value::Null)
+        .await;
+    let first = stage.browser.tab().await;
+    stage.browser.new_tab().await;
+    stage.browser.go(&stage.blank()).await;
+    stage
+        .run("await open(); await call('key.forget');", Value::Null)
+        .await;
+    stage.browser.switch_to(&first).await;
+    let status = stage
+        .run(
+            "await told('settings'); return call('status');",
+            Value::Null,
+        )
+        .await;
+    assert_eq!(status["has_key"], false, "{status}");
+    assert_eq!(status["key_needed"], false, "{status}");
+    stage.browser.end().await;
+}

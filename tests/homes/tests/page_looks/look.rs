@@ -101,6 +101,15 @@ impl Look {
         self.poll(script, text).await;
     }
 
+    /// Waits until something that matches holds `text`.
+    pub(crate) async fn wait_for_text_in(&self, selector: &str, text: &str) {
+        let script = "const [selector, text] = JSON.parse(arguments[0]);
+            return [...document.querySelector('tau-agent').shadowRoot.querySelectorAll(selector)]
+                .some((part) => part.innerText.includes(text))";
+        self.poll(script, &json!([selector, text]).to_string())
+            .await;
+    }
+
     async fn poll(&self, script: &str, given: &str) -> Value {
         let deadline = Instant::now() + PATIENCE;
         loop {

@@ -8,6 +8,7 @@
 #[path = "../page/support/mod.rs"]
 mod support;
 
+mod deeds;
 mod look;
 
 use serde_json::{Value, json};
@@ -29,7 +30,9 @@ const HOSTILE: Step = Step::Say(
     &[
         "<img src=x onerror=\"document.title='taken'\"><script>document.title='taken'</script> \
        [a](javascript:document.title='taken') [b](data:text/html,c) ![d](https://pictures.example/e.png) \
-       [https://bank.example](https://thief.example/)",
+       [https://bank.example](https://thief.example/) [Sign in at bank\\.example](https://thief.example/) \
+       [`bank.example`](https://thief.example/) [see https://bank.example/ here](https://thief.example/) \
+       [bank.example](https://www.bank.example/) [the guide](https://thief.example/)",
     ],
     1,
 );
@@ -223,7 +226,28 @@ async fn text_of_a_model_becomes_no_markup_and_leads_nowhere_by_deceit() {
     let rel = "noopener noreferrer nofollow";
     let links = json!([
         ["d", "https://pictures.example/e.png", rel],
-        ["https://thief.example/", "https://thief.example/", rel],
+        [
+            "https://bank.example (thief.example)",
+            "https://thief.example/",
+            rel
+        ],
+        [
+            "Sign in at bank.example (thief.example)",
+            "https://thief.example/",
+            rel
+        ],
+        [
+            "bank.example (thief.example)",
+            "https://thief.example/",
+            rel
+        ],
+        [
+            "see https://bank.example/ here (thief.example)",
+            "https://thief.example/",
+            rel
+        ],
+        ["bank.example", "https://www.bank.example/", rel],
+        ["the guide", "https://thief.example/", rel],
     ]);
     assert_eq!(
         found,

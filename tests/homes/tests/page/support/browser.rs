@@ -27,7 +27,7 @@ const AGENT: &str = "
         window.reads = 0;
         const page = () => { window.reads += 1; return document.body.innerText; };
         window.agent = await Agent.open({ page, ...options });
-        for (const name of ['session', 'held', 'released', 'model', 'error'])
+        for (const name of ['session', 'held', 'released', 'model', 'settings', 'error'])
             agent.addEventListener(name, ({ detail }) =>
                 seen.push({ name, detail: detail instanceof Error ? { code: detail.code, message: detail.message, hint: detail.hint, session: detail.session } : detail }));
     };
