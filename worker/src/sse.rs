@@ -92,19 +92,23 @@ impl State {
     }
 
     fn write(&mut self, (mark, event): (Mark, Event), piece: &mut Vec<u8>) {
-        let is_end = match &event {
-            Event::TurnStarted { turn, .. } => {
-                self.turn.get_or_insert(*turn);
-                false
-            }
-            Event::TurnFinished { turn, .. } => self.turn == Some(*turn),
-            Event::Stopped { .. } => true,
-            _ => false,
-        };
-        self.over = is_end && self.until == Until::TurnEnds;
+        self.over = self.until == Until::TurnEnds && ends(&mut self.turn, &event);
         // An event holds strings, numbers and JSON values, which always serialise.
         let data = serde_json::to_string(&event).unwrap_or_default();
         piece.extend_from_slice(frame(Some(mark), kind(&data), &data).as_bytes());
+    }
+}
+
+/// Whether `event` ends the first turn that began in the stream, which is kept in `first`.
+fn ends(first: &mut Option<TurnId>, event: &Event) -> bool {
+    match event {
+        Event::TurnStarted { turn, .. } => {
+            first.get_or_insert(*turn);
+            false
+        }
+        Event::TurnFinished { turn, .. } => *first == Some(*turn),
+        Event::Stopped { .. } => true,
+        _ => false,
     }
 }
 
@@ -133,6 +137,29 @@ pub(crate) fn frame(mark: Option<Mark>, kind: &str, data: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tau_core::{ids::EntryId, model::Usage, session::Outcome};
+
+    #[test]
+    fn the_stream_of_a_prompt_ends_with_its_own_turn() {
+        let started = |turn| Event::TurnStarted {
+            turn: TurnId(turn),
+            entry: EntryId("e".into()),
+        };
+        let finished = |turn| Event::TurnFinished {
+            turn: TurnId(turn),
+            outcome: Outcome::Answered,
+            usage: Usage::default(),
+        };
+        let mut first = None;
+        for (event, is_end) in [
+            (finished(1), false),
+            (started(2), false),
+            (finished(1), false),
+            (finished(2), true),
+        ] {
+            assert_eq!(ends(&mut first, &event), is_end, "{event:?}");
+        }
+    }
 
     #[test]
     fn a_frame_names_its_type_and_its_place() {

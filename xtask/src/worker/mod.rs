@@ -14,7 +14,15 @@ use crate::{
 use anyhow::{Context, Result, bail};
 use capnp::{Config, Object};
 use manifest::Manifest;
-use std::{collections::BTreeMap, fs, process::Command, sync::mpsc, thread, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::{Ipv4Addr, Ipv6Addr},
+    process::Command,
+    sync::mpsc,
+    thread,
+    time::Duration,
+};
 
 /// The Worker on this machine.
 #[derive(clap::Args)]
@@ -77,7 +85,7 @@ fn serve(dev: &Dev) -> Result<()> {
         compatibility_date: &manifest.compatibility_date,
         objects: &manifest.objects,
         variables: &values.keys().map(String::as_str).collect::<Vec<_>>(),
-        networks: &["public", "local", "private"],
+        networks: networks(&values),
     };
     let file = state.join("config.capnp");
     fs::write(&file, capnp::text(&config))?;
@@ -90,6 +98,38 @@ fn serve(dev: &Dev) -> Result<()> {
     let mut server = capnp::Server::start(&mut command)?;
     greet(server.port, &values, token.as_deref());
     until_interrupted(&mut server)
+}
+
+/// What the Worker may reach: workerd's rule is for all of it, so private networks are open only
+/// where a setting names an address in one.
+fn networks(values: &BTreeMap<String, String>) -> &'static [&'static str] {
+    let set = ["TAU_BASE_URL", "TAU_FETCH_ALLOWED"].map(|name| values.get(name));
+    let mut addresses = set.into_iter().flatten().flat_map(|value| value.split(','));
+    match addresses.any(|address| is_private(address.trim())) {
+        true => &["public", "local", "private"],
+        false => &["public", "local"],
+    }
+}
+
+/// Whether an address `scheme://host…` is in a private network, as far as it can be seen.
+fn is_private(address: &str) -> bool {
+    let rest = address.split_once("://").map_or("", |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if let Some((ip, _)) = authority
+        .strip_prefix('[')
+        .and_then(|rest| rest.split_once(']'))
+    {
+        let ip: Option<Ipv6Addr> = ip.parse().ok();
+        return ip.is_some_and(|ip| ip.is_unique_local() || ip.is_unicast_link_local());
+    }
+    let host = authority.split(':').next().unwrap_or_default();
+    if let Ok(ip) = host.parse::<Ipv4Addr>() {
+        return ip.is_private() || ip.is_link_local();
+    }
+    let host = host.to_ascii_lowercase();
+    let is_local_name = !host.contains('.') && !host.is_empty() && host != "localhost";
+    let is_under = |domain| host.ends_with(domain);
+    is_local_name || [".local", ".internal", ".lan"].into_iter().any(is_under)
 }
 
 /// The module of the Worker.
@@ -179,6 +219,29 @@ mod tests {
         let (one, other) = (made_up_token().unwrap(), made_up_token().unwrap());
         assert_eq!(one.len(), 32);
         assert_ne!(one, other);
+    }
+
+    #[test]
+    fn private_networks_are_open_only_where_a_setting_leads_there() {
+        for (name, value, expected) in [
+            ("TAU_BASE_URL", "http://127.0.0.1:11434/v1", false),
+            ("TAU_BASE_URL", "http://localhost:11434/v1", false),
+            ("TAU_BASE_URL", "https://api.example.com/v1", false),
+            ("TAU_BASE_URL", "", false),
+            ("TAU_MODEL", "http://10.0.0.1", false),
+            ("TAU_BASE_URL", "http://192.168.1.9:11434/v1", true),
+            ("TAU_BASE_URL", "http://ollama:11434/v1", true),
+            (
+                "TAU_FETCH_ALLOWED",
+                "https://a.example, http://nas.local",
+                true,
+            ),
+            ("TAU_FETCH_ALLOWED", "http://[fd00::1]:80", true),
+        ] {
+            let values = BTreeMap::from([(name.to_owned(), value.to_owned())]);
+            let is_open = networks(&values).contains(&"private");
+            assert_eq!(is_open, expected, "{name}={value}");
+        }
     }
 
     #[test]
