@@ -14,8 +14,8 @@ use tau_core::{
     tool::{OnRestore, ToolClass, ToolOutput, ToolRun, ToolSpec},
 };
 use tau_platform::{
-    Body, Clock, Generation, Host, HostTools, Http, Left, LocalModel, Shown, Storage, drive,
-    sim::{Exchange, SimHost, SimInbox, SimRunState, SimTool, timed},
+    Body, Clock, Generation, Host, HostTools, Http, Inbox, Left, LocalModel, Shown, Storage, drive,
+    sim::{Exchange, SimHost, SimRunState, SimTool, timed},
 };
 
 fn model(api: Api) -> Arc<ModelConfig> {
@@ -174,7 +174,7 @@ fn an_interrupt_is_heard_in_the_middle_of_a_flood() {
     let home = SimHost::new();
     let texts = vec!["x"; 5_000];
     home.http().expect(Exchange::ok(saying(&texts)).split(64));
-    let inbox = SimInbox::default();
+    let inbox = Inbox::default();
     inbox.push(prompt());
     let mut session = chat(&home);
     let mut heard = 0;
@@ -279,7 +279,7 @@ fn an_approval_may_come_from_the_watcher() {
     home.http().expect(Exchange::ok(calling()));
     home.http()
         .expect(Exchange::ok(saying(&["Fine"])).saying("ran"));
-    let inbox = SimInbox::default();
+    let inbox = Inbox::default();
     inbox.push(prompt());
     let mut session = session(&home, Api::OpenAi, Preset::Balanced);
     let left = home.block_on(drive(&home, &mut session, inbox.clone(), |what| {

@@ -18,7 +18,6 @@ mod storage;
 mod timed;
 mod tools;
 
-pub use crate::inbox::Inbox as SimInbox;
 pub use clock::{START, SimClock};
 pub use http::{Exchange, SimBody, SimHttp};
 pub use model::{ScriptedGeneration, ScriptedModel, Step};

@@ -7,10 +7,7 @@ use tau_core::{
     journal::{self, Body, Chain},
     session::{Command, Event, Journal, Session},
 };
-use tau_platform::{
-    Clock, MemoryStorage, Shown, drive,
-    sim::{SimHttp, SimInbox},
-};
+use tau_platform::{Clock, Inbox, MemoryStorage, Shown, drive, sim::SimHttp};
 
 use super::{
     Carried, Point, Scenario, Simulated, ToolLog, What,
@@ -94,7 +91,7 @@ async fn live(
     let begun = session.summary().turns as usize;
     let acknowledged = Rc::new(RefCell::new(Vec::new()));
     session.resume(home.time().now());
-    let inbox = SimInbox::default();
+    let inbox = Inbox::default();
     let mut turns = turns(scenario).skip(begun);
     if !session.is_running() {
         next(&mut turns, &inbox);
@@ -162,7 +159,7 @@ async fn live(
 }
 
 /// Gives the next command that begins a turn, or ends the inbox.
-fn next(turns: &mut impl Iterator<Item = Command>, inbox: &SimInbox) {
+fn next(turns: &mut impl Iterator<Item = Command>, inbox: &Inbox) {
     match turns.next() {
         Some(command) => inbox.push(command),
         None => inbox.close(),

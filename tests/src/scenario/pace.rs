@@ -26,10 +26,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 use tau_core::ids::UnixMillis;
-use tau_platform::{
-    Clock,
-    sim::{SimClock, SimInbox},
-};
+use tau_platform::{Clock, Inbox, sim::SimClock};
 
 /// Closed while a real operation is under way. Clones are the same gate.
 #[derive(Clone, Debug, Default)]
@@ -107,12 +104,12 @@ impl Clock for GatedClock {
 
 /// An inbox that gives nothing while the gate is closed.
 pub(super) struct GatedInbox {
-    pub(super) inbox: SimInbox,
+    pub(super) inbox: Inbox,
     pub(super) gate: Gate,
 }
 
 impl Stream for GatedInbox {
-    type Item = <SimInbox as Stream>::Item;
+    type Item = <Inbox as Stream>::Item;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         if self.gate.poll_open(cx).is_pending() {
@@ -219,7 +216,7 @@ mod tests {
     #[tokio::test]
     async fn nothing_else_goes_on_while_something_real_is_under_way() {
         let (clock, gate) = (SimClock::default(), Gate::default());
-        let (seen, inbox) = (RefCell::new(Vec::new()), SimInbox::default());
+        let (seen, inbox) = (RefCell::new(Vec::new()), Inbox::default());
         inbox.push(Command::Interrupt);
         let director = pin!(async {
             poll_fn(|_| {

@@ -13,7 +13,7 @@ use tau_core::{
     ids::{CallId, EntryId},
     session::{Command, CommandError, Event, Session},
 };
-use tau_platform::{Clock, Http, Shown, Storage, drive, sim::SimInbox};
+use tau_platform::{Clock, Http, Inbox, Shown, Storage, drive};
 
 use super::{
     Check, Death, Played, Scenario, Step, What, When,
@@ -26,7 +26,7 @@ use super::{
 pub(super) struct Stage<'s, H, S> {
     scenario: &'s Scenario,
     home: Home<H, S>,
-    inbox: SimInbox,
+    inbox: Inbox,
     state: Rc<RefCell<State>>,
 }
 
@@ -55,7 +55,7 @@ impl<'s, H: Http + Clone, S: Storage + Clone> Stage<'s, H, S> {
         Self {
             scenario,
             home: home.clone(),
-            inbox: SimInbox::default(),
+            inbox: Inbox::default(),
             state: Rc::new(RefCell::new(state)),
         }
     }
