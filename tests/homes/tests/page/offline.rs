@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::{Stage, support::provider::Step};
+use crate::{
+    Stage,
+    support::{provider::Step, site},
+};
 
 #[tokio::test]
 async fn memory_and_history_work_without_a_network() {
@@ -196,6 +199,29 @@ async fn worker_that_breaks_ends_every_call_with_an_error() {
     let message = told["detail"]["message"].as_str().unwrap();
     assert!(message.contains("broken on purpose"), "{message}");
     assert_eq!(told["after"], "crashed");
+    stage.browser.end().await;
+}
+
+#[tokio::test]
+async fn both_workers_start_from_another_origin_than_the_page() {
+    let stage = Stage::new([]).await;
+    let other = site::serve().await;
+    let told = stage
+        .run(
+            "const { Agent } = await import(`${given}/tau.js`);
+             const agent = await Agent.open();
+             const refused = await agent.call('model.load', { url: '/nothing/' }).catch(({ code, message }) => ({ code, message }));
+             return { refused, home: (await agent.call('status')).home };",
+            other.url.clone().into(),
+        )
+        .await;
+    assert_eq!(told["home"], "browser");
+    assert_eq!(told["refused"]["code"], "model", "{told}");
+    // The model's worker runs: it looked for the model, and there is none.
+    let message = told["refused"]["message"].as_str().unwrap();
+    assert!(message.contains("manifest.json"), "{message}");
+    // The browser tells of what was not found.
+    stage.browser.complaints().await;
     stage.browser.end().await;
 }
 
