@@ -100,7 +100,11 @@ impl From<CommandError> for ApiError {
             CommandError::MidTurn { .. } => (422, "mid_turn"),
             CommandError::Stopped => (503, "stopped"),
         };
-        Self::new(status, code, error.to_string())
+        let told = Self::new(status, code, error.to_string());
+        match error {
+            CommandError::Stopped => told.hint("a turn that was stopped is taken up by a command"),
+            _ => told,
+        }
     }
 }
 

@@ -17,7 +17,7 @@ use std::rc::Rc;
 use tau_core::{
     ids::SessionId,
     journal::Summary,
-    session::{Batch, Range, Session},
+    session::{Batch, CommandError, Range, Session},
 };
 use tau_platform::{
     Clock, Entropy, Host, HostTools, Storage,
@@ -68,6 +68,8 @@ pub(crate) struct Home {
     due: RefCell<Option<Wish>>,
     /// Somebody carries out what is due.
     is_saying: Cell<bool>,
+    /// A turn could not be stored, and neither the alarm nor a command has taken it up since.
+    is_stopped: Cell<bool>,
     /// Somebody writes the session's line into the directory.
     is_telling: Cell<bool>,
     /// The directory has an older line.
@@ -93,6 +95,7 @@ impl DurableObject for SessionObject {
                 awake: RefCell::new(None),
                 due: RefCell::new(None),
                 is_saying: Cell::new(false),
+                is_stopped: Cell::new(false),
                 is_telling: Cell::new(false),
                 is_untold: Cell::new(false),
             }),
@@ -275,6 +278,7 @@ impl Home {
         }
         let life = draw_life()?;
         let live = Live::new(life);
+        self.is_stopped.set(false);
         self.activity.begin(is_unfinished);
         self.follow(id, &live);
         if is_unfinished {
@@ -297,6 +301,15 @@ impl Home {
         });
         self.plan(id).await?;
         Ok(live)
+    }
+
+    /// The same for who only watches. One that comes back whenever the events end would have a turn
+    /// that cannot be stored asked for again and again.
+    pub(crate) async fn watched(self: &Rc<Self>, id: &SessionId) -> Result<Live, ApiError> {
+        if self.is_stopped.get() {
+            return Err(CommandError::Stopped.into());
+        }
+        self.live(id).await
     }
 
     /// Whether the session runs, in its life `life`.

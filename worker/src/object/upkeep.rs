@@ -97,6 +97,8 @@ impl Home {
         let home = Rc::clone(self);
         spawn_local(async move {
             // Where no alarm can be set, storage is failing, and the next command says so.
+            home.is_stopped
+                .set(home.is_unfinished().await.unwrap_or(true));
             let _ = home.take_up_later().await;
         });
     }

@@ -18,7 +18,7 @@ pub(crate) async fn answer(
     id: &SessionId,
     incoming: &Incoming,
 ) -> Result<Response, ApiError> {
-    let live = home.live(id).await?;
+    let live = home.watched(id).await?;
     let after = incoming.after().and_then(|mark| mark.parse().ok());
     let watch = live.watch(after);
     let first = if watch.resumed {

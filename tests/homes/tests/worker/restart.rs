@@ -264,3 +264,36 @@ async fn a_denial_reaches_the_model_and_nothing_runs() -> Result<()> {
     assert_eq!(model.page(), 0);
     Ok(())
 }
+
+#[tokio::test]
+async fn a_turn_that_cannot_be_stored_is_tried_again_later_and_not_by_who_looks() -> Result<()> {
+    // Larger than a row can be.
+    let piece = Piece::Text("x".repeat(500_000));
+    let model = Model::start(move |_, number| match number {
+        0 => Do::Stream(vec![piece.clone(); 5]),
+        _ => Do::say("shorter"),
+    })
+    .await?;
+    let worker = Worker::start(&model).await?;
+    let alice = worker.alice();
+    let path = alice.begin(&json!({})).await?;
+    let events = alice.prompt(&path, "go").await?.rest().await?;
+    let last = events.last().expect("an event");
+    assert_eq!(last.kind, "stopped");
+    for _ in 0..2 {
+        assert_eq!(alice.get(&path).await?["running"], true);
+        let watched = alice
+            .send("GET", &format!("{path}/events"), &[], "")
+            .await?;
+        assert_eq!((watched.status, watched.code().as_str()), (503, "stopped"));
+    }
+    assert_eq!(model.asked().len(), 1);
+    // By the alarm alone.
+    eventually("the provider is asked again", async || {
+        Ok(model.asked().len() == 2)
+    })
+    .await?;
+    let view = at_rest(&alice, &path).await?;
+    assert_eq!(said(&view), ["user: go", "assistant: shorter"]);
+    Ok(())
+}
