@@ -164,3 +164,25 @@ async fn conversation_that_is_left_before_it_is_open_is_free_for_other_tabs() {
     assert_eq!(held, 1);
     look.close().await;
 }
+
+#[tokio::test]
+async fn conversation_of_a_model_that_is_not_loaded_says_so() {
+    let model = Provider::start([ANSWER]).await;
+    let look = Look::open(390, "light", &model).await;
+    choose_model(&look, &model, "balanced").await;
+    look.show(1).await;
+    look.say("When?").await;
+    look.wait_for_end().await;
+    look.run(
+        "await document.querySelector('tau-agent').agent.call('settings.set', { api: 'embedded' });",
+        Value::Null,
+    )
+    .await;
+    look.go("/").await;
+    look.wait_for_text_in(".banner", "The small model is not loaded yet")
+        .await;
+    look.picture("unloaded").await;
+    look.click(".banner button").await;
+    look.wait_for_text("Folder of its files").await;
+    look.close().await;
+}
