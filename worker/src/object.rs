@@ -156,7 +156,8 @@ impl Home {
     async fn open(&self, id: &SessionId, verb: Verb) -> Result<(), ApiError> {
         let is_new_life = self.store.borrow().is_none();
         self.store()?;
-        if is_new_life && verb != Verb::Delete {
+        // All others set the alarm themselves, or remove it.
+        if is_new_life && matches!(verb, Verb::View | Verb::Export | Verb::Routines) {
             self.see_alarm(id).await?;
         }
         Ok(())

@@ -132,7 +132,7 @@ impl Home {
         Ok(since.map_or(0, |since| now.since(since)))
     }
 
-    /// Sets the alarm where one should be and is not: the first who asks an object looks.
+    /// Sets the alarm where one should be and is not: the first who looks at a session sees to it.
     pub(super) async fn see_alarm(&self, id: &SessionId) -> Result<(), ApiError> {
         if self.state.storage().get_alarm().await?.is_some() {
             return Ok(());
