@@ -21,7 +21,7 @@ pub async fn run<C: Clock>(clock: &C) {
     clock.sleep_until(UnixMillis(0)).await;
     clock.sleep_until(start).await;
     assert!(
-        clock.now().since(start) < 50,
+        clock.now().since(start) < 1_000,
         "a deadline that has passed is not waited for"
     );
 

@@ -5,6 +5,8 @@ const worker = new Worker("worker.js", { type: "module" });
 worker.onmessage = () => location.reload();
 
 worker.onerror = (event) => {
-  // What happens after a task was taken is told by the Worker itself; this is before it.
-  fetch("/broken", { method: "POST", body: `the Web Worker broke: ${event.message}` });
+  // What happens after a task was taken is told by the Worker itself, with the panic's words, and
+  // ends in a reload; this is for what happens before it.
+  const told = `the Web Worker broke: ${event.message}`;
+  setTimeout(() => fetch("/broken", { method: "POST", body: told }), 2000);
 };

@@ -135,7 +135,7 @@ pub async fn answer(
                 "0\r\n\r\n",
             ] {
                 stream.write_all(piece.as_bytes()).await?;
-                tokio::time::sleep(Duration::from_millis(30)).await;
+                tokio::time::sleep(Duration::from_millis(300)).await;
             }
             Ok(())
         }
