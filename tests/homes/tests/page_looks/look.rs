@@ -20,6 +20,7 @@ use super::support::{
     browser::Browser,
     http::{Server, send},
     provider::Provider,
+    site,
 };
 
 /// How long a state may take to appear.
@@ -295,7 +296,7 @@ async fn site(model: &Provider) -> Server {
             match (name.contains(".."), std::fs::read(directory.join(name))) {
                 (false, Ok(body)) => {
                     let headers = [
-                        ("content-type", kind(name)),
+                        ("content-type", site::kind(name)),
                         ("content-security-policy", policy.as_str()),
                     ];
                     send(&mut stream, "200 OK", &headers, &body).await
@@ -305,15 +306,4 @@ async fn site(model: &Provider) -> Server {
         }
     })
     .await
-}
-
-fn kind(name: &str) -> &'static str {
-    match name.rsplit('.').next() {
-        Some("html") => "text/html; charset=utf-8",
-        Some("js") => "text/javascript; charset=utf-8",
-        Some("css") => "text/css; charset=utf-8",
-        Some("svg") => "image/svg+xml",
-        Some("wasm") => "application/wasm",
-        _ => "application/octet-stream",
-    }
 }

@@ -43,7 +43,8 @@ pub(crate) async fn serve() -> Server {
     .await
 }
 
-fn kind(name: &str) -> &'static str {
+/// What a file of the page is, by its name.
+pub(crate) fn kind(name: &str) -> &'static str {
     match name.rsplit('.').next() {
         Some("html") => "text/html; charset=utf-8",
         Some("js") => "text/javascript; charset=utf-8",
