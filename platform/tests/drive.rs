@@ -7,6 +7,7 @@ use tau_core::{
     ids::EffectId,
     model::{Api, Delta, ModelConfig, ModelRequest, Pricing},
     policy::{Policy, Preset},
+    safety::Labels,
     session::{
         Batch, Budgets, Command, CommandError, Config, Event, GenerateError, HttpError, HttpHead,
         HttpRequest, Outcome, Range, Retry, Session, StoreError,
@@ -42,6 +43,8 @@ fn shell() -> ToolSpec {
         parameters: json!({"type": "object", "properties": {}}),
         class: ToolClass::Execute,
         on_restore: OnRestore::Ask,
+        touches: Vec::new(),
+        yields: Labels::NONE,
     }
 }
 

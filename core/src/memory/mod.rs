@@ -16,6 +16,7 @@ use thiserror::Error;
 
 use crate::{
     ids::{SessionId, UnixMillis},
+    safety::Labels,
     session::Range,
     tool::{OnRestore, ToolClass, ToolSpec},
 };
@@ -209,6 +210,9 @@ pub fn tool_specs() -> [ToolSpec; 2] {
         }),
         class,
         on_restore: OnRestore::Reissue,
+        touches: Vec::new(),
+        // What a memory is was stored with it.
+        yields: Labels::NONE,
     };
     [
         spec(

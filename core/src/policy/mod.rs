@@ -3,6 +3,18 @@
 //! A preset is a row of data; an explicit value always wins over it, also when it equals another
 //! preset's default. Limits of the four presets fall monotonically from permissive to hardened.
 
+pub mod commands;
+pub mod http;
+pub mod paths;
+pub mod rates;
+pub mod screen;
+
+pub use commands::Commands;
+pub use http::Http;
+pub use paths::Paths;
+pub use rates::Rates;
+pub use screen::Screening;
+
 use alloc::{collections::BTreeMap, string::String};
 use core::fmt;
 use core::str::FromStr;
@@ -133,6 +145,28 @@ pub struct Policy {
     /// How long an approval is waited for, in ms; then it is a denial.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub approval_timeout_ms: Option<u64>,
+    /// What is done when private data and untrusted content were read and something leaves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub taint: Option<Action>,
+    /// Requests of tools.
+    #[serde(skip_serializing_if = "is_default")]
+    pub http: Http,
+    /// What is done with what the gate finds.
+    #[serde(skip_serializing_if = "is_default")]
+    pub screen: Screening,
+    /// Paths that no tool may write.
+    #[serde(skip_serializing_if = "is_default")]
+    pub paths: Paths,
+    /// Commands that may run.
+    #[serde(skip_serializing_if = "is_default")]
+    pub commands: Commands,
+    /// Calls a minute.
+    #[serde(skip_serializing_if = "is_default")]
+    pub rates: Rates,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// One preset's defaults.

@@ -10,6 +10,11 @@
 //! off this function and nowhere else.
 
 mod control;
+mod finding;
+mod label;
+
+pub use finding::{Finding, Kind, Severity};
+pub use label::Labels;
 
 use alloc::{string::String, sync::Arc, vec::Vec};
 use core::ops::Deref;
@@ -157,14 +162,6 @@ fn visit_json(value: &mut serde_json::Value, visit: &mut dyn FnMut(&mut String))
     }
 }
 
-/// What the gate changed in a piece of content.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Finding {
-    /// Control characters or terminal escape sequences were removed.
-    ControlCharacters,
-}
-
 /// The gate itself. One value per session; constructing it is free.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Gate;
@@ -178,8 +175,15 @@ impl Gate {
         let Untrusted { mut value, source } = content;
         if source != Source::Runtime {
             value.visit_text(&mut |text| {
-                if control::strip(text) && !findings.contains(&Finding::ControlCharacters) {
-                    findings.push(Finding::ControlCharacters);
+                let end = text.len();
+                if control::strip(text) && findings.is_empty() {
+                    findings.push(Finding {
+                        kind: Kind::Control,
+                        family: "control_characters".into(),
+                        severity: Severity::Low,
+                        start: 0,
+                        end,
+                    });
                 }
             });
         }

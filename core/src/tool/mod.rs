@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::{
     ids::CallId,
     message::{Image, ToolStatus},
+    safety::Labels,
 };
 use alloc::vec::Vec;
 
@@ -57,6 +58,38 @@ pub struct ToolSpec {
     pub class: ToolClass,
     /// What a restore does with an unfinished call.
     pub on_restore: OnRestore,
+    /// Which of its arguments name something outside, so that policy can decide by them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub touches: Vec<Touch>,
+    /// What its results are.
+    #[serde(default, skip_serializing_if = "Labels::is_none")]
+    pub yields: Labels,
+}
+
+/// An argument that names something outside, by its name among the arguments.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Touch {
+    /// A path of the workspace.
+    Path {
+        /// The argument.
+        argument: String,
+        /// Whether it is written.
+        writes: bool,
+    },
+    /// An address that is requested.
+    Url {
+        /// The argument.
+        argument: String,
+        /// The argument that names the method, where there is a choice.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        method: Option<String>,
+    },
+    /// A command for the shell.
+    Command {
+        /// The argument.
+        argument: String,
+    },
 }
 
 /// The limits one call runs under, in force whatever the model asks for.

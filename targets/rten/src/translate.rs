@@ -186,6 +186,7 @@ mod tests {
         ids::{CallId, UnixMillis},
         message::{ToolCall, ToolResult},
         policy::Policy,
+        safety::Labels,
         session::{Answer, Budgets, Command, Config, Effect, Retry, Session},
         tool::{OnRestore, ToolClass},
     };
@@ -232,6 +233,8 @@ mod tests {
             parameters: json!({"type": "object", "properties": {"path": {"type": "string"}}}),
             class: ToolClass::Read,
             on_restore: OnRestore::Reissue,
+            touches: Vec::new(),
+            yields: Labels::NONE,
         };
         let config = Config {
             models: vec![model().into()],

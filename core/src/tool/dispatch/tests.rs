@@ -4,6 +4,7 @@ use super::*;
 use crate::{
     ids::CallId,
     policy::Preset,
+    safety::Labels,
     tool::{OnRestore, ToolClass},
 };
 
@@ -19,6 +20,8 @@ fn tools() -> Vec<ToolSpec> {
         }),
         class,
         on_restore: OnRestore::Reissue,
+        touches: Vec::new(),
+        yields: Labels::NONE,
     };
     vec![
         spec("read", ToolClass::Read),

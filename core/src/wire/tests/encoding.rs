@@ -8,7 +8,7 @@ use crate::{
     ids::CallId,
     message::{Image, Message, Part, Role, ToolCall, ToolResult, ToolStatus},
     model::ToolChoice,
-    safety::{Gate, Source, Untrusted, Vetted},
+    safety::{Gate, Labels, Source, Untrusted, Vetted},
     tool::{OnRestore, ToolClass, ToolSpec},
 };
 
@@ -64,6 +64,8 @@ fn request(model: ModelConfig) -> ModelRequest {
             parameters: json!({"type": "object", "properties": {"path": {"type": "string"}}}),
             class: ToolClass::Read,
             on_restore: OnRestore::Reissue,
+            touches: Vec::new(),
+            yields: Labels::NONE,
         })
     };
     ModelRequest {

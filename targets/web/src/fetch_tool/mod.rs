@@ -10,8 +10,9 @@ use serde_json::json;
 use tau_core::{
     egress::{self, Origin, Rules, Target},
     message::{ToolStatus, explain},
+    safety::Labels,
     session::{HeaderValue, HttpError, HttpHead, HttpRequest},
-    tool::{OnRestore, ToolClass, ToolOutput, ToolRun, ToolSpec},
+    tool::{OnRestore, ToolClass, ToolOutput, ToolRun, ToolSpec, Touch},
 };
 use tau_platform::{Body, Http};
 use web_sys::Url;
@@ -64,6 +65,11 @@ impl FetchTool {
             }),
             class: ToolClass::Network,
             on_restore: OnRestore::Reissue,
+            touches: vec![Touch::Url {
+                argument: "url".into(),
+                method: None,
+            }],
+            yields: Labels::EXTERNAL,
         }
     }
 
