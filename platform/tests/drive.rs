@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tau_core::{
     ids::EffectId,
     model::{Api, Delta, ModelConfig, ModelRequest, Pricing},
-    policy::{Policy, Preset},
+    policy::{Extent, Policy, Preset},
     safety::Labels,
     session::{
         Batch, Budgets, Command, CommandError, Config, Event, GenerateError, HttpError, HttpHead,
@@ -289,7 +289,8 @@ fn an_approval_may_come_from_the_watcher() {
         if let Shown::Event(Event::ApprovalRequested { call_id, .. }) = what {
             inbox.push(Command::Approve {
                 call_id,
-                for_session: false,
+                extent: Extent::Call,
+                digest: None,
             });
             inbox.close();
         }

@@ -7,8 +7,9 @@ use crate::{
     ids::{CallId, EffectId, EntryId, SessionId, TurnId, UnixMillis},
     message::{Message, ToolResult},
     model::{StopReason, Usage},
-    policy::Policy,
+    policy::{Extent, Policy},
     session::{Config, Outcome},
+    tool::notice::Notice,
     wire::ProviderError,
 };
 
@@ -130,13 +131,17 @@ pub enum Body {
         /// Whether it was running when Tau stopped.
         #[serde(default, skip_serializing_if = "core::ops::Not::not")]
         may_have_run: bool,
+        /// What the person is shown.
+        #[serde(default)]
+        notice: Notice,
     },
     /// A person let a tool call run.
     ToolApproved {
         /// The call.
         call_id: CallId,
-        /// Whether the same tool may run without a question from here on.
-        for_session: bool,
+        /// How far the yes reaches.
+        #[serde(default)]
+        extent: Extent,
     },
     /// A tool call is about to run.
     ToolStarted {
@@ -144,6 +149,9 @@ pub enum Body {
         call_id: CallId,
         /// The effect it runs as.
         effect: EffectId,
+        /// The rule that let it.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        rule: String,
     },
     /// A tool call ended.
     ToolFinished {
@@ -270,6 +278,8 @@ pub enum FinishedBy {
     Core,
     /// A person who refused it.
     Person,
+    /// Nobody: it needed a yes, and no person could be asked.
+    Nobody,
     /// Time: an approval nobody gave, a home that never answered, the turn's deadline.
     Timeout,
     /// An interrupt.

@@ -310,13 +310,11 @@ impl<'a> Replay<'a> {
             Body::PolicySet { policy } => self.submit(Command::SetPolicy { policy }, at),
             Body::Compacting { .. } => self.submit(Command::Compact, at),
             Body::Moved { to, by } => self.submit(movement(to, by), at),
-            Body::ToolApproved {
-                call_id,
-                for_session,
-            } => self.submit(
+            Body::ToolApproved { call_id, extent } => self.submit(
                 Command::Approve {
                     call_id,
-                    for_session,
+                    extent,
+                    digest: None,
                 },
                 at,
             ),
@@ -377,16 +375,18 @@ impl<'a> Replay<'a> {
                     status: result.status,
                     text: result.text,
                     images: result.images,
+                    labels: Some(result.labels),
                 };
                 self.session.answer(id, Answer::Tool(output), at);
                 Ok(())
             }
-            FinishedBy::Person => {
+            FinishedBy::Person | FinishedBy::Nobody => {
                 let reason = reason(&result.text);
                 self.submit(
                     Command::Deny {
                         call_id: result.call_id,
                         reason,
+                        absent: by == FinishedBy::Nobody,
                     },
                     at,
                 )
@@ -555,10 +555,10 @@ fn deltas(message: &Message) -> Vec<Delta> {
 /// The words a person gave with a refusal, from the text the model was told.
 fn reason(told: &str) -> Option<String> {
     let told: Value = serde_json::from_str(told).ok()?;
-    let words = told
-        .get("reason")?
-        .as_str()?
-        .strip_prefix("the person said no: ")?;
+    let said = told.get("reason")?.as_str()?;
+    let words = said
+        .strip_prefix("the person said no: ")
+        .or_else(|| said.strip_prefix("it needs a yes, and "))?;
     Some(words.into())
 }
 

@@ -44,6 +44,9 @@ pub struct Memory {
     /// The session it was written in; none for a person's own entry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<SessionId>,
+    /// What the conversation held when it was written.
+    #[serde(default, skip_serializing_if = "Labels::is_none")]
+    pub labels: Labels,
 }
 
 /// Why a text is not kept.
@@ -89,8 +92,15 @@ impl Memory {
                 text: text.into(),
                 at,
                 session: None,
+                labels: Labels::NONE,
             }),
         }
+    }
+
+    /// The same entry, written where `labels` were in sight.
+    #[must_use]
+    pub fn labelled(self, labels: Labels) -> Self {
+        Self { labels, ..self }
     }
 
     /// As it is stored.
@@ -181,6 +191,15 @@ fn words(text: &str) -> BTreeSet<String> {
     let mut words = BTreeSet::new();
     words.extend(found);
     words
+}
+
+/// What found entries are: the person's own, and what was in sight when they were written.
+#[must_use]
+pub fn labels(found: &[Memory]) -> Labels {
+    found.iter().fold(Labels::NONE, |labels, entry| Labels {
+        private: true,
+        ..labels.with(entry.labels)
+    })
 }
 
 /// Found entries as a model reads them.

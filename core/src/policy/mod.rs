@@ -3,19 +3,21 @@
 //! A preset is a row of data; an explicit value always wins over it, also when it equals another
 //! preset's default. Limits of the four presets fall monotonically from permissive to hardened.
 
+pub mod approval;
 pub mod commands;
 pub mod http;
 pub mod paths;
 pub mod rates;
 pub mod screen;
 
+pub use approval::{Extent, Grant};
 pub use commands::Commands;
 pub use http::Http;
 pub use paths::Paths;
 pub use rates::Rates;
 pub use screen::Screening;
 
-use alloc::{collections::BTreeMap, string::String};
+use alloc::{collections::BTreeMap, string::String, vec::Vec};
 use core::fmt;
 use core::str::FromStr;
 use serde::{Deserialize, Serialize};
@@ -148,6 +150,9 @@ pub struct Policy {
     /// What is done when private data and untrusted content were read and something leaves.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub taint: Option<Action>,
+    /// What runs without a question because a person said so for good; see [`approval`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub approved: Vec<String>,
     /// Requests of tools.
     #[serde(skip_serializing_if = "is_default")]
     pub http: Http,
@@ -265,18 +270,21 @@ impl Policy {
                 alloc::format!("tools.{} = {}", tool.name, action.name()),
             );
         }
-        let class = match tool.class {
-            ToolClass::Read => "read",
-            ToolClass::Remember => "remember",
-            ToolClass::Write => "write",
-            ToolClass::Network => "network",
-            ToolClass::Execute => "execute",
-        };
+        let class = tool.class.name();
         let action = self.class_action(tool.class);
         (
             action,
             alloc::format!("{class} = {} ({})", action.name(), self.preset),
         )
+    }
+
+    /// What is done when private data and untrusted content were read and something leaves.
+    #[must_use]
+    pub fn taint(&self) -> Action {
+        self.taint.unwrap_or(match self.preset {
+            Preset::Permissive | Preset::Balanced | Preset::Strict => Action::Ask,
+            Preset::Hardened => Action::Deny,
+        })
     }
 
     /// Limits of one tool call.

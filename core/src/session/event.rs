@@ -11,6 +11,7 @@ use crate::{
     model::Usage,
     policy::Refusal,
     safety::{Finding, Source},
+    tool::notice::Notice,
 };
 
 /// One thing that happened. Serialised as `{"type": "...", ...}`.
@@ -82,6 +83,9 @@ pub enum Event {
         /// standing approval answers this question.
         #[serde(default, skip_serializing_if = "core::ops::Not::not")]
         may_have_run: bool,
+        /// What a yes would mean.
+        #[serde(default)]
+        notice: Notice,
     },
     /// A tool call was refused; the model is told the same.
     ToolDenied {

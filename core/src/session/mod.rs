@@ -91,11 +91,14 @@ impl Session {
             Command::Interrupt => self.interrupt(now),
             Command::Approve {
                 call_id,
-                for_session,
-            } => {
-                self.approve(&call_id, for_session, now)?;
-            }
-            Command::Deny { call_id, reason } => self.deny(&call_id, reason.as_deref(), now)?,
+                extent,
+                digest,
+            } => self.approve(&call_id, extent, digest.as_deref(), now)?,
+            Command::Deny {
+                call_id,
+                reason,
+                absent,
+            } => self.deny(&call_id, reason.as_deref(), absent, now)?,
             Command::Compact => self.compact(now)?,
             Command::Undo => self.undo(now)?,
             Command::Redo => self.redo(now)?,

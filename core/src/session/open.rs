@@ -12,7 +12,7 @@ use crate::{
     model::Usage,
     policy::Policy,
     safety::Vetted,
-    tool::ToolSpec,
+    tool::{ToolSpec, notice::Notice},
 };
 
 /// The stored records of one session, in order, each as its bytes.
@@ -27,6 +27,8 @@ pub struct WaitingCall {
     pub reason: String,
     /// Whether it was running when Tau stopped.
     pub may_have_run: bool,
+    /// What a yes would mean.
+    pub notice: Notice,
 }
 
 impl Session {
@@ -199,11 +201,13 @@ impl Session {
                 CallStatus::Asked {
                     reason,
                     may_have_run,
+                    notice,
                     ..
                 } => Some(WaitingCall {
                     call: state.call.clone(),
                     reason: reason.clone(),
                     may_have_run: *may_have_run,
+                    notice: notice.clone(),
                 }),
                 _ => None,
             })
@@ -243,6 +247,7 @@ impl Session {
                 arguments: waiting.call.arguments,
                 reason: waiting.reason,
                 may_have_run: waiting.may_have_run,
+                notice: waiting.notice,
             });
         }
     }

@@ -9,13 +9,16 @@ use super::{Config, Entries, Entry};
 use crate::{
     context::{Window, estimate_message, estimate_tool},
     ids::{CallId, EffectId, EntryId, SessionId, TurnId, UnixMillis},
-    journal::{Body, Created, MovedBy, NextAttempt, Record},
+    journal::{Body, Created, FinishedBy, MovedBy, NextAttempt, Record},
     memory,
     message::{Message, Part, Role, ToolCall, ToolResult},
     model::Usage,
-    policy::Policy,
+    policy::{Extent, Policy, rates},
     safety::{Gate, Source, Untrusted, Vetted},
-    tool::ToolSpec,
+    tool::{
+        ToolSpec,
+        notice::{self, Notice},
+    },
 };
 
 /// What the journal says.
@@ -27,8 +30,12 @@ pub(crate) struct State {
     pub(crate) updated: UnixMillis,
     pub(crate) config: Arc<Config>,
     pub(crate) policy: Policy,
-    /// Tools a person approved for the whole session.
+    /// The rules of what a person approved for the whole session.
     pub(crate) approved: BTreeSet<String>,
+    /// The digests of calls that a person said no to.
+    pub(crate) denied: BTreeSet<String>,
+    /// The calls of the last minute.
+    pub(crate) recent: rates::Window,
     pub(crate) entries: Entries,
     /// Where undos came from, the last one last.
     pub(crate) undone: Vec<Option<EntryId>>,
@@ -102,6 +109,7 @@ pub(crate) enum CallStatus {
         reason: String,
         since: UnixMillis,
         may_have_run: bool,
+        notice: Notice,
     },
     /// Runs.
     Running { effect: EffectId, since: UnixMillis },
@@ -161,6 +169,8 @@ impl State {
             config: Arc::new(created.config.clone()),
             policy: created.config.policy.clone(),
             approved: BTreeSet::new(),
+            denied: BTreeSet::new(),
+            recent: rates::Window::default(),
             entries: Entries::default(),
             undone: Vec::new(),
             window: Window::default(),
@@ -273,33 +283,44 @@ impl State {
                 call_id,
                 reason,
                 may_have_run,
+                notice,
             } => {
                 self.call(call_id)?.status = CallStatus::Asked {
                     reason: reason.clone(),
                     since: at,
                     may_have_run: *may_have_run,
+                    notice: notice.clone(),
                 };
             }
-            Body::ToolApproved {
-                call_id,
-                for_session,
-            } => {
+            Body::ToolApproved { call_id, extent } => {
                 let call = self.call(call_id)?;
-                call.status = CallStatus::Ready { approved: true };
-                let name = call.call.name.clone();
-                if *for_session {
-                    self.approved.insert(name);
+                let ready = CallStatus::Ready { approved: true };
+                let asked = core::mem::replace(&mut call.status, ready);
+                if let (true, CallStatus::Asked { notice, .. }) = (*extent > Extent::Call, asked) {
+                    self.approved.extend(notice.rule);
                 }
             }
-            Body::ToolStarted { call_id, effect } => {
-                self.call(call_id)?.status = CallStatus::Running {
+            Body::ToolStarted {
+                call_id, effect, ..
+            } => {
+                let call = self.call(call_id)?;
+                call.status = CallStatus::Running {
                     effect: *effect,
                     since: at,
                 };
+                let name = call.call.name.clone();
+                if let Some(spec) = self.tools.iter().find(|spec| spec.name == name) {
+                    self.recent.note(spec.class, at);
+                }
                 self.used(*effect);
             }
-            Body::ToolFinished { result, .. } => {
-                self.call(&result.call_id)?.status = CallStatus::Finished(result.clone());
+            Body::ToolFinished { result, by } => {
+                let call = self.call(&result.call_id)?;
+                call.status = CallStatus::Finished(result.clone());
+                if *by == FinishedBy::Person {
+                    let digest = notice::digest(&call.call);
+                    self.denied.insert(digest);
+                }
             }
             Body::ToolResults {
                 entry,
@@ -492,12 +513,15 @@ impl State {
         }
         let message = Gate.vet(Untrusted::new(message.clone(), source)).0.shared();
         let place = self.entries.len();
+        let parent = self.entries.head();
+        let before = parent.and_then(|parent| Some(self.entries.get(parent)?.labels));
         self.entries.push(Entry {
             id: id.clone(),
-            parent: self.entries.head(),
+            parent,
             turn,
             at,
             tokens: estimate_message(&message),
+            labels: before.unwrap_or_default().with(message.labels()),
             message,
             usage: None,
             covers: None,

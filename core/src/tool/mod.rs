@@ -4,6 +4,7 @@
 //! [`dispatch`], and nowhere else.
 
 pub mod dispatch;
+pub mod notice;
 pub mod schema;
 
 use alloc::string::String;
@@ -31,6 +32,20 @@ pub enum ToolClass {
     Network,
     /// Starts programs.
     Execute,
+}
+
+impl ToolClass {
+    /// As it is written in a profile.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Remember => "remember",
+            Self::Write => "write",
+            Self::Network => "network",
+            Self::Execute => "execute",
+        }
+    }
 }
 
 /// What happens to a call that was running when the home went away.
@@ -124,6 +139,9 @@ pub struct ToolOutput {
     /// Pictures.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub images: Vec<Image>,
+    /// What the text is, where the tool knows better than its spec.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels: Option<Labels>,
 }
 
 impl ToolOutput {
@@ -134,6 +152,7 @@ impl ToolOutput {
             status: ToolStatus::Ok,
             text: text.into(),
             images: Vec::new(),
+            labels: None,
         }
     }
 
@@ -144,6 +163,7 @@ impl ToolOutput {
             status: ToolStatus::Error,
             text: text.into(),
             images: Vec::new(),
+            labels: None,
         }
     }
 }

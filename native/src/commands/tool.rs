@@ -10,12 +10,12 @@ use tau_core::{
     ids::{CallId, EffectId},
     memory::{self, Memory},
     message::{ToolCall, ToolStatus},
-    policy::Refusal,
+    policy::{Refusal, rates::Window},
     safety::{Gate, Source, Untrusted},
     session::Batch,
     tool::{
         ToolOutput, ToolRun, ToolSpec,
-        dispatch::{self, Verdict},
+        dispatch::{self, Seen, Standing, Verdict},
     },
 };
 use tau_platform::{Clock, HostTools, Storage};
@@ -167,15 +167,31 @@ async fn invoke(args: Call, home: &Home, ui: Ui) -> Result<Exit, Error> {
         tools: args.policy.approve.iter().cloned().collect(),
         can_ask: ui::can_ask(),
     };
-    let run = match dispatch::dispatch(&call, specs.iter(), &policy, &BTreeSet::new()) {
-        Verdict::Run(run) => run,
-        Verdict::Ask { run, reason } => {
+    let none = BTreeSet::new();
+    let seen = Seen::default();
+    let recent = Window::default();
+    let standing = Standing {
+        policy: &policy,
+        approved: &none,
+        denied: &none,
+        seen: &seen,
+        recent: &recent,
+        now: TokioClock.now(),
+    };
+    let run = match dispatch::dispatch(&call, specs.iter(), &standing) {
+        Verdict::Run { run, .. } => run,
+        Verdict::Ask {
+            run,
+            reason,
+            notice,
+        } => {
             let question = Question {
                 call_id: call.id.clone(),
                 name: call.name.clone(),
                 arguments: call.arguments.clone(),
                 reason,
                 may_have_run: false,
+                notice,
             };
             match ask_now(&answers, ui, question) {
                 Ok(()) => run,

@@ -216,6 +216,7 @@ mod tests {
                 text: "no".into(),
                 images: Vec::new(),
                 duration_ms: 0,
+                labels: Labels::NONE,
             })],
         };
         let all: Vec<Turn> = [answer, result].iter().flat_map(of_message).collect();

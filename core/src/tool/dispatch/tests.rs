@@ -5,7 +5,7 @@ use crate::{
     ids::CallId,
     policy::Preset,
     safety::Labels,
-    tool::{OnRestore, ToolClass},
+    tool::{OnRestore, ToolClass, Touch},
 };
 
 fn tools() -> Vec<ToolSpec> {
@@ -27,6 +27,15 @@ fn tools() -> Vec<ToolSpec> {
         spec("read", ToolClass::Read),
         spec("write", ToolClass::Write),
         spec("shell", ToolClass::Execute),
+        ToolSpec {
+            parameters: json!({"type": "object", "properties": {
+                "url": {"type": "string"}, "method": {"type": "string"}}}),
+            touches: vec![Touch::Url {
+                argument: "url".into(),
+                method: Some("method".into()),
+            }],
+            ..spec("http", ToolClass::Network)
+        },
     ]
 }
 
@@ -36,7 +45,69 @@ fn decide(name: &str, arguments: Value, policy: &Policy) -> Verdict {
         name: name.into(),
         arguments,
     };
-    dispatch(&call, tools().iter(), policy, &BTreeSet::new())
+    decide_with(&call, &Stand::under(policy.clone()))
+}
+
+/// What stands, held by itself.
+#[derive(Default)]
+struct Stand {
+    policy: Policy,
+    approved: BTreeSet<String>,
+    denied: BTreeSet<String>,
+    seen: Seen,
+    recent: Window,
+    now: u64,
+}
+
+impl Stand {
+    fn under(policy: Policy) -> Self {
+        Self {
+            policy,
+            ..Self::default()
+        }
+    }
+
+    /// Where a file and a page were read.
+    fn tainted(policy: Policy) -> Self {
+        Self {
+            seen: Seen {
+                private: Some("read notes.md".into()),
+                untrusted: Some("http https://a.example".into()),
+            },
+            ..Self::under(policy)
+        }
+    }
+}
+
+fn decide_with(call: &ToolCall, stand: &Stand) -> Verdict {
+    let standing = Standing {
+        policy: &stand.policy,
+        approved: &stand.approved,
+        denied: &stand.denied,
+        seen: &stand.seen,
+        recent: &stand.recent,
+        now: UnixMillis(stand.now),
+    };
+    dispatch(call, tools().iter(), &standing)
+}
+
+fn call(name: &str, arguments: Value) -> ToolCall {
+    ToolCall {
+        id: CallId("1".into()),
+        name: name.into(),
+        arguments,
+    }
+}
+
+fn get(url: &str) -> ToolCall {
+    call("http", json!({ "url": url }))
+}
+
+fn asked(verdict: Verdict) -> (String, Notice) {
+    match verdict {
+        Verdict::Ask { reason, notice, .. } => (reason, notice),
+        other => panic!("not asked: {other:?}"),
+    }
 }
 
 fn refusal(verdict: Verdict) -> Refusal {
@@ -53,7 +124,7 @@ fn an_unknown_tool_names_the_nearest() {
     let refusal = self::refusal(decide("browse", json!({}), &Policy::default()));
     assert_eq!(
         refusal.hint.as_deref(),
-        Some("the tools are read, write, shell")
+        Some("the tools are read, write, shell, http")
     );
 }
 
@@ -102,23 +173,130 @@ fn a_tool_named_in_the_policy_wins_over_its_class() {
 }
 
 #[test]
-fn an_approval_for_the_session_is_not_asked_again() {
-    let call = ToolCall {
-        id: CallId("1".into()),
-        name: "shell".into(),
-        arguments: json!({"path": "x"}),
+fn a_lasting_approval_is_not_asked_again_and_never_overrides_a_denial() {
+    let shell = call("shell", json!({"path": "x"}));
+    let mut stand = Stand {
+        approved: BTreeSet::from(["shell".into()]),
+        ..Stand::default()
     };
-    let approved = BTreeSet::from(["shell".into()]);
-    let verdict = dispatch(&call, tools().iter(), &Policy::default(), &approved);
-    assert!(matches!(verdict, Verdict::Run(_)));
-    let verdict = dispatch(
-        &call,
-        tools().iter(),
-        &Policy::preset(Preset::Hardened),
-        &approved,
-    );
+    assert!(matches!(decide_with(&shell, &stand), Verdict::Run { .. }));
+    stand.policy = Policy::preset(Preset::Hardened);
+    assert!(matches!(decide_with(&shell, &stand), Verdict::Refuse(_)));
+}
+
+#[test]
+fn a_yes_that_lasts_covers_a_method_and_an_origin() {
+    let mut stand = Stand::default();
+    let (_, notice) = asked(decide_with(&get("https://a.example/x"), &stand));
+    assert_eq!(notice.rule.as_deref(), Some("http GET https://a.example"));
+    assert!(notice.always && notice.leaving.is_none());
+    stand.approved.extend(notice.rule);
+    let runs = |call: &ToolCall| matches!(decide_with(call, &stand), Verdict::Run { .. });
+    assert!(runs(&get("https://a.example/other")));
+    for other in [
+        "https://b.example/x",
+        "https://a.example:444/x",
+        "https://a.example.b.example",
+    ] {
+        assert!(!runs(&get(other)), "{other}");
+    }
+    let post = json!({"url": "https://a.example/x", "method": "POST"});
+    assert!(!runs(&call("http", post)));
+}
+
+#[test]
+fn a_rule_of_the_policy_is_a_yes_for_good() {
+    let stand = Stand::under(Policy {
+        approved: vec!["http GET https://a.example".into()],
+        ..Policy::default()
+    });
+    let verdict = decide_with(&get("https://a.example/x"), &stand);
     assert!(
-        matches!(verdict, Verdict::Refuse(_)),
-        "an approval never overrides a denial"
+        matches!(&verdict, Verdict::Run { rule, .. } if rule.starts_with("approved: ")),
+        "{verdict:?}"
     );
+}
+
+#[test]
+fn what_leaves_after_private_and_untrusted_content_is_asked_naming_all_three() {
+    let mut policy = Policy::preset(Preset::Permissive);
+    policy.tools.insert("http".into(), Action::Allow);
+    let stand = Stand::tainted(policy);
+    let (reason, notice) = asked(decide_with(&get("https://b.example/?q=secret"), &stand));
+    for named in [
+        "read notes.md",
+        "http https://a.example",
+        "GET https://b.example",
+    ] {
+        assert!(reason.contains(named), "{reason}");
+    }
+    let leaving = notice.leaving.unwrap();
+    assert_eq!(leaving.to, "GET https://b.example");
+    assert!(!notice.always, "what was read differs from time to time");
+}
+
+#[test]
+fn a_yes_from_before_something_was_read_does_not_let_it_leave() {
+    let mut stand = Stand::tainted(Policy::default());
+    stand.approved.insert("http GET https://b.example".into());
+    stand.approved.insert("http".into());
+    stand
+        .policy
+        .approved
+        .push("http GET https://b.example".into());
+    let (_, notice) = asked(decide_with(&get("https://b.example/"), &stand));
+    stand.approved.extend(notice.rule);
+    let verdict = decide_with(&get("https://b.example/"), &stand);
+    assert!(matches!(verdict, Verdict::Run { .. }), "{verdict:?}");
+}
+
+#[test]
+fn what_was_read_keeps_no_tool_from_running_that_sends_nothing() {
+    let stand = Stand::tainted(Policy::default());
+    let verdict = decide_with(&call("read", json!({"path": "x"})), &stand);
+    assert!(matches!(verdict, Verdict::Run { .. }), "{verdict:?}");
+}
+
+#[test]
+fn hardened_lets_nothing_leave_once_both_were_read() {
+    let mut policy = Policy::preset(Preset::Hardened);
+    policy.network = Some(Action::Allow);
+    let refusal = refusal(decide_with(
+        &get("https://b.example/"),
+        &Stand::tainted(policy),
+    ));
+    assert_eq!(refusal.rule, "taint = deny");
+}
+
+#[test]
+fn a_call_that_was_refused_by_a_person_stays_refused() {
+    let shell = call("shell", json!({"path": "x"}));
+    let mut stand = Stand {
+        denied: BTreeSet::from([notice::digest(&shell)]),
+        ..Stand::default()
+    };
+    let again = refusal(decide_with(&shell, &stand));
+    assert_eq!(again.reason, "the person said no to this very call before");
+    let other = call("shell", json!({"path": "y"}));
+    assert!(matches!(decide_with(&other, &stand), Verdict::Ask { .. }));
+    stand.approved.insert("shell".into());
+    assert!(matches!(decide_with(&shell, &stand), Verdict::Run { .. }));
+}
+
+#[test]
+fn a_call_over_its_rate_waits_or_is_refused_with_the_time_to_wait() {
+    let read = call("read", json!({"path": "x"}));
+    let mut stand = Stand::default();
+    stand.policy.rates.calls_per_minute = Some(2);
+    stand.recent.note(ToolClass::Read, UnixMillis(1_000));
+    stand.now = 10_000;
+    assert!(matches!(decide_with(&read, &stand), Verdict::Run { .. }));
+    stand.recent.note(ToolClass::Read, UnixMillis(5_000));
+    let until = UnixMillis(61_000);
+    assert_eq!(decide_with(&read, &stand), Verdict::Later { until });
+    stand.policy.rates.when_exceeded = Some(WhenExceeded::Refuse);
+    let refusal = refusal(decide_with(&read, &stand));
+    assert!(refusal.reason.contains("retry after 51 s"), "{refusal:?}");
+    stand.now = 61_000;
+    assert!(matches!(decide_with(&read, &stand), Verdict::Run { .. }));
 }

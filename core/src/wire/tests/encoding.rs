@@ -34,6 +34,7 @@ fn result(id: &str, status: ToolStatus, text: &str, images: Vec<Image>) -> Part 
         text: text.into(),
         images,
         duration_ms: 5,
+        labels: Labels::NONE,
     })
 }
 
