@@ -5,6 +5,7 @@
 extern crate alloc;
 
 pub mod context;
+pub mod credential;
 pub mod egress;
 pub mod ids;
 pub mod journal;

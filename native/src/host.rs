@@ -63,7 +63,7 @@ impl Host for NativeHost {
 
 /// The HTTP client, which finds keys in the environment at the moment they are sent.
 pub(crate) fn http() -> ReqwestHttp {
-    ReqwestHttp::new(|name| std::env::var(name).ok())
+    ReqwestHttp::new(|name: &str| std::env::var(name).ok())
 }
 
 /// The tools of `workspace`; without one, of the current folder.

@@ -4,6 +4,7 @@ pub mod clock;
 pub mod entropy;
 pub mod http;
 pub mod lock;
+pub mod secrets;
 pub mod sqlite;
 pub mod tools;
 
@@ -11,4 +12,5 @@ pub use clock::TokioClock;
 pub use entropy::SystemEntropy;
 pub use http::{ReqwestBody, ReqwestHttp};
 pub use lock::{LockError, SessionLock};
+pub use secrets::Secrets;
 pub use sqlite::{RepairReport, SqliteStorage};
