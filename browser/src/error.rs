@@ -79,6 +79,7 @@ impl From<CommandError> for Refused {
         let code = match error {
             CommandError::EmptyPrompt => "empty_prompt",
             CommandError::PromptTooLarge { .. } => "prompt_too_large",
+            CommandError::Withheld { .. } => "prompt_withheld",
             CommandError::NoImages { .. } => "no_images",
             CommandError::Busy => "busy",
             CommandError::NotWaiting { .. } => "not_waiting",

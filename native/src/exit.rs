@@ -252,6 +252,10 @@ impl From<CommandError> for Error {
                 Exit::Usage,
                 "put the text into a file of the workspace and ask to read it",
             ),
+            CommandError::Withheld { .. } => (
+                Exit::Denied,
+                "say it in other words, or set screen.prompt and screen.secrets in the profile",
+            ),
             CommandError::NoImages { .. } => (
                 Exit::Usage,
                 "take another model, or set provider.images = true if this one can see",

@@ -90,6 +90,7 @@ impl From<CommandError> for ApiError {
         let (status, code) = match &error {
             CommandError::EmptyPrompt => (422, "empty_prompt"),
             CommandError::PromptTooLarge { .. } => (422, "prompt_too_large"),
+            CommandError::Withheld { .. } => (422, "prompt_withheld"),
             CommandError::NoImages { .. } => (422, "no_images"),
             CommandError::Busy => (409, "busy"),
             CommandError::NotWaiting { .. } => (409, "not_waiting"),

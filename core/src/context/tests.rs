@@ -44,7 +44,10 @@ fn entries(roles: &[(Role, usize)]) -> Entries {
             turn: TurnId(1),
             at: UnixMillis(0),
             tokens: estimate_message(&message),
-            message: Gate.vet(Untrusted::new(message, Source::User)).0.shared(),
+            message: Gate::default()
+                .vet(Untrusted::new(message, Source::User))
+                .0
+                .shared(),
             usage: None,
             covers: None,
         });

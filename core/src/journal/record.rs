@@ -1,6 +1,6 @@
 //! The record types, format version 1.
 
-use alloc::{boxed::Box, string::String};
+use alloc::{boxed::Box, string::String, vec::Vec};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -8,6 +8,7 @@ use crate::{
     message::{Message, ToolResult},
     model::{StopReason, Usage},
     policy::{Extent, Policy},
+    safety::{Screened, Source},
     session::{Config, Outcome},
     tool::notice::Notice,
     wire::ProviderError,
@@ -82,6 +83,13 @@ pub enum Body {
         to: Option<EntryId>,
         /// Why.
         by: MovedBy,
+    },
+    /// The gate found something in what the next record holds, or in a prompt that was withheld.
+    Screened {
+        /// Where the content came from.
+        source: Source,
+        /// What was found, and what was done about it.
+        findings: Vec<Screened>,
     },
     /// A turn began.
     Prompt {

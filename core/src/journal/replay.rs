@@ -21,6 +21,7 @@ use crate::{
     ids::{CallId, EffectId, EntryId, SessionId, UnixMillis},
     message::{Message, Part, ToolResult},
     model::{Delta, StopReason, Usage},
+    safety::Gate,
     session::{Answer, Budget, Command, Effect, GenerateError, Journal, Outcome, Session},
     tool::ToolOutput,
 };
@@ -298,8 +299,16 @@ impl<'a> Replay<'a> {
                     self.session.configure(*config, at);
                     place += 1;
                 }
+                // Recorded by itself with what follows.
+                Some(Record {
+                    body: Body::Screened { .. },
+                    ..
+                }) => place += 1,
                 Some(record) => break (record.at, record.body),
-                None => return Err(self.diverged("nothing follows the new configuration")),
+                None => {
+                    self.session.end_recording();
+                    return Ok(());
+                }
             }
         };
         match body {
@@ -498,11 +507,18 @@ fn restore(
     first_line: usize,
 ) -> Result<Session, Diverged> {
     let past = journal.iter().take(records).cloned().collect();
-    let mut session = Session::restore(ancestors, &past).map_err(|error| Diverged {
+    let restored = Session::restore_behind(&Gate::open(), ancestors, &past);
+    let mut session = restored.map_err(|error| Diverged {
         line: first_line,
         why: error.to_string(),
     })?;
-    session.replaying = true;
+    let rest = journal.iter().skip(records);
+    let recorded = rest.filter_map(|bytes| {
+        let record = Record::read(bytes).ok()?;
+        matches!(record.body, Body::Screened { .. })
+            .then_some((record.seq, (record.at, record.body)))
+    });
+    session.replaying = Some(recorded.collect());
     Ok(session)
 }
 

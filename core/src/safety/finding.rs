@@ -4,6 +4,8 @@ use alloc::borrow::Cow;
 use core::fmt;
 use serde::{Deserialize, Serialize};
 
+use crate::policy::screen::Measure;
+
 /// What a finding is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -59,4 +61,28 @@ pub struct Finding {
     pub start: usize,
     /// The byte after its end.
     pub end: usize,
+}
+
+/// A finding and what was done about it. Holds nothing of the text itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Screened {
+    /// What it is about.
+    pub kind: Kind,
+    /// Which family of patterns matched.
+    pub family: Cow<'static, str>,
+    /// How strong the evidence is.
+    pub severity: Severity,
+    /// Where it began: a byte of the text without its control characters.
+    pub start: usize,
+    /// The byte after its end.
+    pub end: usize,
+    /// Which of the content's texts it was in, in their order, from 0.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub text: u32,
+    /// What was done.
+    pub action: Measure,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }

@@ -2,11 +2,11 @@ use alloc::{string::String, vec};
 
 use super::*;
 
-fn vet_tool_text(text: &str) -> (String, Vec<Finding>) {
+fn vet_tool_text(text: &str) -> (String, Vec<Screened>) {
     let source = Source::Tool {
         name: "read".into(),
     };
-    let (vetted, findings) = Gate.vet(Untrusted::new(String::from(text), source));
+    let (vetted, findings) = Gate::default().vet(Untrusted::new(String::from(text), source));
     (vetted.into_inner(), findings)
 }
 
@@ -52,7 +52,7 @@ fn every_text_of_a_message_is_visited() {
             }),
         ],
     };
-    let (vetted, _) = Gate.vet(Untrusted::new(message, Source::Model));
+    let (vetted, _) = Gate::default().vet(Untrusted::new(message, Source::Model));
     let json = serde_json::to_string(&vetted).unwrap();
     assert!(
         json.contains(r#""path":"ab""#) && json.contains(r#"["x"]"#),

@@ -82,6 +82,12 @@ pub enum CommandError {
         /// What is left of the model's context for it.
         limit: u64,
     },
+    /// The gate let nothing of the prompt through.
+    #[error("the prompt was withheld: it holds {families}, which the policy blocks")]
+    Withheld {
+        /// The families found, in words.
+        families: String,
+    },
     /// The model takes no pictures.
     #[error("model {model} takes no images")]
     NoImages {

@@ -10,7 +10,7 @@ use crate::{
     message::{Message, ToolResult},
     model::Usage,
     policy::Refusal,
-    safety::{Finding, Source},
+    safety::{Screened, Source},
     tool::notice::Notice,
 };
 
@@ -101,12 +101,12 @@ pub enum Event {
         /// The result as the model will read it.
         result: ToolResult,
     },
-    /// The gate changed something.
+    /// The gate found something.
     Screened {
         /// Where the content came from.
         source: Source,
-        /// What was changed.
-        findings: Vec<Finding>,
+        /// What was found, and what was done about it.
+        findings: Vec<Screened>,
     },
     /// Tokens and cost of one model call.
     Usage {

@@ -45,12 +45,13 @@ pub use open::{Journal, WaitingCall};
 pub(crate) use state::{Attempt, CallStatus, Stage, State, Turn};
 pub use view::{View, ViewEntry, ViewWaiting};
 
-use alloc::{string::String, vec::Vec};
+use alloc::{collections::BTreeMap, string::String, vec::Vec};
 use sha2::{Digest, Sha256};
 
 use crate::{
     ids::{EffectId, EntryId, UnixMillis},
     journal::{self, Body, Chain, Summary},
+    safety::{Screened, Source},
     turn::ModelCall,
 };
 use outbox::Outbox;
@@ -68,10 +69,13 @@ pub struct Session {
     next_passing: u64,
     stopped: bool,
     /// Model calls are answered from a recording, whatever API they would use.
-    pub(crate) replaying: bool,
+    pub(crate) replaying: Option<Recorded>,
     /// Restored in the middle of a turn, and not resumed: nobody runs what the state calls running.
     pub(crate) at_rest: bool,
 }
+
+/// What the gate found when a recording was made, by the records' numbers.
+pub(crate) type Recorded = BTreeMap<u64, (UnixMillis, Body)>;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Staged {
@@ -81,11 +85,26 @@ struct Staged {
 }
 
 impl Session {
-    /// Asks for something. On an error nothing changed.
+    /// Asks for something. On an error nothing changed, but that a prompt which the gate withheld
+    /// leaves a record of that.
     pub fn submit(&mut self, command: Command, now: UnixMillis) -> Result<(), CommandError> {
         if self.stopped {
             return Err(CommandError::Stopped);
         }
+        let taken = self.take(command, now);
+        match &taken {
+            Ok(()) => {
+                self.at_rest = false;
+                self.proceed(now);
+                self.flush();
+            }
+            Err(CommandError::Withheld { .. }) => self.flush(),
+            Err(_) => {}
+        }
+        taken
+    }
+
+    fn take(&mut self, command: Command, now: UnixMillis) -> Result<(), CommandError> {
         match command {
             Command::Prompt { text, images } => self.prompt(text, images, now)?,
             Command::Interrupt => self.interrupt(now),
@@ -108,9 +127,6 @@ impl Session {
                 self.tell_stored(Event::Done);
             }
         }
-        self.at_rest = false;
-        self.proceed(now);
-        self.flush();
         Ok(())
     }
 
@@ -192,6 +208,29 @@ impl Session {
 
     /// Stages a record and changes the state by it.
     pub(crate) fn record(&mut self, body: Body, now: UnixMillis) {
+        self.record_as_recorded();
+        self.append(body, now);
+    }
+
+    /// Records what the gate found when the recording was made: it finds nothing in what it let
+    /// through then.
+    fn record_as_recorded(&mut self) {
+        let next = |session: &mut Self| {
+            let seq = session.chain.next_seq;
+            session.replaying.as_mut()?.remove(&seq)
+        };
+        while let Some((at, body)) = next(self) {
+            self.append(body, at);
+        }
+    }
+
+    /// Ends a replay: what was found last belongs to a prompt that was withheld.
+    pub(crate) fn end_recording(&mut self) {
+        self.record_as_recorded();
+        self.flush();
+    }
+
+    fn append(&mut self, body: Body, now: UnixMillis) {
         let seq = self.chain.next_seq;
         let (record, bytes) = self.chain.append(body, now);
         let key = journal::key(&self.state.id, seq);
@@ -199,6 +238,18 @@ impl Session {
         self.staged.batch.put.push((key, bytes));
         let applied = self.state.apply(&record);
         debug_assert_eq!(applied, Ok(()), "a live record fits its state: {record:?}");
+    }
+
+    /// Records and tells what the gate found and did.
+    pub(crate) fn screened(&mut self, source: Source, findings: Vec<Screened>, now: UnixMillis) {
+        if findings.is_empty() {
+            return;
+        }
+        self.tell_stored(Event::Screened {
+            source: source.clone(),
+            findings: findings.clone(),
+        });
+        self.record(Body::Screened { source, findings }, now);
     }
 
     /// Puts a key beside the records of the next commit.

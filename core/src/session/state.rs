@@ -30,6 +30,8 @@ pub(crate) struct State {
     pub(crate) updated: UnixMillis,
     pub(crate) config: Arc<Config>,
     pub(crate) policy: Policy,
+    /// What the policy has done about what is found in a text.
+    pub(crate) gate: Gate,
     /// The rules of what a person approved for the whole session.
     pub(crate) approved: BTreeSet<String>,
     /// The digests of calls that a person said no to.
@@ -160,7 +162,7 @@ impl Turn {
 
 impl State {
     /// The state after a session's first record.
-    pub(crate) fn new(created: &Created, seed: [u8; 32], at: UnixMillis) -> Self {
+    pub(crate) fn new(created: &Created, seed: [u8; 32], at: UnixMillis, gate: &Gate) -> Self {
         let mut state = Self {
             id: created.session.clone(),
             seed,
@@ -168,6 +170,7 @@ impl State {
             updated: at,
             config: Arc::new(created.config.clone()),
             policy: created.config.policy.clone(),
+            gate: gate.under(&created.config.policy),
             approved: BTreeSet::new(),
             denied: BTreeSet::new(),
             recent: rates::Window::default(),
@@ -180,31 +183,40 @@ impl State {
             turn: None,
             next_effect: 0,
             tools: Arc::default(),
-            system: Gate.runtime_text(""),
+            system: Gate::runtime_text(""),
             fixed_tokens: 0,
         };
-        state.configure(created.config.clone());
+        state.offer();
         state
     }
 
-    fn configure(&mut self, config: Config) {
+    fn govern(&mut self, policy: &Policy) {
+        self.policy = policy.clone();
+        self.gate = self.gate.under(policy);
+    }
+
+    /// What every request holds, through the gate that is in force.
+    fn offer(&mut self) {
+        let config = self.config.clone();
         let own = config.memory_namespace.is_some().then(memory::tool_specs);
-        let specs = config
-            .tools
-            .iter()
-            .cloned()
-            .chain(own.into_iter().flatten());
+        let own = own.into_iter().flatten();
+        let own = own.map(|spec| Untrusted::new(spec, Source::Runtime));
+        let specs = config.tools.iter().map(|spec| {
+            let name = spec.name.clone();
+            Untrusted::new(spec.clone(), Source::Tool { name })
+        });
         let tools: Vec<_> = specs
-            .map(|spec| Gate.vet(Untrusted::new(spec, Source::Runtime)).0.shared())
+            .chain(own)
+            .map(|spec| self.gate.vet(spec).0.shared())
             .collect();
         let tool_tokens: u64 = tools
             .iter()
             .map(|tool| u64::from(estimate_tool(tool)))
             .sum();
-        self.fixed_tokens = tool_tokens + u64::from(crate::context::estimate_text(&config.system));
-        self.system = Gate.runtime_text(&config.system);
+        let system = Untrusted::new(config.system.clone(), Source::Instructions);
+        self.system = self.gate.vet(system).0.shared_text();
+        self.fixed_tokens = tool_tokens + u64::from(crate::context::estimate_text(&self.system));
         self.tools = Arc::new(tools);
-        self.config = Arc::new(config);
     }
 
     /// Changes the state as `record` says. The error says why it cannot follow what came before.
@@ -214,10 +226,16 @@ impl State {
         match &record.body {
             Body::Created(_) => return Err("a session is created once".into()),
             Body::Configured { config } => {
-                self.policy = config.policy.clone();
-                self.configure((**config).clone());
+                self.config = Arc::new((**config).clone());
+                self.govern(&config.policy);
+                self.offer();
             }
-            Body::PolicySet { policy } => self.policy = policy.clone(),
+            Body::PolicySet { policy } => {
+                self.govern(policy);
+                self.offer();
+            }
+            // What was done shows in the record of the content.
+            Body::Screened { .. } => {}
             Body::Prompt {
                 turn,
                 entry,
@@ -240,6 +258,7 @@ impl State {
                 usage,
                 ..
             } => {
+                let message = self.vet(message, Source::Model);
                 let turn = self.spend(usage)?;
                 let id = turn.id;
                 turn.steps += 1;
@@ -255,7 +274,7 @@ impl State {
                 } else {
                     Stage::Tools(calls)
                 };
-                self.add(entry, parent.as_ref(), id, message, Source::Model, at)?;
+                self.push(entry, parent.as_ref(), id, message, at)?;
                 self.last_usage(*usage);
             }
             Body::ToolAsked { .. }
@@ -371,7 +390,7 @@ impl State {
                 effect,
             } => {
                 let turn = self.spend(usage)?.id;
-                self.add(entry, parent.as_ref(), turn, message, Source::Model, at)?;
+                self.add(entry, parent.as_ref(), turn, message, Source::Summary, at)?;
                 let covers = self.place(covers)?;
                 self.entries.cover(covers);
                 self.window = Window::rebuild(&self.entries);
@@ -508,10 +527,28 @@ impl State {
         source: Source,
         at: UnixMillis,
     ) -> Result<(), String> {
+        let message = self.vet(message, source);
+        self.push(id, parent, turn, message, at)
+    }
+
+    /// Lets a stored message through the gate again: what it took away when the message was written
+    /// stays away, and it may know more by now.
+    fn vet(&self, message: &Message, source: Source) -> Vetted<Arc<Message>> {
+        let message = Untrusted::new(message.clone(), source);
+        self.gate.vet(message).0.shared()
+    }
+
+    fn push(
+        &mut self,
+        id: &EntryId,
+        parent: Option<&EntryId>,
+        turn: TurnId,
+        message: Vetted<Arc<Message>>,
+        at: UnixMillis,
+    ) -> Result<(), String> {
         if self.entries.head_id().as_ref() != parent {
             return Err(format!("entry {id} does not follow the entry before it"));
         }
-        let message = Gate.vet(Untrusted::new(message.clone(), source)).0.shared();
         let place = self.entries.len();
         let parent = self.entries.head();
         let before = parent.and_then(|parent| Some(self.entries.get(parent)?.labels));

@@ -15,7 +15,7 @@ use crate::{
     journal::{Body, FinishedBy},
     memory,
     message::{Message, ToolCall, ToolResult, ToolStatus},
-    safety::{Gate, Labels, Source, Untrusted},
+    safety::{Labels, Source},
     session::{Budget, CallStatus, Effect, Event, Session, StoreError},
     tool::{
         OnRestore, ToolOutput, ToolRun,
@@ -245,17 +245,16 @@ impl Session {
 
     /// Records how a call ended, through the gate.
     pub(super) fn finished(&mut self, mut result: ToolResult, by: FinishedBy, now: UnixMillis) {
-        let source = Source::Tool {
-            name: result.name.clone(),
+        let source = match by {
+            FinishedBy::Core if result.name == memory::RECALL => Source::Memory,
+            FinishedBy::Home | FinishedBy::Core => Source::Tool {
+                name: result.name.clone(),
+            },
+            // Tau's own words about what the model asked for.
+            _ => Source::Model,
         };
-        let (text, findings) = Gate.vet(Untrusted::new(
-            core::mem::take(&mut result.text),
-            source.clone(),
-        ));
-        result.text = text.into_inner();
-        if !findings.is_empty() {
-            self.tell_stored(Event::Screened { source, findings });
-        }
+        let text = core::mem::take(&mut result.text);
+        result.text = self.vet(text, source, now);
         self.tell_stored(Event::ToolFinished {
             result: result.clone(),
         });

@@ -28,6 +28,7 @@ use crate::{
     exit::{Error, Exit},
     home::Home,
     host,
+    printer::screened_line,
     questions::{Answers, Question, ask_now},
     sessions::{self, NAMESPACE},
     signals::Signals,
@@ -212,8 +213,12 @@ async fn invoke(args: Call, home: &Home, ui: Ui) -> Result<Exit, Error> {
     let source = Source::Tool {
         name: args.name.clone(),
     };
-    let (text, findings) = Gate.vet(Untrusted::new(output.text, source));
+    let gate = Gate::new(&policy);
+    let (text, findings) = gate.vet(Untrusted::new(output.text, source.clone()));
     let text = text.into_inner();
+    if !findings.is_empty() {
+        ui.warn(screened_line(&source, &findings));
+    }
     if args.json {
         ui.json(&json!({
             "tool": args.name, "status": output.status, "text": text, "images": output.images,

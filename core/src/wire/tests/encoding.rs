@@ -13,7 +13,8 @@ use crate::{
 };
 
 fn vetted<T: crate::safety::Content>(content: T) -> Vetted<Arc<T>> {
-    Gate.vet(Untrusted::new(content, Source::Runtime))
+    Gate::default()
+        .vet(Untrusted::new(content, Source::Runtime))
         .0
         .shared()
 }
@@ -71,7 +72,7 @@ fn request(model: ModelConfig) -> ModelRequest {
     };
     ModelRequest {
         model: Arc::new(model),
-        system: Gate.runtime_text("You are Tau."),
+        system: Gate::runtime_text("You are Tau."),
         messages: Arc::new(vec![
             message(
                 Role::User,
@@ -99,7 +100,7 @@ fn request(model: ModelConfig) -> ModelRequest {
             message(Role::Assistant, vec![thinking("only thoughts", None)]),
             message(Role::User, vec![text("Please.")]),
         ]),
-        closing: Some(Gate.runtime_text("This is the last step.")),
+        closing: Some(Gate::runtime_text("This is the last step.")),
         tools: Arc::new(vec![tool("read"), tool("list")]),
         tool_choice: ToolChoice::None,
         max_output_tokens: 1_000,
