@@ -262,6 +262,8 @@ impl From<CommandError> for Error {
             ),
             CommandError::Busy => (Exit::Usage, "resume or interrupt the unfinished turn first"),
             CommandError::NotWaiting { .. } => (Exit::Usage, "it was answered or has run out"),
+            CommandError::Changed { .. } => (Exit::Usage, "look at what waits now"),
+            CommandError::NoRule { .. } => (Exit::Usage, "say yes to this call alone"),
             CommandError::NothingToCompact => (Exit::Usage, "say something first"),
             CommandError::NothingToUndo => (Exit::Usage, "nothing was said yet"),
             CommandError::NothingToRedo => (Exit::Usage, "a redo follows an undo"),

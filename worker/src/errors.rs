@@ -94,6 +94,8 @@ impl From<CommandError> for ApiError {
             CommandError::NoImages { .. } => (422, "no_images"),
             CommandError::Busy => (409, "busy"),
             CommandError::NotWaiting { .. } => (409, "not_waiting"),
+            CommandError::Changed { .. } => (409, "changed"),
+            CommandError::NoRule { .. } => (422, "no_rule"),
             CommandError::NothingToCompact => (409, "nothing_to_compact"),
             CommandError::NothingToUndo => (409, "nothing_to_undo"),
             CommandError::NothingToRedo => (409, "nothing_to_redo"),

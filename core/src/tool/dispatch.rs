@@ -16,7 +16,7 @@ use alloc::{
 use serde_json::Value;
 
 use super::{
-    ToolRun, ToolSpec,
+    ToolClass, ToolRun, ToolSpec,
     notice::{self, Leaving, Notice},
     schema,
 };
@@ -27,6 +27,7 @@ use crate::{
         Action, Policy, Refusal,
         rates::{self, WhenExceeded, Window},
     },
+    safety::has_mark,
 };
 use aim::Aim;
 
@@ -98,7 +99,13 @@ pub fn dispatch<'a>(
     if let Some(problem) = wrong_arguments(tool, &call.arguments) {
         return Verdict::Invalid(problem);
     }
-    let aim = Aim::of(tool, &call.arguments);
+    if let Some(refusal) = marked(tool, &call.arguments) {
+        return Verdict::Refuse(refusal);
+    }
+    let aim = match Aim::of(tool, &call.arguments, standing.policy) {
+        Ok(aim) => aim,
+        Err(refusal) => return Verdict::Refuse(refusal),
+    };
     let digest = notice::digest(call);
     if standing.denied.contains(&digest) && !standing.lets(&tool.name, aim.rule.as_deref()) {
         return Verdict::Refuse(refused_before());
@@ -106,18 +113,18 @@ pub fn dispatch<'a>(
     if let Some(over) = over_rate(tool, standing) {
         return over;
     }
-    let run = ToolRun {
-        call_id: call.id.clone(),
-        name: call.name.clone(),
-        arguments: call.arguments.clone(),
-        limits: standing.policy.tool_limits(),
-    };
+    let run = ToolRun::new(call, tool, standing.policy);
     let leaving = aim.leaving(standing.seen);
     if let Some(leaving) = leaving {
         // Whatever the tool's own rule says: where content came from is known for certain.
         return tainted(run, digest, aim, leaving, standing);
     }
-    let (action, rule) = standing.policy.action(tool);
+    let (action, rule) = match aim.said {
+        // A rule about this very command says more than one about all of them; a tool that is
+        // denied stays denied.
+        Some((action, rule)) if standing.policy.action(tool).0 != Action::Deny => (action, rule),
+        _ => standing.policy.action(tool),
+    };
     match action {
         Action::Allow => Verdict::Run { run, rule },
         Action::Ask => match standing.covering(&tool.name, aim.rule.as_deref()) {
@@ -203,6 +210,30 @@ fn over_rate(tool: &ToolSpec, standing: &Standing<'_>) -> Option<Verdict> {
     } else {
         Verdict::Refuse(rates::too_many(tool.class, until, standing.now))
     })
+}
+
+/// What the gate took out of a text cannot be put back by the model: acting on the rest would send
+/// or write something that nobody wrote.
+fn marked(tool: &ToolSpec, arguments: &Value) -> Option<Refusal> {
+    let looks_only = matches!(tool.class, ToolClass::Read);
+    (!looks_only && holds_mark(arguments)).then(|| Refusal {
+        rule: "redacted".into(),
+        reason: "the arguments hold something that was taken out, such as a secret".into(),
+        hint: Some(
+            "name a stored credential as {{secret:NAME}} in a header, or change the part around \
+             what was taken out"
+                .into(),
+        ),
+    })
+}
+
+fn holds_mark(value: &Value) -> bool {
+    match value {
+        Value::String(text) => has_mark(text),
+        Value::Array(items) => items.iter().any(holds_mark),
+        Value::Object(map) => map.values().any(holds_mark),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
 }
 
 /// The refusal of a call that a person said no to before.

@@ -13,7 +13,8 @@ use serde_json::Value;
 
 use crate::{
     ids::CallId,
-    message::{Image, ToolStatus},
+    message::{Image, ToolCall, ToolStatus},
+    policy::{Policy, http::HttpLimits},
     safety::Labels,
 };
 use alloc::vec::Vec;
@@ -127,6 +128,23 @@ pub struct ToolRun {
     pub arguments: Value,
     /// What it must stay within.
     pub limits: ToolLimits,
+    /// For a tool that reaches the network: where its requests may go, and within what.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<HttpLimits>,
+}
+
+impl ToolRun {
+    /// A call of `tool` under `policy`, as it runs once it is let through.
+    #[must_use]
+    pub fn new(call: &ToolCall, tool: &ToolSpec, policy: &Policy) -> Self {
+        Self {
+            call_id: call.id.clone(),
+            name: call.name.clone(),
+            arguments: call.arguments.clone(),
+            limits: policy.tool_limits(),
+            http: (tool.class == ToolClass::Network).then(|| policy.http.limits(policy.preset)),
+        }
+    }
 }
 
 /// What a home's tool gives back. Its text is untrusted until the gate has seen it.

@@ -344,19 +344,17 @@ impl Session {
             .iter()
             .find(|spec| spec.name == call.name)
             .cloned();
-        match spec.map_or(OnRestore::Fail, |spec| spec.on_restore) {
+        let Some(spec) = spec else {
+            return self.lost(call, now);
+        };
+        match spec.on_restore {
             OnRestore::Reissue => {
                 self.tell_stored(Event::ToolStarted {
                     call_id: call.id.clone(),
                     name: call.name.clone(),
                     arguments: call.arguments.clone(),
                 });
-                let run = ToolRun {
-                    call_id: call.id.clone(),
-                    name: call.name.clone(),
-                    arguments: call.arguments.clone(),
-                    limits: self.state.policy.tool_limits(),
-                };
+                let run = ToolRun::new(call, &spec, &self.state.policy);
                 self.run_tool(effect, call, run, now);
             }
             OnRestore::Ask => {

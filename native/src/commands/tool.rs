@@ -199,21 +199,23 @@ async fn invoke(args: Call, home: &Home, ui: Ui) -> Result<Exit, Error> {
                 Err(refusal) => return Ok(refused(ui, &args, &refusal, Exit::Denied)),
             }
         }
+        // Nothing ran in this process yet: there is no rate to wait for.
+        Verdict::Later { .. } => return Err(Error::internal("the call is put off without a rate")),
         Verdict::Invalid(refusal) => return Ok(refused(ui, &args, &refusal, Exit::Usage)),
         Verdict::Refuse(refusal) => return Ok(refused(ui, &args, &refusal, Exit::Denied)),
     };
+    let gate = Gate::new(&policy);
     let began = TokioClock.now();
     // From here on: while a person is asked, a signal ends the program as it ends any other.
     let mut signals = Signals::listen()?;
     let output = tokio::select! {
-        output = perform(&tools, run, home) => output?,
+        output = perform(&tools, run, home, &gate) => output?,
         _ = signals.next() => return Err(Error::new(Exit::Interrupted, "interrupted")),
     };
     let duration_ms = TokioClock.now().since(began);
     let source = Source::Tool {
         name: args.name.clone(),
     };
-    let gate = Gate::new(&policy);
     let (text, findings) = gate.vet(Untrusted::new(output.text, source.clone()));
     let text = text.into_inner();
     if !findings.is_empty() {
@@ -243,6 +245,7 @@ async fn perform(
     tools: &NativeTools<TokioClock>,
     run: ToolRun,
     home: &Home,
+    gate: &Gate,
 ) -> Result<ToolOutput, Error> {
     let argument = |name: &str| run.arguments[name].as_str().unwrap_or_default().to_owned();
     match run.name.as_str() {
@@ -258,7 +261,7 @@ async fn perform(
                 .take(8)
                 .map(|byte| format!("{byte:02x}"))
                 .collect();
-            match Memory::by_person(&id, &argument("text"), TokioClock.now()) {
+            match Memory::by_person(&id, &argument("text"), TokioClock.now(), gate) {
                 Ok(entry) => {
                     let batch = Batch {
                         put: vec![(memory::key(NAMESPACE, &id), entry.to_bytes())],

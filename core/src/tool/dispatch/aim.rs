@@ -4,7 +4,14 @@ use alloc::{format, string::String};
 use serde_json::Value;
 
 use super::Seen;
-use crate::tool::{ToolClass, ToolSpec, Touch, notice::Leaving};
+use crate::{
+    egress,
+    policy::{
+        Action, Policy, Refusal,
+        commands::{self, Script},
+    },
+    tool::{ToolClass, ToolSpec, Touch, notice::Leaving},
+};
 
 /// Longer commands are not named in a rule: nobody would read it.
 const COMMAND_LIMIT_CHARS: usize = 160;
@@ -13,42 +20,77 @@ const COMMAND_LIMIT_CHARS: usize = 160;
 pub(super) struct Aim {
     /// What a yes that lasts covers; without one there is only a yes to the call.
     pub(super) rule: Option<String>,
+    /// What a rule about this very aim says, and which.
+    pub(super) said: Option<(Action, String)>,
     /// Where what was read could go.
     to: Option<String>,
 }
 
 impl Aim {
-    pub(super) fn of(tool: &ToolSpec, arguments: &Value) -> Self {
-        let text = |argument: &str| arguments[argument].as_str();
+    /// Fails where the call must not run, whoever says yes.
+    pub(super) fn of(tool: &ToolSpec, arguments: &Value, policy: &Policy) -> Result<Self, Refusal> {
         let mut aim = Self {
             rule: Some(tool.name.clone()),
+            said: None,
             to: matches!(tool.class, ToolClass::Network | ToolClass::Execute)
                 .then(|| tool.name.clone()),
         };
+        let text = |argument: &str| arguments[argument].as_str();
         for touch in &tool.touches {
             match touch {
                 Touch::Url { argument, method } => {
-                    let origin = text(argument).and_then(origin_of);
                     let method = method.as_deref().and_then(text).unwrap_or("GET");
-                    aim.rule = origin
-                        .as_ref()
-                        .map(|origin| format!("{} {} {origin}", tool.name, method.to_uppercase()));
-                    aim.to = Some(match origin {
-                        Some(origin) => format!("{} {origin}", method.to_uppercase()),
-                        None => text(argument).unwrap_or_default().into(),
-                    });
+                    let url = text(argument).unwrap_or_default();
+                    aim.requests(tool, url, &method.to_uppercase(), policy)?;
                 }
                 Touch::Command { argument } => {
-                    let command = text(argument).unwrap_or_default().trim();
-                    let is_short = command.chars().count() <= COMMAND_LIMIT_CHARS;
-                    aim.rule = (is_short && !command.contains(char::is_control))
-                        .then(|| format!("{}: {command}", tool.name));
-                    aim.to = may_leave(command).then(|| format!("whatever `{command}` reaches"));
+                    aim.starts(tool, text(argument).unwrap_or_default(), policy)?;
                 }
-                Touch::Path { .. } => {}
+                Touch::Path { argument, writes } => {
+                    // A path that is not given is the workspace itself.
+                    policy
+                        .paths
+                        .decide(text(argument).unwrap_or("."), *writes)?;
+                }
             }
         }
-        aim
+        Ok(aim)
+    }
+
+    fn requests(
+        &mut self,
+        tool: &ToolSpec,
+        url: &str,
+        method: &str,
+        policy: &Policy,
+    ) -> Result<(), Refusal> {
+        let target = egress::parse(url)?;
+        egress::decide(&target, &policy.http.rules())?;
+        let origin = target.origin();
+        self.rule = Some(format!("{} {method} {origin}", tool.name));
+        self.to = Some(format!("{method} {origin}"));
+        Ok(())
+    }
+
+    fn starts(&mut self, tool: &ToolSpec, command: &str, policy: &Policy) -> Result<(), Refusal> {
+        let script = Script::parse(command);
+        for written in script.writes() {
+            policy.paths.decide_written(&written)?;
+        }
+        self.said = match policy.commands.decide(policy.preset, &script) {
+            commands::Verdict::Unset => None,
+            commands::Verdict::Allow { rule } => Some((Action::Allow, rule)),
+            commands::Verdict::Ask { reason } => Some((Action::Ask, reason)),
+            commands::Verdict::Refuse(refusal) => return Err(refusal),
+        };
+        let command = command.trim();
+        let is_short = command.chars().count() <= COMMAND_LIMIT_CHARS;
+        self.rule = (is_short && !command.contains(char::is_control))
+            .then(|| format!("{}: {command}", tool.name));
+        self.to = script
+            .may_leave()
+            .then(|| format!("whatever is reached by {}", script.programs().join(", ")));
+        Ok(())
     }
 
     /// What leaves, when both of the person's own and of others' words was read.
@@ -59,18 +101,4 @@ impl Aim {
             to: self.to.clone()?,
         })
     }
-}
-
-fn origin_of(url: &str) -> Option<String> {
-    let (scheme, rest) = url.split_once("://")?;
-    let host = rest.split(['/', '?', '#', '\\']).next()?;
-    Some(format!(
-        "{}://{}",
-        scheme.to_lowercase(),
-        host.to_lowercase()
-    ))
-}
-
-fn may_leave(_command: &str) -> bool {
-    true
 }
