@@ -231,7 +231,7 @@ fn denies(rule: &str, call: &Call) -> bool {
 }
 
 /// Whether `text` is `pattern`, in which `*` stands for any characters.
-pub(super) fn wildcard(pattern: &str, text: &str) -> bool {
+pub(in crate::policy) fn wildcard(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
     let (mut p, mut t) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
