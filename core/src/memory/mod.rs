@@ -16,7 +16,7 @@ use thiserror::Error;
 
 use crate::{
     ids::{SessionId, UnixMillis},
-    safety::Labels,
+    safety::{Gate, Labels},
     session::Range,
     tool::{OnRestore, ToolClass, ToolSpec},
 };
@@ -63,6 +63,12 @@ pub enum MemoryError {
         /// Its length.
         bytes: usize,
     },
+    /// The gate let nothing of it through.
+    #[error("the text is not kept: it holds {families}, which the policy blocks")]
+    Withheld {
+        /// The families found, in words.
+        families: String,
+    },
 }
 
 impl Memory {
@@ -73,15 +79,28 @@ impl Memory {
         at: UnixMillis,
         session: &SessionId,
     ) -> Result<Self, MemoryError> {
-        let entry = Self::by_person(id, text, at)?;
+        let entry = Self::entry(id, text, at)?;
         Ok(Self {
             session: Some(session.clone()),
             ..entry
         })
     }
 
-    /// An entry written by a person's command.
-    pub fn by_person(id: &str, text: &str, at: UnixMillis) -> Result<Self, MemoryError> {
+    /// An entry written by a person's command, which passed no gate before.
+    pub fn by_person(
+        id: &str,
+        text: &str,
+        at: UnixMillis,
+        gate: &Gate,
+    ) -> Result<Self, MemoryError> {
+        let entry = Self::entry(id, text, at)?;
+        let (text, _) = gate
+            .keep(entry.text)
+            .map_err(|families| MemoryError::Withheld { families })?;
+        Ok(Self { text, ..entry })
+    }
+
+    fn entry(id: &str, text: &str, at: UnixMillis) -> Result<Self, MemoryError> {
         let text = text.trim();
         match text.len() {
             0 => Err(MemoryError::Empty),

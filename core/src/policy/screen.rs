@@ -167,8 +167,7 @@ impl Policy {
     }
 }
 
-/// An explicit value says what is done about real evidence. What is weak is never acted on by
-/// taking text away, except for secrets: one that is left is worse than one word too few.
+/// An explicit value says what is done about real evidence; a guess gets the next weaker measure.
 const fn explicit(subject: Subject, screen: Screen) -> Measures {
     use Measure::{Block, Label, Pass, Redact, Warn};
     match (subject, screen) {
@@ -178,8 +177,8 @@ const fn explicit(subject: Subject, screen: Screen) -> Measures {
         (Subject::Content, Screen::Redact) => Measures::new(Label, Redact, Redact),
         (Subject::Content, Screen::Block) => Measures::new(Label, Block, Block),
         (Subject::Secrets, Screen::Warn) => Measures::new(Warn, Warn, Warn),
-        (Subject::Secrets, Screen::Redact) => Measures::new(Redact, Redact, Redact),
-        (Subject::Secrets, Screen::Block) => Measures::new(Block, Block, Block),
+        (Subject::Secrets, Screen::Redact) => Measures::new(Warn, Redact, Redact),
+        (Subject::Secrets, Screen::Block) => Measures::new(Redact, Block, Block),
     }
 }
 
@@ -193,10 +192,10 @@ const fn preset(subject: Subject, preset: Preset) -> Measures {
         (Subject::Content, Preset::Balanced) => Measures::new(Label, Label, Redact),
         (Subject::Content, Preset::Strict) => Measures::new(Label, Redact, Block),
         (Subject::Content, Preset::Hardened) => Measures::new(Label, Block, Block),
-        (Subject::Secrets, Preset::Permissive) => Measures::new(Warn, Redact, Redact),
-        (Subject::Secrets, Preset::Balanced | Preset::Strict) => {
-            Measures::new(Redact, Redact, Redact)
+        (Subject::Secrets, Preset::Permissive | Preset::Balanced) => {
+            Measures::new(Warn, Redact, Redact)
         }
+        (Subject::Secrets, Preset::Strict) => Measures::new(Redact, Redact, Redact),
         (Subject::Secrets, Preset::Hardened) => Measures::new(Redact, Block, Block),
     }
 }

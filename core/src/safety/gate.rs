@@ -5,7 +5,9 @@
 use alloc::{borrow::Cow, format, string::String, sync::Arc, vec::Vec};
 use core::ops::Range;
 
-use super::{Content, Finding, Kind, Screened, Severity, Source, Untrusted, Vetted, control, mark};
+use super::{
+    Content, Finding, Kind, Screened, Severity, Source, Untrusted, Vetted, control, mark, secrets,
+};
 use crate::policy::{
     Policy,
     screen::{Measure, Measures, Rule, Subject},
@@ -112,6 +114,16 @@ impl Gate {
             strongest(&mut told);
         }
         (Vetted(value), told)
+    }
+
+    /// Lets through what a person has Tau keep outside of a conversation. The error names the
+    /// families for which nothing of it is.
+    pub fn keep(&self, text: String) -> Result<(String, Vec<Screened>), String> {
+        let (text, screened) = self.vet(Untrusted::new(text, Source::User));
+        match withheld_for(&screened) {
+            Some(families) => Err(families),
+            None => Ok((text.into_inner(), screened)),
+        }
     }
 
     /// `text` without the secrets in it, for logs and errors: there, a warning would be as good as
@@ -253,14 +265,25 @@ impl Gate {
 
     /// Everything that looks: nothing is allocated when nothing is found.
     fn scan(&self, text: &str, plan: &Plan<'_>) -> Vec<Finding> {
-        let _ = (text, plan);
-        Vec::new()
+        let _ = plan;
+        secrets::scan(text)
     }
 
     /// Text that Tau itself wrote: notes to the model.
     pub(crate) fn runtime_text(text: &str) -> Vetted<Arc<str>> {
         Vetted(Arc::from(text))
     }
+}
+
+/// The families for which nothing of a content was let through, in words.
+pub(crate) fn withheld_for(findings: &[Screened]) -> Option<String> {
+    let mut families: Vec<&str> = Vec::new();
+    for finding in findings {
+        if finding.action == Measure::Block && !families.contains(&&*finding.family) {
+            families.push(&finding.family);
+        }
+    }
+    (!families.is_empty()).then(|| families.join(", "))
 }
 
 fn told_of(hit: &Hit, text: u32, before: usize) -> Screened {

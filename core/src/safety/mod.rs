@@ -12,10 +12,12 @@ mod finding;
 mod gate;
 mod label;
 mod mark;
+pub mod secrets;
 mod stream;
 
 pub use finding::{Finding, Kind, Screened, Severity};
 pub use gate::Gate;
+pub(crate) use gate::withheld_for;
 pub use label::Labels;
 pub use mark::has_mark;
 pub(crate) use stream::Streamed;

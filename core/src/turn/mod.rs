@@ -23,8 +23,7 @@ use crate::{
     journal::Body,
     message::{Image, Message, Part, Role},
     model::{Assembled, Delta, ModelConfig, ModelRequest, StopReason, ToolChoice, Usage},
-    policy::screen::Measure,
-    safety::{Content, Gate, Screened, Source, Untrusted},
+    safety::{Content, Gate, Source, Untrusted, withheld_for},
     session::{Answer, Attempt, Budget, CommandError, Event, Outcome, Session, Stage},
 };
 use budget::Standing;
@@ -59,7 +58,7 @@ impl Session {
         };
         let message = Untrusted::new(message, Source::User);
         let (message, findings) = self.state.gate.vet(message);
-        if let Some(families) = blocked(&findings) {
+        if let Some(families) = withheld_for(&findings) {
             self.screened(Source::User, findings, now);
             return Err(CommandError::Withheld { families });
         }
@@ -333,15 +332,4 @@ impl Session {
             .saturating_sub(self.state.fixed_tokens)
             .saturating_sub(MARGIN)
     }
-}
-
-/// The families for which nothing of a content was let through, in words.
-fn blocked(findings: &[Screened]) -> Option<String> {
-    let mut families: Vec<&str> = Vec::new();
-    for finding in findings {
-        if finding.action == Measure::Block && !families.contains(&&*finding.family) {
-            families.push(&finding.family);
-        }
-    }
-    (!families.is_empty()).then(|| families.join(", "))
 }

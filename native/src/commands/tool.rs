@@ -5,6 +5,7 @@ use std::{
     collections::BTreeSet,
     io::Read,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 use tau_core::{
     ids::{CallId, EffectId},
@@ -25,6 +26,7 @@ use super::block_on;
 use crate::{
     cli::PolicyFlags,
     config,
+    credentials::{Guarded, Vault},
     exit::{Error, Exit},
     home::Home,
     host,
@@ -94,8 +96,11 @@ pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
     }
 }
 
-fn all_tools(workspace: Option<&Path>) -> Result<(NativeTools<TokioClock>, Vec<ToolSpec>), Error> {
-    let tools = host::tools(workspace)?;
+fn all_tools(
+    workspace: Option<&Path>,
+    vault: &Arc<Vault>,
+) -> Result<(Guarded<NativeTools<TokioClock>>, Vec<ToolSpec>), Error> {
+    let tools = host::tools(workspace, vault)?;
     let mut specs = tools.specs();
     specs.extend(memory::tool_specs());
     Ok((tools, specs))
@@ -103,7 +108,7 @@ fn all_tools(workspace: Option<&Path>) -> Result<(NativeTools<TokioClock>, Vec<T
 
 fn list(home: &Home, ui: Ui, json: bool, jsonl: bool) -> Result<Exit, Error> {
     let policy = config::load(&home.config_file())?.policy;
-    let (_, specs) = all_tools(None)?;
+    let (_, specs) = all_tools(None, &Vault::closed())?;
     let shown: Vec<Value> = specs
         .iter()
         .map(|tool| {
@@ -134,7 +139,7 @@ fn list(home: &Home, ui: Ui, json: bool, jsonl: bool) -> Result<Exit, Error> {
 }
 
 fn describe(ui: Ui, name: &str, json: bool) -> Result<Exit, Error> {
-    let (_, specs) = all_tools(None)?;
+    let (_, specs) = all_tools(None, &Vault::closed())?;
     let Some(tool) = specs.iter().find(|tool| tool.name == name) else {
         let near = dispatch::nearest(name, specs.iter().map(|tool| tool.name.as_str()));
         let error = Error::usage(format!("there is no tool {name:?}"));
@@ -157,7 +162,7 @@ fn describe(ui: Ui, name: &str, json: bool) -> Result<Exit, Error> {
 async fn invoke(args: Call, home: &Home, ui: Ui) -> Result<Exit, Error> {
     let profile = config::load(&home.config_file())?;
     let policy = sessions::policy(&args.policy, &profile);
-    let (tools, specs) = all_tools(args.workspace.as_deref())?;
+    let (tools, specs) = all_tools(args.workspace.as_deref(), &Vault::open(home, ui)?)?;
     let call = ToolCall {
         id: CallId("cli".into()),
         name: args.name.clone(),
@@ -242,7 +247,7 @@ async fn invoke(args: Call, home: &Home, ui: Ui) -> Result<Exit, Error> {
 
 /// Runs a call that was let through: the memory's own tools here, all others in the workspace.
 async fn perform(
-    tools: &NativeTools<TokioClock>,
+    tools: &Guarded<NativeTools<TokioClock>>,
     run: ToolRun,
     home: &Home,
     gate: &Gate,
