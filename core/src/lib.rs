@@ -4,6 +4,7 @@
 
 extern crate alloc;
 
+pub mod audit;
 pub mod context;
 pub mod credential;
 pub mod egress;

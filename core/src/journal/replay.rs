@@ -37,6 +37,14 @@ pub struct End {
 }
 
 impl End {
+    /// The end that `line` is, byte for byte.
+    #[must_use]
+    pub fn read(line: &[u8]) -> Option<Self> {
+        let end: Self = serde_json::from_slice(line).ok()?;
+        let written = end.line();
+        (written.strip_suffix(b"\n") == Some(line)).then_some(end)
+    }
+
     /// It as a line of JSON, with the line's end.
     #[must_use]
     pub fn line(&self) -> Vec<u8> {

@@ -340,6 +340,7 @@ impl Session {
             turns: state.turns,
             entries: state.entries.len() as u64,
             records: self.chain.next_seq,
+            hash: self.chain.hash.clone(),
             model: state
                 .config
                 .models
