@@ -10,8 +10,10 @@
 mod control;
 mod finding;
 mod gate;
+pub mod injection;
 mod label;
 mod mark;
+pub mod normal;
 pub mod secrets;
 mod stream;
 
