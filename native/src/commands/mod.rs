@@ -6,6 +6,7 @@ pub(crate) mod config;
 pub(crate) mod doctor;
 pub(crate) mod memory;
 pub(crate) mod model;
+pub(crate) mod net;
 pub(crate) mod policy;
 pub(crate) mod replay;
 pub(crate) mod run;

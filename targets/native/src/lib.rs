@@ -1,6 +1,7 @@
 //! Tau's adapters for a native program: one module per outside thing, no decisions.
 
 pub mod clock;
+pub mod egress;
 pub mod entropy;
 pub mod http;
 pub mod lock;
