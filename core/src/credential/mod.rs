@@ -5,6 +5,12 @@
 //! What is decided here is where a handle may stand; the HTTP adapter puts the value in, for the
 //! host the credential was stored for and no other.
 
+mod redact;
+mod scope;
+
+pub use redact::{Flow, LEAST_BYTES, Redactor};
+pub use scope::Scope;
+
 use alloc::{
     format,
     string::{String, ToString},

@@ -8,10 +8,11 @@ use std::{
     sync::Arc,
 };
 use tau_core::{
+    audit::Decided,
     ids::{CallId, EffectId},
     memory::{self, Memory},
     message::{ToolCall, ToolStatus},
-    policy::{Refusal, rates::Window},
+    policy::{Policy, Refusal},
     safety::{Gate, Source, Untrusted},
     session::Batch,
     tool::{
@@ -24,6 +25,7 @@ use tau_target_native::{TokioClock, tools::NativeTools};
 
 use super::block_on;
 use crate::{
+    audit::Audit,
     cli::PolicyFlags,
     config,
     credentials::{Guarded, Vault},
@@ -173,19 +175,12 @@ async fn invoke(args: Call, home: &Home, ui: Ui) -> Result<Exit, Error> {
         tools: args.policy.approve.iter().cloned().collect(),
         can_ask: ui::can_ask(),
     };
-    let none = BTreeSet::new();
-    let seen = Seen::default();
-    let recent = Window::default();
-    let standing = Standing {
-        policy: &policy,
-        approved: &none,
-        denied: &none,
-        seen: &seen,
-        recent: &recent,
-        now: TokioClock.now(),
-    };
-    let run = match dispatch::dispatch(&call, specs.iter(), &standing) {
-        Verdict::Run { run, .. } => run,
+    let log = Audit::open(home, &call, &specs).await?;
+    let run = match decide(&call, &specs, &policy, &log) {
+        Verdict::Run { run, rule } => {
+            log.note(Decided::Run, &rule, "").await?;
+            run
+        }
         Verdict::Ask {
             run,
             reason,
@@ -195,19 +190,41 @@ async fn invoke(args: Call, home: &Home, ui: Ui) -> Result<Exit, Error> {
                 call_id: call.id.clone(),
                 name: call.name.clone(),
                 arguments: call.arguments.clone(),
-                reason,
+                reason: reason.clone(),
                 may_have_run: false,
                 notice,
             };
             match ask_now(&answers, ui, question) {
-                Ok(()) => run,
-                Err(refusal) => return Ok(refused(ui, &args, &refusal, Exit::Denied)),
+                Ok(()) => log.note(Decided::Approved, "approval", &reason).await?,
+                Err(refusal) => {
+                    let why = &refusal.reason;
+                    log.note(Decided::Denied, &refusal.rule, why).await?;
+                    return Ok(refused(ui, &args, &refusal, Exit::Denied));
+                }
             }
+            run
         }
-        // Nothing ran in this process yet: there is no rate to wait for.
-        Verdict::Later { .. } => return Err(Error::internal("the call is put off without a rate")),
+        Verdict::Later { until } => {
+            let wait = until.since(TokioClock.now());
+            ui.note(format!(
+                "{} waits {} s for its rate",
+                call.name,
+                wait.div_ceil(1000)
+            ));
+            let mut signals = Signals::listen()?;
+            tokio::select! {
+                () = TokioClock.sleep_until(until) => {}
+                _ = signals.next() => return Err(Error::new(Exit::Interrupted, "interrupted")),
+            }
+            drop(signals);
+            return Box::pin(invoke(args, home, ui)).await;
+        }
         Verdict::Invalid(refusal) => return Ok(refused(ui, &args, &refusal, Exit::Usage)),
-        Verdict::Refuse(refusal) => return Ok(refused(ui, &args, &refusal, Exit::Denied)),
+        Verdict::Refuse(refusal) => {
+            log.note(Decided::Refused, &refusal.rule, &refusal.reason)
+                .await?;
+            return Ok(refused(ui, &args, &refusal, Exit::Denied));
+        }
     };
     let gate = Gate::new(&policy);
     let began = TokioClock.now();
@@ -243,6 +260,22 @@ async fn invoke(args: Call, home: &Home, ui: Ui) -> Result<Exit, Error> {
         ToolStatus::Denied => Exit::Denied,
         ToolStatus::Error | ToolStatus::TimedOut | ToolStatus::Cancelled => Exit::Internal,
     })
+}
+
+/// What the dispatcher says of a call that has no session: nothing was read, and nothing approved
+/// but by the policy.
+fn decide(call: &ToolCall, specs: &[ToolSpec], policy: &Policy, log: &Audit) -> Verdict {
+    let none = BTreeSet::new();
+    let seen = Seen::default();
+    let standing = Standing {
+        policy,
+        approved: &none,
+        denied: &none,
+        seen: &seen,
+        recent: log.recent(),
+        now: TokioClock.now(),
+    };
+    dispatch::dispatch(call, specs.iter(), &standing)
 }
 
 /// Runs a call that was let through: the memory's own tools here, all others in the workspace.
