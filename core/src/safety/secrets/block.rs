@@ -52,16 +52,19 @@ impl Scanner<'_> {
             return None;
         }
         let rest = &bytes[at..bytes.len().min(at + LIMIT)];
-        let find = |needle: &[u8], from: usize| {
-            rest[from..]
+        let find = |needle: &[u8], from: usize, to: usize| {
+            rest[from..to]
                 .windows(needle.len())
                 .position(|window| window == needle)
                 .map(|found| from + found + needle.len())
         };
         // A second head means that this one was cut off.
-        let limit = find(b"PuTTY-User-Key-File-", 20).map_or(rest.len(), |next| next - 20);
-        let private = find(b"Private-Lines:", 0).filter(|&place| place < limit)?;
-        let end = match find(b"Private-MAC:", private).filter(|&place| place < limit) {
+        let limit =
+            find(b"PuTTY-User-Key-File-", 20, rest.len()).map_or(rest.len(), |next| next - 20);
+        let Some(private) = find(b"Private-Lines:", 0, limit) else {
+            return Some(at + limit);
+        };
+        let end = match find(b"Private-MAC:", private, limit) {
             Some(code) => bytes::run_end(rest, code + 1, WORD, 128),
             None => private + key_lines(&rest[private..limit]),
         };

@@ -102,6 +102,8 @@ struct Scanner<'t> {
     /// The last run looked through, for each class of a rule: so no byte is walked over twice
     /// for one class, however many prefixes stand in a run.
     walked: [Walked; 16],
+    /// The end of the last value after the name of a password that was none.
+    refused: usize,
     /// Whether base64 may be opened: not within what was encoded already.
     opens: bool,
 }
@@ -119,6 +121,7 @@ impl<'t> Scanner<'t> {
             bytes,
             hits: Vec::new(),
             walked: [Walked::default(); 16],
+            refused: 0,
             opens,
         }
     }
@@ -181,15 +184,16 @@ impl<'t> Scanner<'t> {
             return None;
         }
         let whole = &bytes[at..end];
+        let quality = shape::quality(body);
+        let has_digit = body.iter().any(u8::is_ascii_digit);
         let severity = match rule.also {
             Also::Masked if shape::quality(whole) == Quality::Written => return None,
             Also::Masked => Severity::Medium,
-            _ if shape::is_placeholder(body) || shape::quality(body) == Quality::Written => {
-                return None;
-            }
+            _ if shape::is_placeholder(body) => return None,
+            Also::Digit if quality == Quality::Written || !has_digit => return None,
+            _ if quality == Quality::Written && !has_digit => return None,
             Also::Drawn => Severity::High,
             Also::Crc if checksum::crc32_base62(body) => Severity::High,
-            Also::Digit if !body.iter().any(u8::is_ascii_digit) => return None,
             Also::Crc | Also::Digit => Severity::Medium,
         };
         let end = padded(bytes, end);

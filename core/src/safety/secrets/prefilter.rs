@@ -3,13 +3,16 @@
 //!
 //! Invariant: no anchor is passed over. What is reported beside them costs time, nothing else.
 
-const BITS: usize = 15;
-const BUCKETS: usize = 256;
+/// How many bits of the hash a place in the table stands for.
+const BITS: usize = 14;
+const BUCKETS: usize = 1024;
 const NONE: u16 = u16::MAX;
+/// How many places are looked at together.
+const STEP: usize = 8;
 
 /// The anchors, by the hash of their first four bytes.
 pub(super) struct Table<const N: usize> {
-    seen: [u8; 1 << (BITS - 3)],
+    seen: [u8; 1 << BITS],
     heads: [u16; BUCKETS],
     next: [u16; N],
 }
@@ -29,21 +32,21 @@ const fn slot(hash: u32) -> usize {
 
 #[inline(always)]
 const fn bucket(hash: u32) -> usize {
-    (hash >> 24) as usize
+    (hash >> 22) as usize
 }
 
 impl<const N: usize> Table<N> {
     /// A table of the first four bytes of words.
     pub(super) const fn new(words: [[u8; 4]; N]) -> Self {
         let mut table = Self {
-            seen: [0; 1 << (BITS - 3)],
+            seen: [0; 1 << BITS],
             heads: [NONE; BUCKETS],
             next: [NONE; N],
         };
         let mut at = 0;
         while at < N {
             let hash = hash(u32::from_le_bytes(words[at]));
-            table.seen[slot(hash) / 8] |= 1 << (slot(hash) % 8);
+            table.seen[slot(hash)] = 1;
             table.next[at] = table.heads[bucket(hash)];
             table.heads[bucket(hash)] = at as u16;
             at += 1;
@@ -54,15 +57,33 @@ impl<const N: usize> Table<N> {
     /// The first place from `from` on where an anchor may stand.
     #[inline]
     pub(super) fn find(&self, bytes: &[u8], from: usize) -> Option<usize> {
-        let rest = bytes.get(from..)?;
-        rest.windows(4)
-            .position(|window| {
-                let slot = slot(hash(u32::from_le_bytes([
-                    window[0], window[1], window[2], window[3],
-                ])));
-                self.seen[slot / 8] & (1 << (slot % 8)) != 0
-            })
-            .map(|at| from + at)
+        let mut at = from;
+        // Eight places without a branch between them.
+        while let Some(block) = bytes.get(at..).and_then(<[u8]>::first_chunk::<11>) {
+            let mut any = 0;
+            for place in 0..STEP {
+                any |= self.test([
+                    block[place],
+                    block[place + 1],
+                    block[place + 2],
+                    block[place + 3],
+                ]);
+            }
+            if any != 0 {
+                break;
+            }
+            at += STEP;
+        }
+        bytes
+            .get(at..)?
+            .windows(4)
+            .position(|window| self.test([window[0], window[1], window[2], window[3]]) != 0)
+            .map(|place| at + place)
+    }
+
+    #[inline(always)]
+    fn test(&self, window: [u8; 4]) -> u8 {
+        self.seen[slot(hash(u32::from_le_bytes(window)))]
     }
 
     /// The places in the table of all words that may stand at `at`.
