@@ -3,8 +3,8 @@
 //!
 //! A value is found as it is, in either case, with any of its characters escaped (`%2d`, `\u002d`,
 //! `\x2d`, `&#45;`), in base64 at any alignment and in either alphabet, in hexadecimal, and with
-//! white space or invisible characters between. What is compressed, encrypted or spelt otherwise is
-//! not found.
+//! white space or invisible characters between; and its first half, if the rest was cut away. What
+//! is compressed, encrypted or spelt otherwise is not found.
 
 use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
@@ -12,6 +12,8 @@ use zeroize::Zeroizing;
 
 /// A shorter value is not looked for: it stands in every other text by chance.
 pub const LEAST_BYTES: usize = 8;
+/// A shorter beginning of a value is not taken for it.
+const LEAST_CUT: usize = 12;
 /// Characters that may stand between two of a value.
 const GAP: usize = 8;
 /// Invisible in most places, and so a way to split a value that nobody sees.
@@ -39,6 +41,9 @@ struct Pattern {
     spelling: Spelling,
     /// Folded as its spelling folds.
     bytes: Zeroizing<Vec<u8>>,
+    /// How many of them at the beginning are taken for the whole, whatever follows: outputs are
+    /// cut, and other values may begin alike.
+    enough: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -109,6 +114,7 @@ impl Redactor {
         self.patterns.push(Pattern {
             mark: mark.to_owned(),
             spelling,
+            enough: (bytes.len() / 2).max(LEAST_CUT),
             bytes,
         });
     }
@@ -127,15 +133,18 @@ impl Redactor {
             let start = from + at;
             let mut longest = Place::None;
             let mut reach = start;
-            for pattern in &self.patterns {
-                match pattern.at(text, start) {
-                    Match::Whole(end) if end > reach => {
+            // A value may hold what looks like an escape: both readings are tried.
+            let likely = self.patterns.iter().filter(|p| p.may_begin(&text[start..]));
+            let readings = likely.flat_map(|p| [(p, false), (p, true)]);
+            for (pattern, unescaping) in readings {
+                match pattern.read(text, start, unescaping) {
+                    // It may yet be the longer one.
+                    Match::Open(_) if more => return Place::Open { start },
+                    Match::Open(end) | Match::Whole(end) if end > reach => {
                         reach = end;
                         let mark = &pattern.mark;
                         longest = Place::At { start, end, mark };
                     }
-                    // It may yet be the longer one.
-                    Match::Open if more => return Place::Open { start },
                     _ => {}
                 }
             }
@@ -215,31 +224,43 @@ enum Place<'r> {
 }
 
 /// What a pattern is at one place.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy)]
 enum Match {
     No,
-    /// So far, to the end of the text.
-    Open,
+    /// So far, to the end of the text; what of it is enough goes to this place.
+    Open(usize),
     /// To this place.
     Whole(usize),
 }
 
 impl Pattern {
-    fn at(&self, text: &[u8], start: usize) -> Match {
-        // A value may hold what looks like an escape: both readings are tried.
-        self.read(text, start, false)
-            .max(self.read(text, start, true))
+    /// Whether two bytes of `rest` leave it possible; most places are done with here.
+    fn may_begin(&self, rest: &[u8]) -> bool {
+        let plain = |b: u8| b.is_ascii_graphic() && !matches!(b, b'%' | b'\\' | b'&');
+        let fits = |at: usize| match (rest.get(at), self.bytes.get(at)) {
+            (Some(found), Some(wanted)) => self.spelling.fold(*found) == *wanted,
+            _ => true,
+        };
+        match (rest.first(), rest.get(1)) {
+            (Some(first), _) if !plain(*first) => true,
+            (_, Some(second)) if plain(*second) => fits(0) && fits(1),
+            _ => fits(0),
+        }
     }
 
     fn read(&self, text: &[u8], start: usize, unescaping: bool) -> Match {
         let mut at = start;
+        let mut enough = start;
         for (number, wanted) in self.bytes.iter().enumerate() {
             let mut gap = 0;
+            if number >= self.enough {
+                enough = at;
+            }
             loop {
                 let (byte, length) = match unit(text, at, unescaping) {
                     Unit::Byte(byte, length) => (byte, length),
                     Unit::Invisible(length) => (b' ', length),
-                    Unit::End => return Match::Open,
+                    Unit::End => return Match::Open(enough),
                 };
                 at += length;
                 if self.spelling.fold(byte) == *wanted {
@@ -247,7 +268,10 @@ impl Pattern {
                 }
                 gap += 1;
                 if number == 0 || gap > GAP || !matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | 0) {
-                    return Match::No;
+                    return match enough > start {
+                        true => Match::Whole(enough),
+                        false => Match::No,
+                    };
                 }
             }
         }
