@@ -31,8 +31,9 @@ const INVISIBLE: [&[u8]; 7] = [
 #[derive(Default)]
 pub struct Redactor {
     patterns: Vec<Pattern>,
-    /// For every byte, whether a pattern may begin with it.
-    first: Vec<bool>,
+    /// For every byte, the patterns that may have it in their first and in their second place, one
+    /// bit each; patterns share bits when there are many. Most places are done with by these.
+    likely: Vec<[u64; 2]>,
 }
 
 struct Pattern {
@@ -101,15 +102,18 @@ impl Redactor {
 
     fn push(&mut self, mark: &str, spelling: Spelling, mut bytes: Zeroizing<Vec<u8>>) {
         bytes.iter_mut().for_each(|b| *b = spelling.fold(*b));
-        if self.first.is_empty() {
-            self.first.resize(256, false);
-            // What an escape begins with.
-            b"%\\&"
-                .iter()
-                .for_each(|b| self.first[usize::from(*b)] = true);
-        }
+        self.likely.resize(256, [0; 2]);
+        let bit = 1 << (self.patterns.len() % 64);
         for byte in 0..=u8::MAX {
-            self.first[usize::from(byte)] |= bytes.first() == Some(&spelling.fold(byte));
+            let places = &mut self.likely[usize::from(byte)];
+            let is = |at: usize| bytes.get(at) == Some(&spelling.fold(byte));
+            // An escape may stand for anything, and a gap or an invisible one come second.
+            if is(0) || matches!(byte, b'%' | b'\\' | b'&') {
+                places[0] |= bit;
+            }
+            if is(1) || !byte.is_ascii_graphic() || matches!(byte, b'%' | b'\\' | b'&') {
+                places[1] |= bit;
+            }
         }
         self.patterns.push(Pattern {
             mark: mark.to_owned(),
@@ -124,18 +128,26 @@ impl Redactor {
         if self.patterns.is_empty() {
             return Place::None;
         }
-        let rest = text.get(from..).unwrap_or_default();
-        for (at, _) in rest
-            .iter()
-            .enumerate()
-            .filter(|(_, b)| self.first[usize::from(**b)])
-        {
-            let start = from + at;
+        let likely = |at: usize, place: usize| match text.get(at) {
+            Some(byte) => self.likely[usize::from(*byte)][place],
+            None => u64::MAX,
+        };
+        for start in from..text.len() {
+            let bits = match likely(start, 0) {
+                0 => continue,
+                // Two bytes of an escape or an invisible character say nothing.
+                bits if !text[start].is_ascii_alphanumeric() => bits,
+                bits => bits & likely(start + 1, 1),
+            };
+            if bits == 0 {
+                continue;
+            }
             let mut longest = Place::None;
             let mut reach = start;
             // A value may hold what looks like an escape: both readings are tried.
-            let likely = self.patterns.iter().filter(|p| p.may_begin(&text[start..]));
-            let readings = likely.flat_map(|p| [(p, false), (p, true)]);
+            let patterns = self.patterns.iter().enumerate();
+            let likely = patterns.filter(|(number, _)| bits >> (number % 64) & 1 == 1);
+            let readings = likely.flat_map(|(_, p)| [(p, false), (p, true)]);
             for (pattern, unescaping) in readings {
                 match pattern.read(text, start, unescaping) {
                     // It may yet be the longer one.
@@ -234,20 +246,6 @@ enum Match {
 }
 
 impl Pattern {
-    /// Whether two bytes of `rest` leave it possible; most places are done with here.
-    fn may_begin(&self, rest: &[u8]) -> bool {
-        let plain = |b: u8| b.is_ascii_graphic() && !matches!(b, b'%' | b'\\' | b'&');
-        let fits = |at: usize| match (rest.get(at), self.bytes.get(at)) {
-            (Some(found), Some(wanted)) => self.spelling.fold(*found) == *wanted,
-            _ => true,
-        };
-        match (rest.first(), rest.get(1)) {
-            (Some(first), _) if !plain(*first) => true,
-            (_, Some(second)) if plain(*second) => fits(0) && fits(1),
-            _ => fits(0),
-        }
-    }
-
     fn read(&self, text: &[u8], start: usize, unescaping: bool) -> Match {
         let mut at = start;
         let mut enough = start;
