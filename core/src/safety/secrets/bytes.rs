@@ -3,6 +3,8 @@
 //! A class is a set of bits; a byte belongs to it if it has one of them. No byte above 0x7f belongs
 //! to any class, so a run begins and ends on characters' boundaries.
 
+use core::ops::Range;
+
 /// `0-9`
 pub(super) const DIGIT: u8 = 1;
 /// `a-f`
@@ -122,5 +124,20 @@ pub(super) fn find(bytes: &[u8], from: usize, byte: u8) -> Option<usize> {
         at += 8;
     }
     let rest = bytes.get(at..)?;
-    rest.iter().position(|&found| found == byte).map(|place| at + place)
+    rest.iter()
+        .position(|&found| found == byte)
+        .map(|place| at + place)
+}
+
+/// The first place of `needle` within `range`, and the place behind it.
+pub(super) fn find_all(bytes: &[u8], range: Range<usize>, needle: &[u8]) -> Option<(usize, usize)> {
+    let bytes = bytes.get(..range.end)?;
+    let mut at = range.start;
+    loop {
+        at = find(bytes, at, *needle.first()?)?;
+        if bytes[at..].starts_with(needle) {
+            return Some((at, at + needle.len()));
+        }
+        at += 1;
+    }
 }

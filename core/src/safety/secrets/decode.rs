@@ -104,7 +104,7 @@ fn begins_zero_width(bytes: &[u8]) -> bool {
 
 /// The text without characters of no width, if it has some.
 pub(super) fn without_zero_width(text: &str) -> Option<Decoded> {
-    if !has_zero_width(text.as_bytes()) {
+    if text.is_ascii() || !has_zero_width(text.as_bytes()) {
         return None;
     }
     let mut decoded = Decoded {
@@ -122,6 +122,9 @@ pub(super) fn without_zero_width(text: &str) -> Option<Decoded> {
 /// The text with its percent escapes decoded, if some of them stand for characters of a token.
 pub(super) fn without_percent(text: &str) -> Option<Decoded> {
     let bytes = text.as_bytes();
+    if !bytes.contains(&b'%') {
+        return None;
+    }
     let escaped = |at: usize| -> Option<u8> {
         let digits = bytes.get(at..at + 3)?;
         let hex = |byte| bytes::is(byte, HEX).then(|| char::from(byte).to_digit(16))?;

@@ -9,6 +9,9 @@ use super::{
 /// The longest password.
 const LIMIT: usize = 128;
 
+/// The longest rest of a name from `pass` on, and one more.
+const NAME_LIMIT: usize = 17;
+
 /// A value and how it is written.
 struct Value {
     start: usize,
@@ -28,7 +31,10 @@ impl Scanner<'_> {
         if at < self.refused {
             return None;
         }
-        let end = bytes::run_end(bytes, at, NAME, 32);
+        let end = bytes::run_end(bytes, at, NAME, NAME_LIMIT);
+        if end - at == NAME_LIMIT {
+            return None;
+        }
         let name_start = bytes::run_start(bytes, at, NAME, 40);
         if !names_a_password(&bytes[name_start..at], &bytes[at..end]) {
             return None;
@@ -280,23 +286,6 @@ fn is_word_and_digits(text: &[u8]) -> bool {
 
 /// Whether a value is put together when a program runs.
 pub(super) fn is_template(text: &[u8]) -> bool {
-    const MARKS: [&[u8]; 15] = [
-        b"${",
-        b"{{",
-        b"<%",
-        b"%s",
-        b"%d",
-        b"%v",
-        b"%q",
-        b"#{",
-        b"$(",
-        b"{}",
-        b"{0}",
-        b"process.env",
-        b"os.environ",
-        b"getenv",
-        b"env.",
-    ];
     let Some((first, rest)) = text.split_first() else {
         return false;
     };
@@ -307,10 +296,27 @@ pub(super) fn is_template(text: &[u8]) -> bool {
     let enclosed = || rest.last().is_some_and(|last| b"}>)]%".contains(last));
     *first == b'$' && is_variable()
         || b"{<%[(#@!&".contains(first) && enclosed()
-        // Only these bytes begin a mark.
         || text.iter().enumerate().any(|(at, byte)| {
-            b"${<%#peog".contains(byte) && MARKS.iter().any(|mark| text[at..].starts_with(mark))
+            template_marks(*byte)
+                .iter()
+                .any(|mark| text[at..].starts_with(mark))
         })
+}
+
+/// The marks of templates and of reading the environment, by their first letter.
+fn template_marks(first: u8) -> &'static [&'static [u8]] {
+    match first {
+        b'$' => &[b"${", b"$("],
+        b'{' => &[b"{{", b"{}", b"{0}"],
+        b'<' => &[b"<%"],
+        b'%' => &[b"%s", b"%d", b"%v", b"%q"],
+        b'#' => &[b"#{"],
+        b'p' => &[b"process.env"],
+        b'o' => &[b"os.environ"],
+        b'g' => &[b"getenv"],
+        b'e' => &[b"env."],
+        _ => &[],
+    }
 }
 
 /// Words that stand where a password would.

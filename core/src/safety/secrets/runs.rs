@@ -26,6 +26,7 @@ const SHORT_FIRST: u128 = {
 
 impl Scanner<'_> {
     /// Looks at every run of at least [`LEAST`] characters of tokens.
+    #[inline(never)]
     pub(super) fn long_runs(&mut self) {
         // A run of twelve holds eight bytes that begin at a multiple of five, wherever it begins.
         const STEP: usize = LEAST - 7;
@@ -54,6 +55,7 @@ impl Scanner<'_> {
         }
     }
 
+    #[inline(never)]
     fn run(&mut self, start: usize, end: usize) {
         let bytes = self.bytes;
         let mut start = start;
@@ -61,16 +63,17 @@ impl Scanner<'_> {
         if start > 0 && bytes[start - 1] == b'\\' && matches!(bytes[start], b'n' | b'r' | b't') {
             start += 1;
         }
-        if self.formed(start, end) {
-            return;
-        }
-        if self.opens && end - start >= 20 && end - start <= MOST && self.opened(start, end) {
-            return;
-        }
         let run = &bytes[start..end];
         let head = &run[..run.len().min(160)];
-        let digits = head.iter().any(|&byte| bytes::is(byte, DIGIT));
-        if run.len() > MOST || !digits && run.len() < 16 {
+        let has_digit = head.iter().any(|&byte| bytes::is(byte, DIGIT));
+        // A word: of letters alone only long ones can be anything else.
+        if !has_digit && run.len() < 16 && run[0] != b'A' {
+            return;
+        }
+        if (has_digit || run.len() >= 40 || run[0] == b'A') && self.formed(start, end) {
+            return;
+        }
+        if run.len() > MOST || self.opens && run.len() >= 20 && self.opened(start, end) {
             return;
         }
         // A full stop or a slash before and a full stop after belong to the text around.
@@ -82,23 +85,21 @@ impl Scanner<'_> {
         while end > start && matches!(bytes[end - 1], b'.' | b'~') {
             end -= 1;
         }
-        if shape::quality(&bytes[start..end]) >= Quality::Doubtful {
-            self.named(start, end);
+        let quality = shape::quality(&bytes[start..end]);
+        if quality >= Quality::Doubtful {
+            self.named(start, end, quality);
         }
     }
 
     /// A run that its name or its own beginning calls a secret.
-    fn named(&mut self, start: usize, end: usize) {
+    fn named(&mut self, start: usize, end: usize, quality: Quality) {
         let bytes = self.bytes;
         let value = &bytes[start..end];
-        if is_reference(bytes, start, end) {
-            return;
-        }
         let (from, family, severity) = if let Some(inside) = name_inside(value) {
             (start + inside, "labelled_secret", Severity::Medium)
         } else {
             let context = context::before(bytes, start);
-            let Some(severity) = judge(value, context) else {
+            let Some(severity) = judge(value, quality, context) else {
                 return;
             };
             match context.label {
@@ -106,7 +107,7 @@ impl Scanner<'_> {
                 _ => (start, "labelled_secret", severity),
             }
         };
-        if !shape::is_placeholder(&bytes[from..end]) {
+        if !is_reference(bytes, from, end) && !shape::is_placeholder(&bytes[from..end]) {
             self.report(from, padded(bytes, end), family, severity);
         }
     }
@@ -262,8 +263,7 @@ fn name_inside(run: &[u8]) -> Option<usize> {
 }
 
 /// Whether a value of this form under this name is a secret, and how surely.
-fn judge(value: &[u8], context: Context) -> Option<Severity> {
-    let quality = shape::quality(value);
+fn judge(value: &[u8], quality: Quality, context: Context) -> Option<Severity> {
     let given = context.assigned || context.quoted;
     let enough = match context.label {
         Label::None => return None,

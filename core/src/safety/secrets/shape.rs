@@ -31,12 +31,12 @@ pub(super) fn quality(value: &[u8]) -> Quality {
         let next = value.get(at + 1).copied().unwrap_or_default();
         if bytes::is(byte, WORD) {
             part.add(byte, next);
-            whole.add(byte, next);
         }
         if !bytes::is(next, WORD) && part.length > 0 {
             let quality = part.quality();
             best = best.max(quality);
             written += u32::from(quality == Quality::Written && part.length >= 4);
+            whole.join(&part);
             part = Counts::default();
         }
         slashes += u32::from(byte == b'/');
@@ -57,44 +57,58 @@ pub(super) fn quality(value: &[u8]) -> Quality {
 struct Counts {
     length: u32,
     digits: u32,
-    lower: u32,
     upper: u32,
     hex: u32,
     /// How often small letters, capitals and digits change place. A word that begins with a
     /// capital does not count, so names in programs have few.
     changes: u32,
-    kind: u8,
+    /// Whether the last one was a digit, and whether a capital.
+    kind: (bool, bool),
     /// Consonants in a row, and how many rows were long: written words have four at most.
     consonants: u32,
     rows: u32,
 }
 
 impl Counts {
-    #[inline]
+    #[inline(always)]
     fn add(&mut self, byte: u8, next: u8) {
-        let kind = if bytes::is(byte, DIGIT) {
-            self.digits += 1;
-            1
-        } else if bytes::is(byte, UPPER) {
-            self.upper += 1;
-            2
-        } else {
-            self.lower += 1;
-            3
-        };
+        let kind = (bytes::is(byte, DIGIT), bytes::is(byte, UPPER));
+        let begins_word = kind.1 && bytes::is(next, LOWER);
+        let goes_on = self.kind.1 && !kind.0;
+        let is_change = self.length > 0 && kind != self.kind && !begins_word && !goes_on;
         self.length += 1;
+        self.digits += u32::from(kind.0);
+        self.upper += u32::from(kind.1);
         self.hex += u32::from(bytes::is(byte, HEX));
-        let begins_word = kind == 2 && bytes::is(next, LOWER);
-        let is_change = self.kind != 0 && kind != self.kind && !begins_word;
-        self.changes += u32::from(is_change && (self.kind, kind) != (2, 3));
-        let vowel = matches!(byte | 0x20, b'a' | b'e' | b'i' | b'o' | b'u' | b'y');
-        self.consonants = match (kind, vowel) {
-            (1, _) | (_, true) => 0,
-            _ if kind == self.kind => self.consonants + 1,
-            _ => 1,
+        self.changes += u32::from(is_change);
+        // Of each letter whether it is a vowel, from `@` on.
+        let vowel = 1_u32 << (byte & 0x1f) & 0x0220_8222 != 0;
+        let row = if kind == self.kind {
+            self.consonants + 1
+        } else {
+            1
         };
-        self.rows += u32::from(kind == 3 && self.consonants >= 5 || self.consonants >= 7);
+        self.consonants = if kind.0 || vowel { 0 } else { row };
+        let long = if kind.1 { 7 } else { 5 };
+        self.rows += u32::from(self.consonants >= long);
         self.kind = kind;
+    }
+
+    /// Adds what was counted of another chain behind this one.
+    fn join(&mut self, next: &Self) {
+        let meets = self.length > 0 && next.length > 0;
+        self.length += next.length;
+        self.digits += next.digits;
+        self.upper += next.upper;
+        self.hex += next.hex;
+        self.changes += next.changes + u32::from(meets && self.kind != next.kind);
+        self.rows += next.rows;
+        self.kind = next.kind;
+    }
+
+    /// How many letters are small.
+    fn lower(&self) -> u32 {
+        self.length - self.digits - self.upper
     }
 
     fn often(&self) -> bool {
@@ -102,7 +116,7 @@ impl Counts {
     }
 
     fn is_hex(&self) -> bool {
-        self.hex == self.length && (self.lower == 0 || self.upper == 0)
+        self.hex == self.length && (self.lower() == 0 || self.upper == 0)
     }
 
     fn quality(&self) -> Quality {
@@ -128,12 +142,12 @@ impl Counts {
                 _ => Quality::Written,
             };
         }
-        let mixed = self.lower > 0 && self.upper > 0;
+        let mixed = self.lower() > 0 && self.upper > 0;
         if length >= 24 && digits >= 2 && self.often() && mixed {
             return Quality::Random;
         }
         if length >= 16 && self.is_hex()
-            || digits >= 2 && changes >= 3 && length >= if self.lower == 0 { 12 } else { 10 }
+            || digits >= 2 && changes >= 3 && length >= if self.lower() == 0 { 12 } else { 10 }
             || length >= 16 && (self.often() || rows > 0 || digits >= 4 && changes >= 2)
         {
             return Quality::Drawn;
@@ -147,7 +161,10 @@ impl Counts {
 
     /// Whether parts that look like words are one value together.
     fn joins_up(&self) -> bool {
-        self.digits >= 1 && self.length >= 16 && self.often() && (self.upper > 0 && self.lower > 0)
+        self.digits >= 1
+            && self.length >= 16
+            && self.often()
+            && (self.upper > 0 && self.lower() > 0)
             || self.length >= 24 && self.is_hex() && self.digits >= 6 && self.digits < self.length
     }
 }
