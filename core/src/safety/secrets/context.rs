@@ -70,7 +70,7 @@ pub(super) fn before(bytes: &[u8], at: usize) -> Context {
         let name = &bytes[start..to];
         to = start;
         // A value before the value: a list of them has no names.
-        if name.len() >= 12 && name.iter().filter(|&&byte| bytes::is(byte, DIGIT)).count() >= 4 {
+        if is_value(name) {
             break;
         }
         match (meaning(name), key) {
@@ -114,6 +114,18 @@ pub(super) fn before(bytes: &[u8], at: usize) -> Context {
         context.label = Label::Vendor;
     }
     context
+}
+
+/// Whether a word is long and has digits, as values are and names are not.
+fn is_value(name: &[u8]) -> bool {
+    let digits = || name.iter().filter(|&&byte| bytes::is(byte, DIGIT)).count();
+    let is_one_word = || name.iter().all(|&byte| bytes::is(byte, WORD));
+    name.len() >= 12
+        && match digits() {
+            0 => false,
+            1..4 => name.len() >= 16 && is_one_word(),
+            _ => true,
+        }
 }
 
 /// Reads a name from its end, for what it is called last is what it is.

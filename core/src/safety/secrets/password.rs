@@ -270,7 +270,7 @@ fn is_password(text: &[u8], value: &Value, place: &Place) -> bool {
     }
     // What stands without quotes in a program is a name or a call.
     let calls =
-        has_any(text, b"([{*") || is_name && !place.is_constant && !is_word_and_digits(text);
+        has_any(text, b"()[]{}*") || is_name && !place.is_constant && !is_word_and_digits(text);
     value.quoted || !calls || shape::quality(text) >= Quality::Drawn
 }
 

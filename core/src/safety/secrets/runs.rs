@@ -85,8 +85,10 @@ impl Scanner<'_> {
         while end > start && matches!(bytes[end - 1], b'.' | b'~') {
             end -= 1;
         }
-        let quality = shape::quality(&bytes[start..end]);
-        if quality >= Quality::Doubtful {
+        let value = &bytes[start..end];
+        let quality = shape::quality(value);
+        let digits = || head.iter().filter(|&&byte| bytes::is(byte, DIGIT)).count();
+        if quality >= Quality::Doubtful || digits() >= 8 {
             self.named(start, end, quality);
         }
     }
@@ -97,6 +99,10 @@ impl Scanner<'_> {
         let value = &bytes[start..end];
         let (from, family, severity) = if let Some(inside) = name_inside(value) {
             (start + inside, "labelled_secret", Severity::Medium)
+        } else if is_unknown_token(bytes, start, end) {
+            (start, "prefixed_token", Severity::Medium)
+        } else if quality == Quality::Written {
+            return;
         } else {
             let context = context::before(bytes, start);
             let Some(severity) = judge(value, quality, context) else {
@@ -240,6 +246,36 @@ impl Scanner<'_> {
     }
 }
 
+/// A token of a vendor that is not in the tables: a short prefix and a long random body, or one that
+/// stands alone on its line.
+fn is_unknown_token(bytes: &[u8], start: usize, end: usize) -> bool {
+    let run = &bytes[start..end];
+    let Some(joint) = run.iter().position(|&byte| !bytes::is(byte, WORD)) else {
+        return false;
+    };
+    let (prefix, body) = (&run[..joint], &run[joint + 1..]);
+    if !(2..=12).contains(&prefix.len())
+        || body.len() < 24
+        || !matches!(run[joint], b'_' | b'-' | b'.')
+        || context::meaning(prefix) == Word::Other
+        || shape::quality(prefix) != Quality::Written
+        || body.contains(&b'/')
+        || shape::is_uuid(run)
+    {
+        return false;
+    }
+    let is_sign = |byte: &u8| matches!(byte, b'\n' | b'\r');
+    let is_alone = bytes[..start].last().is_none_or(is_sign) && bytes.get(end).is_none_or(is_sign);
+    if is_alone {
+        shape::quality(body) >= Quality::Drawn
+    } else {
+        body.len() >= 32
+            && run[joint] == b'_'
+            && body.iter().all(|&byte| bytes::is(byte, WORD))
+            && shape::quality(body) == Quality::Random
+    }
+}
+
 /// Where the value begins in a run that holds its name too: `acme-secret-5f0c…`.
 fn name_inside(run: &[u8]) -> Option<usize> {
     let head = &run[..run.len().min(48)];
@@ -256,6 +292,7 @@ fn name_inside(run: &[u8]) -> Option<usize> {
                 _ => return false,
             };
             value.len() >= enough
+                && !run.contains(&b'/')
                 && shape::quality(&run[..at]) < Quality::Drawn
                 && shape::quality(value) >= Quality::Drawn
         })
@@ -267,7 +304,7 @@ fn judge(value: &[u8], quality: Quality, context: Context) -> Option<Severity> {
     let given = context.assigned || context.quoted;
     let enough = match context.label {
         Label::None => return None,
-        Label::Secret if context.direct && given => Quality::Doubtful,
+        Label::Secret if context.direct && (given || value.len() >= 14) => Quality::Doubtful,
         Label::Secret => Quality::Drawn,
         _ if !context.direct => return None,
         Label::Key if value.len() < 16 && !given => return None,
@@ -390,14 +427,27 @@ fn is_azure_client(run: &[u8]) -> bool {
 
 /// The marks that Microsoft's services put near the end of their keys, so that they can be found.
 fn has_azure_mark(run: &[u8]) -> bool {
-    const MARKS: [&[u8; 4]; 14] = [
-        b"AzSe", b"AzCa", b"AzFu", b"ACDb", b"+ASt", b"+AEh", b"+ASb", b"AIoT", b"+ABa", b"+AMC",
-        b"+ACR", b"APIM", b"AZDO", b"ACOG",
-    ];
-    run.iter().all(|&byte| bytes::is(byte, BASE64))
-        && run[run.len() - 16..]
-            .windows(4)
-            .any(|end| MARKS.iter().any(|mark| end == &mark[..]))
+    let is_mark = |four: &[u8]| {
+        matches!(
+            four,
+            b"AzSe"
+                | b"AzCa"
+                | b"AzFu"
+                | b"ACDb"
+                | b"AIoT"
+                | b"APIM"
+                | b"AZDO"
+                | b"ACOG"
+                | b"+ASt"
+                | b"+AEh"
+                | b"+ASb"
+                | b"+ABa"
+                | b"+AMC"
+                | b"+ACR"
+        )
+    };
+    run[run.len() - 16..].windows(4).any(is_mark)
+        && run.iter().all(|&byte| bytes::is(byte, BASE64))
         && shape::quality(run) >= Quality::Drawn
         && !run.iter().all(|&byte| bytes::is(byte, CAPITALS))
 }
