@@ -128,10 +128,9 @@ impl Scanner<'_> {
         let Some(text) = decode::base64_text(run) else {
             return false;
         };
-        let worst = Scanner::new(text.as_bytes(), false)
-            .scan()
-            .into_iter()
-            .max_by_key(|hit| hit.severity);
+        let hits = Scanner::new(text.as_bytes(), false).scan();
+        // The first of the strongest: vendors' tokens come before what only has a name.
+        let worst = hits.into_iter().rev().max_by_key(|hit| hit.severity);
         if let Some(hit) = worst {
             self.report(start, padded(bytes, end), hit.family, hit.severity);
         }
@@ -158,13 +157,13 @@ impl Scanner<'_> {
         if self.crypt(start, end) {
             return true;
         }
+        if let Some(code) = telegram(bytes, start) {
+            let from = bytes::run_start(bytes, start - 1, DIGIT, 12);
+            self.report(from, code, "telegram_token", Severity::High);
+            return true;
+        }
         let shaped = match run.len() {
             34..=38 if is_mailchimp(run) => "mailchimp_key",
-            35 if is_telegram(bytes, start, end) => {
-                let from = bytes::run_start(bytes, start - 1, DIGIT, 12);
-                self.report(from, end, "telegram_token", Severity::High);
-                return true;
-            }
             57..=75 if is_discord(run) => "discord_token",
             82 if run.starts_with(b"pat") && parts(run).eq([17, 64]) => "airtable_token",
             66..=68 if is_truenas(run) => "truenas_key",
@@ -326,6 +325,7 @@ fn is_reference(bytes: &[u8], start: usize, end: usize) -> bool {
     let is_commit = || bytes[start..end].iter().all(|&byte| bytes::is(byte, HEX));
     before.ends_with(b"$")
         || before.ends_with(b"${")
+        || before.ends_with(b"&")
         || before.ends_with(b"{{")
         || before.ends_with(b"base64,")
         || before.ends_with(b"@") && is_commit()
@@ -379,14 +379,14 @@ fn is_mailchimp(run: &[u8]) -> bool {
         && run[35..].iter().all(u8::is_ascii_digit)
 }
 
-/// A bot's number, a colon, and 35 characters that begin with `AA`.
-fn is_telegram(bytes: &[u8], start: usize, end: usize) -> bool {
-    let run = &bytes[start..end];
-    run.starts_with(b"AA")
-        && run.iter().all(|&byte| bytes::is(byte, NAME))
-        && start > 8
-        && bytes[start - 1] == b':'
-        && start - 1 - bytes::run_start(bytes, start - 1, DIGIT, 12) >= 8
+/// A bot's number, a colon, and 35 characters that begin with `AA`; gives their end.
+fn telegram(bytes: &[u8], start: usize) -> Option<usize> {
+    let is_code = bytes[start..].starts_with(b"AA") && start > 8 && bytes[start - 1] == b':';
+    if !is_code || start - 1 - bytes::run_start(bytes, start - 1, DIGIT, 12) < 8 {
+        return None;
+    }
+    let end = bytes::run_end(bytes, start, NAME, 64);
+    (end - start == 35).then_some(end)
 }
 
 /// A user's number in base64, a time, and a code.

@@ -44,11 +44,15 @@ pub(super) fn quality(value: &[u8]) -> Quality {
         class = next;
     }
     // Of a path or a dotted name most parts are words.
-    if written >= 2 && (slashes >= 2 || written >= 3) && best < Quality::Random {
+    if written >= 2 && (slashes >= 2 || written >= 3) && best < Quality::Random && !whole.is_mixed()
+    {
         best = Quality::Written;
     }
     // Short parts may be one value all the same.
-    if best < Quality::Drawn && slashes == 0 && (whole.joins_up() || is_grouped(value)) {
+    if best < Quality::Drawn
+        && (slashes == 0 || whole.is_mixed())
+        && (whole.joins_up() || is_grouped(value))
+    {
         best = Quality::Drawn;
     }
     best
@@ -116,6 +120,15 @@ impl Counts {
 
     fn often(&self) -> bool {
         self.changes * 4 >= self.length
+    }
+
+    /// Whether letters of both kinds and digits are as mixed as in base64.
+    fn is_mixed(&self) -> bool {
+        self.length >= 36
+            && self.often()
+            && self.digits >= 3
+            && self.upper >= 3
+            && self.lower() >= 3
     }
 
     fn is_hex(&self) -> bool {
