@@ -51,7 +51,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     ids::{EffectId, EntryId, UnixMillis},
     journal::{self, Body, Chain, Summary},
-    safety::{Screened, Source},
+    safety::{Gate, Screened, Source},
     turn::ModelCall,
 };
 use outbox::Outbox;
@@ -123,6 +123,9 @@ impl Session {
             Command::Redo => self.redo(now)?,
             Command::Switch { to } => self.switch(&to, now)?,
             Command::SetPolicy { policy } => {
+                if let Some(rule) = Gate::new(&policy).bad_rule().cloned() {
+                    return Err(CommandError::BadRule { rule });
+                }
                 self.record(Body::PolicySet { policy }, now);
                 self.tell_stored(Event::Done);
             }
