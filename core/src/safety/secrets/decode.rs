@@ -74,8 +74,10 @@ impl Decoded {
 
     /// Adds a character that stands at `at` in the original.
     fn push(&mut self, at: usize, c: char) {
-        if self.place(self.text.len()) != at || self.parts.is_empty() {
-            self.parts.push((self.text.len(), at));
+        let here = self.text.len();
+        let goes_on = |&(start, from): &(usize, usize)| from + here - start == at;
+        if !self.parts.last().is_some_and(goes_on) {
+            self.parts.push((here, at));
         }
         self.text.push(c);
     }
