@@ -51,6 +51,9 @@ pub struct Pinned {
     addresses: Vec<IpAddr>,
 }
 
+const ALLOW_HTTP: &str = "a person can allow http with policy.http.allow_http = true, or \
+                          --allow-http on the command line";
+
 /// Whether `target` may be reached; if not, why.
 pub fn decide(target: &Target, rules: &Rules) -> Result<Cleared, Refusal> {
     let origin = target.origin();
@@ -72,17 +75,23 @@ pub fn decide(target: &Target, rules: &Rules) -> Result<Cleared, Refusal> {
         (false, true) => Reach::Private,
         (false, false) => Reach::Public,
     };
+    let lacks_https = !is_exempt && !origin.is_secure() && !rules.allow_http;
     if let Some(special) = special.filter(|special| !reach.includes(special.kind)) {
-        return Err(unreached(&host.to_string(), special));
+        let mut refusal = unreached(&host.to_string(), special);
+        if let Some(hint) = refusal.hint.as_mut().filter(|_| lacks_https) {
+            // Both at once: whoever allows the one would only be told of the other.
+            hint.push_str("; http is refused as well: ");
+            hint.push_str(ALLOW_HTTP);
+        }
+        return Err(refusal);
     }
     rules.hosts(host, is_exempt)?;
     if !is_exempt {
-        if !origin.is_secure() && !rules.allow_http {
+        if lacks_https {
             return Err(refuse(
                 "https",
                 format!("{origin} is not encrypted"),
-                "use the https address; a person can allow http with policy.http.allow_http = true, \
-                 or --allow-http on the command line",
+                &format!("use the https address; {ALLOW_HTTP}"),
             ));
         }
         if port::is_of_another_protocol(origin.port()) {
@@ -163,7 +172,7 @@ fn unreached(who: &str, special: Special) -> Refusal {
     let hint = match special.kind {
         Kind::Private => {
             "use the public address of a website; a person can allow their own networks with \
-             policy.http.allow_private = true"
+             policy.http.allow_private = true, or --allow-private on the command line"
         }
         Kind::Reserved | Kind::Metadata => "use the public address of a website",
     };

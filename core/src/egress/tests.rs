@@ -293,6 +293,13 @@ fn only_https_without_credentials_is_reached() {
         assert!(hint.contains("policy.http.allow_http"), "{hint}");
         assert!(hint.contains("--allow-http"), "{hint}");
     }
+    let both = decided("http://10.0.0.1", &rules()).unwrap_err();
+    assert_eq!(both.rule, "egress: host");
+    let hint = both.hint.unwrap();
+    assert!(
+        hint.contains("--allow-private") && hint.contains("--allow-http"),
+        "{hint}"
+    );
     for url in [
         "ftp://example.com",
         "file:///etc/passwd",

@@ -93,6 +93,7 @@ impl HttpLimits {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::string::ToString;
 
     #[test]
     fn limits_of_requests_fall_from_permissive_to_hardened() {
@@ -130,7 +131,10 @@ mod tests {
         let again = serde_json::to_string(&http).unwrap();
         assert_eq!(read(&again).unwrap(), http);
         let error = read(r#"{"allow": ["a b"]}"#).unwrap_err().to_string();
-        assert!(error.contains("\"a b\" is not the name of a host"), "{error}");
+        assert!(
+            error.contains("\"a b\" is not the name of a host"),
+            "{error}"
+        );
         assert!(read(r#"{"timeout": 1}"#).is_err());
     }
 }
