@@ -5,7 +5,9 @@
 
 use alloc::{vec, vec::Vec};
 
-use super::words::{BETRAYING, CIPHERED, Concepts, REVERSED, WORDS};
+use super::words::{
+    BETRAYING, Concepts, FORWARD_3, FORWARD_13, FORWARD_23, MIRRORED, REVERSED, WORDS,
+};
 use crate::safety::normal::{NOTHING, fold};
 
 /// The longest word that is looked for, in letters.
@@ -56,6 +58,24 @@ pub(super) fn hash(word: &str) -> u32 {
         .fold(EMPTY, |hash, c| with(hash, letter(c)))
 }
 
+/// A word of small ASCII letters in each disguise that is looked for, and what that betrays.
+pub(super) fn disguises(word: &str) -> impl Iterator<Item = (Vec<u8>, Concepts)> {
+    let each = |turn: fn(u8) -> u8| {
+        word.bytes()
+            .map(|b| b'a' + turn(b - b'a'))
+            .collect::<Vec<u8>>()
+    };
+    let turned = word.bytes().rev().collect();
+    [
+        (each(|place| (place + 3) % 26), FORWARD_3),
+        (each(|place| (place + 13) % 26), FORWARD_13),
+        (each(|place| (place + 23) % 26), FORWARD_23),
+        (each(|place| 25 - place), MIRRORED),
+        (turned, REVERSED),
+    ]
+    .into_iter()
+}
+
 /// The words, searchable.
 pub(super) struct Lexicon {
     /// A bit for each hash: whether a word begins so.
@@ -80,22 +100,12 @@ impl Lexicon {
             }
         }
         for word in BETRAYING.split(',') {
-            let word = word.trim();
-            for shift in [3, 13, 23] {
-                let moved: u32 = word.bytes().fold(EMPTY, |h, b| {
-                    with(h, letter(char::from(b'a' + (b - b'a' + shift) % 26)))
-                });
-                lexicon.put(moved, CIPHERED, false);
+            for (disguise, concepts) in disguises(word.trim()) {
+                let hash = disguise
+                    .iter()
+                    .fold(EMPTY, |h, b| with(h, letter(char::from(*b))));
+                lexicon.put(hash, concepts, false);
             }
-            let mirrored = word
-                .bytes()
-                .fold(EMPTY, |h, b| with(h, letter(char::from(b'a' + (b'z' - b)))));
-            lexicon.put(mirrored, CIPHERED, false);
-            let turned = word
-                .bytes()
-                .rev()
-                .fold(EMPTY, |h, b| with(h, letter(char::from(b))));
-            lexicon.put(turned, REVERSED, false);
         }
         lexicon
     }

@@ -33,7 +33,10 @@ use self::{
 };
 use super::{
     Finding, Severity,
-    normal::{self, cipher},
+    normal::{
+        self,
+        cipher::{self, Cipher},
+    },
 };
 
 /// Texts up to this length are looked at closely whatever they hold.
@@ -82,7 +85,7 @@ fn stretch(text: &str, range: Range<usize>, why: Reason, findings: &mut Findings
     let base = range.start;
     let piece = &text[range];
     match why {
-        Reason::Words => words(piece, base, findings),
+        Reason::Words => as_it_stands(piece, base, findings),
         Reason::Spaced => {
             let closed = normal::close_up(piece);
             read(lexicon(), &closed.text, &mut |family, severity, span| {
@@ -99,15 +102,29 @@ fn stretch(text: &str, range: Range<usize>, why: Reason, findings: &mut Findings
 }
 
 /// Reads a stretch as it stands; and once more turned round or deciphered if a word asks for it.
-fn words(piece: &str, base: usize, findings: &mut Findings) {
+fn as_it_stands(piece: &str, base: usize, findings: &mut Findings) {
     let told = read(lexicon(), piece, &mut |family, severity, span| {
         findings.add(family, severity, base + span.start..base + span.end);
     });
     tags(piece, base, findings);
-    if told.ciphered {
-        ciphered(piece, base, findings);
+    for (disguise, cipher) in [
+        (words::FORWARD_3, Cipher::Shift(3)),
+        (words::FORWARD_13, Cipher::Shift(13)),
+        (words::FORWARD_23, Cipher::Shift(23)),
+        (words::MIRRORED, Cipher::Atbash),
+    ] {
+        if told.disguises & disguise != 0 {
+            // Every character keeps its place, so what is found lies where it was found.
+            read(
+                lexicon(),
+                &cipher::undo(piece, cipher),
+                &mut |_, severity, span| {
+                    findings.add(ENCODED, severity, base + span.start..base + span.end);
+                },
+            );
+        }
     }
-    if told.reversed {
+    if told.disguises & words::REVERSED != 0 {
         let turned: String = piece.chars().rev().collect();
         inside(&turned, false, &(base..base + piece.len()), findings);
     }
@@ -125,6 +142,9 @@ fn ciphered(piece: &str, base: usize, findings: &mut Findings) {
     }
 }
 
+/// The family of what was found in an encoding.
+const ENCODED: &str = "encoded_instruction";
+
 /// Reads what was encoded in `span`.
 fn inside(text: &str, unusual: bool, span: &Range<usize>, findings: &mut Findings) {
     let mut strongest = None;
@@ -136,7 +156,7 @@ fn inside(text: &str, unusual: bool, span: &Range<usize>, findings: &mut Finding
         strongest = strongest.max(Some(Severity::Medium));
     }
     if let Some(severity) = strongest {
-        findings.add("encoded_instruction", severity, span.clone());
+        findings.add(ENCODED, severity, span.clone());
     }
 }
 

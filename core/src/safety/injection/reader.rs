@@ -8,12 +8,18 @@ use super::{
     model::{Verdict, Weigher},
     rules::{RULES, Rule},
     tokens::tokens,
-    words::{ALL, CIPHERED, Concepts, MUST, REVERSED, USER, WITHOUT, YOU, YOUR},
+    words::{
+        ALL, Concepts, FORWARD_3, FORWARD_13, FORWARD_23, MIRRORED, MUST, REVERSED, USER, WITHOUT,
+        YOU, YOUR,
+    },
 };
 use crate::safety::Severity;
 
 /// How many words with a meaning are kept in mind.
 const MEMORY: usize = 16;
+
+/// What the words of attacks can be disguised by.
+const DISGUISES: Concepts = FORWARD_3 | FORWARD_13 | FORWARD_23 | MIRRORED | REVERSED;
 
 /// Words so common that they complete nothing: what they belong to comes after them too.
 const COMMON: Concepts = ALL | YOUR | YOU | USER | WITHOUT | MUST;
@@ -21,10 +27,8 @@ const COMMON: Concepts = ALL | YOUR | YOU | USER | WITHOUT | MUST;
 /// What a reading told beside findings.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Told {
-    /// There is a word of an attack in a letter cipher.
-    pub(super) ciphered: bool,
-    /// There is a word of an attack back to front.
-    pub(super) reversed: bool,
+    /// The disguises that words of attacks were found in.
+    pub(super) disguises: Concepts,
 }
 
 /// A word with a meaning.
@@ -56,8 +60,7 @@ pub(super) fn read(
             found(LIKELY, strength(verdict), start..end);
         }
         if token.concepts != 0 {
-            told.ciphered |= token.concepts & CIPHERED != 0;
-            told.reversed |= token.concepts & REVERSED != 0;
+            told.disguises |= token.concepts & DISGUISES;
             events[count % MEMORY] = Event {
                 concepts: token.concepts,
                 groups: groups(token.concepts),

@@ -5,6 +5,7 @@ use alloc::{vec, vec::Vec};
 pub use super::model::{BUCKETS, HEADER, STEP, WINDOW};
 pub use super::prefilter::PLACES;
 use super::{
+    lexicon::disguises,
     model,
     prefilter::{BLOCK, HEAVY, WORTH, place},
     shape::code,
@@ -249,8 +250,10 @@ fn worths(ordinary: &[&str]) -> (Vec<u8>, Vec<usize>) {
         }
     }
     for word in BETRAYING.split(',').map(str::trim) {
-        let codes: Vec<u8> = word.bytes().rev().map(code).collect();
-        learn(&codes, 8, true);
+        for (disguise, _) in disguises(word) {
+            let codes: Vec<u8> = disguise.into_iter().map(code).collect();
+            learn(&codes, 8, true);
+        }
     }
     for (marker, worth) in MARKERS {
         let codes: Vec<u8> = marker.bytes().map(code).collect();

@@ -94,8 +94,17 @@ fn end_of_run(bytes: &[u8], start: usize) -> usize {
         while next < bytes.len() && matches!(bytes[next], b'\r' | b'\n') {
             next += 1;
         }
-        let is_wrapped = end - line >= 40 && next > end && next - end <= 2;
-        if !is_wrapped || next >= bytes.len() || !is(bytes[next], DIGIT) {
+        // A word in the next line is no part of it, another run of digits is.
+        let goes_on = || {
+            bytes[next..]
+                .iter()
+                .take_while(|b| is(**b, DIGIT))
+                .take(16)
+                .count()
+                == 16
+        };
+        let is_wrapped = end - line >= 40 && next > end && next - end <= 2 && goes_on();
+        if !is_wrapped {
             while at < bytes.len() && bytes[at] == b'=' {
                 at += 1;
             }
