@@ -346,7 +346,7 @@ fn response(content_type: &str, body: &[u8]) -> Response {
     let head = head(200, &[("content-type", content_type)]);
     Response::new(&exchange, &head, body, false, |bytes, label| match label {
         "utf-8" => String::from_utf8_lossy(bytes).into_owned(),
-        label => format!("<{label}>"),
+        label => format!("[{label}]"),
     })
 }
 
@@ -369,20 +369,20 @@ fn a_body_is_read_as_what_it_is() {
     assert_eq!(text("image/png", b"abc"), "binary ba7816bf");
     assert_eq!(
         text("text/plain; charset=ISO-8859-1", b"\xfc"),
-        "<iso-8859-1>"
+        "[iso-8859-1]"
     );
     assert_eq!(
         text("text/plain; charset=\"Shift_JIS\"", b"\xfc"),
-        "<shift_jis>"
+        "[shift_jis]"
     );
-    assert_eq!(text("text/plain", b"\xfc"), "<windows-1252>");
-    assert_eq!(text("text/plain", b"\xff\xfea\0"), "<utf-16le>");
+    assert_eq!(text("text/plain", b"\xfc"), "[windows-1252]");
+    assert_eq!(text("text/plain", b"\xff\xfea\0"), "[utf-16le]");
     assert_eq!(
         text("text/html", b"<meta charset='koi8-r'>\xff"),
-        "<koi8-r>"
+        "[koi8-r]"
     );
     let http_equiv = b"<meta http-equiv=x content=\"text/html; charset=gbk\">\xff";
-    assert_eq!(text("text/html", http_equiv), "<gbk>");
+    assert_eq!(text("text/html", http_equiv), "[gbk]");
     let long = format!(
         "{{ \"a\" : \"b \\\" : c\", \"d\": [{}1 ] }}",
         "1, ".repeat(3_000)
