@@ -9,6 +9,7 @@ mod exit_codes;
 mod help;
 mod hostile_input;
 mod killed;
+mod net;
 mod one_shot;
 mod protection;
 mod screening;
