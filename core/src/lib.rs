@@ -3,11 +3,14 @@
 #![no_std]
 
 extern crate alloc;
+// What is derived names the core from outside, here as elsewhere.
+extern crate self as tau_core;
 
 pub mod context;
 pub mod egress;
 pub mod ids;
 pub mod journal;
+pub mod json;
 pub mod memory;
 pub mod message;
 pub mod model;

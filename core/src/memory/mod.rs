@@ -16,6 +16,7 @@ use thiserror::Error;
 
 use crate::{
     ids::{SessionId, UnixMillis},
+    json::{self, FromJson, ToJson},
     session::Range,
     tool::{OnRestore, ToolClass, ToolSpec},
 };
@@ -30,7 +31,7 @@ pub const TEXT_LIMIT_BYTES: usize = 8 * 1024;
 pub const SEARCH_LIMIT: u32 = 1_000_000;
 
 /// One entry, format version 1.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 pub struct Memory {
     /// Format version.
     pub v: u32,
@@ -95,8 +96,7 @@ impl Memory {
     /// As it is stored.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        // Strings and numbers always serialise.
-        serde_json::to_vec(self).unwrap_or_default()
+        json::to_vec(self)
     }
 }
 
@@ -115,7 +115,7 @@ pub fn range(namespace: &str) -> Range {
 /// The entries of stored rows; what is not readable as an entry is left out.
 pub fn entries(rows: &[(String, Vec<u8>)]) -> impl Iterator<Item = Memory> {
     rows.iter()
-        .filter_map(|(_, value)| serde_json::from_slice(value).ok())
+        .filter_map(|(_, value)| json::from_slice(value).ok())
 }
 
 /// The entries that share words with `query`, the best first, at most `limit`.

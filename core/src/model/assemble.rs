@@ -9,6 +9,7 @@ use thiserror::Error;
 use super::{Delta, StopReason, Usage};
 use crate::{
     ids::CallId,
+    json,
     message::{Message, Part, Role, ToolCall},
 };
 
@@ -176,7 +177,7 @@ fn parse_arguments(text: String) -> Value {
     if text.trim().is_empty() {
         return Value::Object(serde_json::Map::new());
     }
-    match serde_json::from_slice(text.as_bytes()) {
+    match json::from_str(&text) {
         Ok(value @ Value::Object(_)) => value,
         _ => Value::String(text),
     }

@@ -3,11 +3,16 @@
 use alloc::{string::String, sync::Arc, vec::Vec};
 use serde::{Deserialize, Serialize};
 
-use crate::{model::ModelConfig, policy::Policy, tool::ToolSpec};
+use crate::{
+    json::{FromJson, ToJson},
+    model::ModelConfig,
+    policy::Policy,
+    tool::ToolSpec,
+};
 
 /// Everything that stays the same while a session runs. Recorded when the session is created and
 /// again when it is opened with another.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 pub struct Config {
     /// The model asked first, and those asked when it fails, in order. Never empty.
     pub models: Vec<Arc<ModelConfig>>,
@@ -29,7 +34,7 @@ pub struct Config {
 }
 
 /// Limits of one turn; `None` is without limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 #[serde(default, deny_unknown_fields)]
 pub struct Budgets {
     /// Model calls; the last one is told to answer without tools.
@@ -54,7 +59,7 @@ impl Default for Budgets {
 }
 
 /// How failing model calls are repeated: exponential backoff with jitter, or the provider's hint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 #[serde(default, deny_unknown_fields)]
 pub struct Retry {
     /// Attempts at one model before the next is asked, at least 1.

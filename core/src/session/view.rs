@@ -7,13 +7,14 @@ use serde_json::Value;
 use super::{Session, WaitingCall};
 use crate::{
     ids::{CallId, EntryId, SessionId, TurnId, UnixMillis},
+    json::ToJson,
     message::Message,
     model::Usage,
     safety::Vetted,
 };
 
 /// What a screen needs to know about a session.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToJson)]
 pub struct View {
     /// Its name.
     pub session: SessionId,
@@ -44,7 +45,7 @@ pub struct View {
 }
 
 /// One entry of a [`View`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToJson)]
 pub struct ViewEntry {
     /// Its name.
     pub id: EntryId,
@@ -66,7 +67,7 @@ pub struct ViewEntry {
 }
 
 /// A tool call of a [`View`] that waits for a person.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToJson)]
 pub struct ViewWaiting {
     /// The call.
     pub call_id: CallId,

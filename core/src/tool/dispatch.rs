@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::{ToolRun, ToolSpec, schema};
 use crate::{
+    json,
     message::ToolCall,
     policy::{Action, Policy, Refusal},
 };
@@ -105,7 +106,7 @@ impl Refusal {
         if let Some(hint) = &self.hint {
             object.insert("hint".into(), hint.clone().into());
         }
-        Value::Object(object).to_string()
+        json::to_string(&Value::Object(object))
     }
 }
 
@@ -141,7 +142,7 @@ fn wrong_arguments(tool: &ToolSpec, arguments: &Value) -> Option<Refusal> {
 }
 
 fn not_json(words: &str) -> String {
-    match serde_json::from_slice::<Value>(words.as_bytes()) {
+    match json::from_str::<Value>(words) {
         Ok(_) => "the arguments are not a JSON object".to_string(),
         Err(error) => format!("the arguments are not valid JSON: {error}"),
     }

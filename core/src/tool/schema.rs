@@ -163,7 +163,7 @@ fn found(value: &Value) -> String {
             format!("the string {:?}…", start)
         }
         Value::String(text) => format!("the string {text:?}"),
-        other => other.to_string(),
+        other => crate::json::to_string(other),
     }
 }
 

@@ -20,6 +20,7 @@ use super::{
     table::{Action, Situation, settle},
 };
 use crate::{
+    json,
     message::{Image, Message, Part, Role, ToolResult, ToolStatus},
     model::{Delta, ModelRequest, StopReason, ToolChoice, Usage},
 };
@@ -290,7 +291,7 @@ impl Answer {
             "tool_use" => {
                 let input = match get(block, "input") {
                     Some(Value::Object(input)) if input.is_empty() => String::new(),
-                    Some(input @ Value::Object(_)) => input.to_string(),
+                    Some(input @ Value::Object(_)) => json::to_string(input),
                     None => String::new(),
                     Some(_) => return shape::wrong("input", "object"),
                 };

@@ -18,6 +18,7 @@ use super::{
     table::{Action, Situation, on, settle},
 };
 use crate::{
+    json::{self, FromJson, ToJson},
     model::ModelConfig,
     session::{FailureKind, HttpHead},
 };
@@ -68,7 +69,7 @@ impl WireError {
 }
 
 /// An error as the provider told it.
-#[derive(Clone, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Error, Serialize, Deserialize, FromJson, ToJson)]
 #[error("{message}")]
 pub struct ProviderError {
     /// What kind it is.
@@ -163,7 +164,7 @@ struct Told {
 
 impl Told {
     fn read(body: &[u8]) -> Self {
-        match serde_json::from_slice::<Value>(body) {
+        match json::from_slice::<Value>(body) {
             // Google's compatible endpoint wraps the object in a list.
             Ok(Value::Array(items)) => items.first().map(Self::of).unwrap_or_default(),
             Ok(value @ Value::Object(_)) => Self::of(&value),
@@ -208,7 +209,7 @@ impl Told {
         // OpenRouter's own words are "Provider returned error"; the provider's are here.
         let raw = get(inner, "metadata").and_then(|data| get(data, "raw"));
         if let Some(raw) = raw.and_then(Value::as_str) {
-            let raw = match serde_json::from_slice::<Value>(raw.as_bytes()) {
+            let raw = match json::from_str::<Value>(raw) {
                 Ok(value @ Value::Object(_)) => Self::of(&value).message,
                 _ => raw.to_string(),
             };

@@ -20,6 +20,7 @@ use super::{
     table::{Action, Situation, settle},
 };
 use crate::{
+    json,
     message::{Image, Message, Part},
     model::{Delta, ModelRequest, StopReason, ToolChoice, Usage},
 };
@@ -131,8 +132,8 @@ fn assistant(message: &Message) -> Option<Value> {
             // Servers parse the history too: what the model once wrote that is no JSON would have
             // them refuse every later request of the session.
             let arguments = match &call.arguments {
-                Value::String(words) => json!({ "unparsed": words }).to_string(),
-                value => value.to_string(),
+                Value::String(words) => json::to_string(&json!({ "unparsed": words })),
+                value => json::to_string(value),
             };
             json!({"id": &call.id, "type": "function", "function": {
                 "name": shape::tool_name(&call.name), "arguments": arguments,
@@ -302,7 +303,7 @@ impl Answer {
             let arguments = match get(function, "arguments") {
                 None => Cow::default(),
                 Some(Value::String(text)) => Cow::Borrowed(text.as_str()),
-                Some(whole @ Value::Object(_)) => Cow::Owned(whole.to_string()),
+                Some(whole @ Value::Object(_)) => Cow::Owned(json::to_string(whole)),
                 Some(_) => {
                     shape::wrong("arguments", "string")?;
                     continue;

@@ -4,11 +4,12 @@
 //! Effects and events go out as JSON; what comes in are plain values, so that reading JSON is the
 //! core's own alone. Times are ms since 1970.
 
-use serde_json::{Value, json};
+use serde_json::json;
 use std::sync::Arc;
 use tau_core::{
     context::system_prompt,
     ids::{CallId, EffectId, EntryId, UnixMillis},
+    json::{self, Value},
     model::{Api, ModelConfig, Pricing},
     policy::{Policy, Preset},
     session::{
@@ -114,15 +115,14 @@ impl Agent {
     /// The next thing to do, as JSON.
     pub fn effect(&mut self) -> Option<String> {
         let (id, effect) = self.session.poll_effect()?;
-        Some(json!({"id": id.0, "effect": shown(&effect)}).to_string())
+        Some(json::to_string(
+            &json!({"id": id.0, "effect": shown(&effect)}),
+        ))
     }
 
     /// The next thing that happened, as JSON.
-    pub fn event(&mut self) -> Result<Option<String>, JsError> {
-        let event = self.session.poll_event();
-        Ok(event
-            .map(|event| serde_json::to_string(&event))
-            .transpose()?)
+    pub fn event(&mut self) -> Option<String> {
+        Some(json::to_string(&self.session.poll_event()?))
     }
 
     /// The effect to stop.
@@ -141,8 +141,8 @@ impl Agent {
     }
 
     /// What the session looks like, as JSON.
-    pub fn view(&self) -> Result<String, JsError> {
-        Ok(serde_json::to_string(&self.session.view())?)
+    pub fn view(&self) -> String {
+        json::to_string(&self.session.view())
     }
 
     /// A commit is durable, or why not.
@@ -236,7 +236,7 @@ fn shown(effect: &Effect) -> Value {
             "idle_timeout_ms": request.idle_timeout_ms,
         }),
         Effect::HttpRead { of } => json!({"type": "read", "of": of.0}),
-        Effect::RunTool(run) => json!({"type": "run_tool", "run": run}),
+        Effect::RunTool(run) => json!({"type": "run_tool", "run": json::to_value(run)}),
         // This interface has no model of its own.
         Effect::Generate(_) => json!({"type": "generate"}),
         Effect::GenerateNext { of } => json!({"type": "generate_next", "of": of.0}),
