@@ -127,7 +127,7 @@ mod tests {
         Event::ApprovalRequested {
             call_id: CallId(id.into()),
             name: "fetch".into(),
-            arguments: serde_json::Value::Null,
+            arguments: tau_core::json::Value::Null,
             reason: String::new(),
             may_have_run: false,
         }
@@ -137,7 +137,7 @@ mod tests {
         Event::ToolStarted {
             call_id: CallId(id.into()),
             name: "fetch".into(),
-            arguments: serde_json::Value::Null,
+            arguments: tau_core::json::Value::Null,
         }
     }
 

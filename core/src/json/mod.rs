@@ -18,7 +18,7 @@ pub use read::{
 };
 pub use serde_json::Value;
 pub use tau_core_derive::{FromJson, ToJson};
-pub use write::{ToJson, Writer, to_string, to_value, to_vec};
+pub use write::{ToJson, Writer, object_of, to_string, to_value, to_vec};
 
 #[cfg(test)]
 mod tests;

@@ -12,14 +12,28 @@ use alloc::{
 use core::{fmt, mem};
 use serde_json::{Map, Value};
 
-/// Why something is not what it should be: where in the tree, and what is wrong there.
+/// Why something is not what it should be: where in the tree, and what is wrong there. Boxed: it is
+/// in the result of every reader.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Error(Box<str>);
+pub struct Error(Box<Problem>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Problem {
+    what: String,
+    is_syntax: bool,
+}
 
 impl Error {
     #[cold]
     fn new(what: String) -> Self {
-        Self(what.into())
+        let is_syntax = false;
+        Self(Box::new(Problem { what, is_syntax }))
+    }
+
+    /// Whether the text is no JSON at all.
+    #[must_use]
+    pub fn is_syntax(&self) -> bool {
+        self.0.is_syntax
     }
 
     #[cold]
@@ -43,19 +57,17 @@ impl Error {
 
     /// The same, found in this field.
     #[cold]
-    fn within(self, name: &str) -> Self {
-        let colon = if self.0.starts_with(['.', ':']) {
-            ""
-        } else {
-            ": "
-        };
-        Self::new(format!(".{name}{colon}{}", self.0))
+    fn within(mut self, name: &str) -> Self {
+        let what = &self.0.what;
+        let colon = if what.starts_with('.') { "" } else { ": " };
+        self.0.what = format!(".{name}{colon}{what}");
+        self
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.strip_prefix('.').unwrap_or(&self.0))
+        f.write_str(self.0.what.trim_start_matches('.'))
     }
 }
 
@@ -90,7 +102,10 @@ pub fn from_value<T: FromJson>(mut value: Value) -> Result<T, Error> {
 /// The one place where JSON is parsed.
 #[inline(never)]
 fn tree(text: &[u8]) -> Result<Value, Error> {
-    serde_json::from_slice(text).map_err(|error| Error::new(error.to_string()))
+    serde_json::from_slice(text).map_err(|error| {
+        let (what, is_syntax) = (error.to_string(), true);
+        Error(Box::new(Problem { what, is_syntax }))
+    })
 }
 
 /// The fields of an object; with the names of all it may have, if others are a mistake.

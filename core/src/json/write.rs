@@ -1,8 +1,13 @@
 //! From a type to a text.
 
-use alloc::{boxed::Box, collections::BTreeMap, string::String, sync::Arc, vec::Vec};
-use core::fmt::{self, Write as _};
-use serde_json::Value;
+use alloc::{
+    borrow::ToOwned, boxed::Box, collections::BTreeMap, string::String, sync::Arc, vec::Vec,
+};
+use core::{
+    fmt::{self, Write as _},
+    mem,
+};
+use serde_json::{Map, Value};
 
 /// A type that can be written as JSON.
 pub trait ToJson {
@@ -34,6 +39,21 @@ pub fn to_vec(value: &dyn ToJson) -> Vec<u8> {
 pub fn to_value(value: &dyn ToJson) -> Value {
     // What was just written can be read.
     super::from_str(&to_string(value)).unwrap_or_default()
+}
+
+/// An object as a tree. One call, where `serde_json::json!` is code for each field.
+#[must_use]
+pub fn object_of<const N: usize>(mut fields: [(&str, Value); N]) -> Value {
+    collect(&mut fields)
+}
+
+#[inline(never)]
+fn collect(fields: &mut [(&str, Value)]) -> Value {
+    let mut object = Map::new();
+    for (name, value) in fields {
+        object.insert((*name).to_owned(), mem::take(value));
+    }
+    Value::Object(object)
 }
 
 /// A text of JSON as far as it is written.

@@ -8,15 +8,15 @@ use alloc::{
     collections::{BTreeMap, BTreeSet},
     format,
     string::String,
+    vec,
     vec::Vec,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use thiserror::Error;
 
 use crate::{
     ids::{SessionId, UnixMillis},
-    json::{self, FromJson, ToJson},
+    json::{self, FromJson, ToJson, object_of},
     session::Range,
     tool::{OnRestore, ToolClass, ToolSpec},
 };
@@ -145,12 +145,22 @@ pub fn search(rows: &[(String, Vec<u8>)], query: &str, limit: usize) -> Vec<Memo
             (score > 0).then_some((score, entry))
         })
         .collect();
-    found.sort_by(|(a, x), (b, y)| b.cmp(a).then(y.at.cmp(&x.at)).then(x.id.cmp(&y.id)));
-    found
-        .into_iter()
-        .take(limit)
-        .map(|(_, entry)| entry)
-        .collect()
+    // A few of them one by one: a sort is kilobytes of a module.
+    let mut best = Vec::new();
+    while best.len() < limit
+        && let Some(place) = best_of(&found)
+    {
+        best.push(found.swap_remove(place).1);
+    }
+    best
+}
+
+fn best_of(found: &[(u64, Memory)]) -> Option<usize> {
+    let places = 0..found.len();
+    places.min_by(|a, b| {
+        let ((a, x), (b, y)) = (&found[*a], &found[*b]);
+        b.cmp(a).then(y.at.cmp(&x.at)).then(x.id.cmp(&y.id))
+    })
 }
 
 /// `log2(1 + n / df)` in thousandths, in integers: the same in every home.
@@ -170,7 +180,7 @@ fn words(text: &str) -> BTreeSet<String> {
     let found = text
         .split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty())
-        .map(str::to_lowercase)
+        .map(lower_case)
         .filter(|word| !COMMON.contains(&word.as_str()))
         .map(|word| match word.strip_suffix('s') {
             Some(stem) if stem.len() >= 3 && !stem.ends_with('s') => stem.into(),
@@ -180,6 +190,12 @@ fn words(text: &str) -> BTreeSet<String> {
     let mut words = BTreeSet::new();
     words.extend(found);
     words
+}
+
+fn lower_case(word: &str) -> String {
+    let lower = word.chars().flat_map(char::to_lowercase);
+    // The sigma at the end of a word is the one within.
+    lower.map(|c| if c == 'ς' { 'σ' } else { c }).collect()
 }
 
 /// Found entries as a model reads them.
@@ -201,12 +217,15 @@ pub fn tool_specs() -> [ToolSpec; 2] {
     let spec = |name: &str, description: &str, argument: &str, class| ToolSpec {
         name: name.into(),
         description: description.into(),
-        parameters: json!({
-            "type": "object",
-            "properties": { argument: {"type": "string"} },
-            "required": [argument],
-            "additionalProperties": false
-        }),
+        parameters: object_of([
+            ("type", "object".into()),
+            (
+                "properties",
+                object_of([(argument, object_of([("type", "string".into())]))]),
+            ),
+            ("required", vec![argument].into()),
+            ("additionalProperties", false.into()),
+        ]),
         class,
         on_restore: OnRestore::Reissue,
     };

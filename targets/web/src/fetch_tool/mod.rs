@@ -6,9 +6,9 @@
 
 mod html;
 
-use serde_json::json;
 use tau_core::{
     egress::{self, Origin, Rules, Target},
+    json::object_of,
     message::{ToolStatus, explain},
     session::{HeaderValue, HttpError, HttpHead, HttpRequest},
     tool::{OnRestore, ToolClass, ToolOutput, ToolRun, ToolSpec},
@@ -56,12 +56,15 @@ impl FetchTool {
             description: "Read a public https address as text; HTML is reduced to what is written \
                           and its links."
                 .into(),
-            parameters: json!({
-                "type": "object",
-                "properties": {"url": {"type": "string"}},
-                "required": ["url"],
-                "additionalProperties": false,
-            }),
+            parameters: object_of([
+                ("type", "object".into()),
+                (
+                    "properties",
+                    object_of([("url", object_of([("type", "string".into())]))]),
+                ),
+                ("required", vec!["url"].into()),
+                ("additionalProperties", false.into()),
+            ]),
             class: ToolClass::Network,
             on_restore: OnRestore::Reissue,
         }
