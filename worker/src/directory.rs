@@ -4,12 +4,11 @@
 //! - The rate is kept in memory: asking costs no write, and an object that was evicted was idle for
 //!   longer than its bucket takes to fill up noticeably.
 
-use serde_json::Map;
 use std::cell::{Cell, OnceCell};
 use tau_core::{
     ids::{SessionId, UnixMillis},
     journal::{Summary, summary_key},
-    json::{self, Value, object_of},
+    json::{self, Map, Value, object_of},
     session::{Batch, Range, StoreError},
 };
 use tau_platform::{Clock, Storage, open};

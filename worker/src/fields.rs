@@ -3,8 +3,7 @@
 //! Without derived readers: each of those weighs kilobytes in a module that is loaded before the
 //! first word, and a body here has a handful of fields.
 
-use serde_json::Map;
-use tau_core::json::{self, FromJson, Value};
+use tau_core::json::{self, FromJson, Map, Value};
 
 use crate::errors::ApiError;
 

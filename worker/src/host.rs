@@ -1,9 +1,8 @@
 //! The home of one session: which adapters Tau runs on here.
 
-use serde_json::Map;
 use tau_core::{
     ids::EffectId,
-    json::{self, Value, object_of},
+    json::{self, Map, Value, object_of},
     session::{Batch, Range, StoreError},
     tool::{ToolOutput, ToolRun, ToolSpec},
 };

@@ -16,7 +16,7 @@ pub use read::{
     Error, FromJson, field, field_or, field_or_default, from_slice, from_str, from_value, keyed,
     named, object, tagged,
 };
-pub use serde_json::Value;
+pub use serde_json::{Map, Value};
 pub use tau_core_derive::{FromJson, ToJson};
 pub use write::{ToJson, Writer, object_of, to_string, to_value, to_vec};
 
