@@ -6,6 +6,7 @@ use tau_core::{
     ids::{CallId, EntryId, SessionId},
     json::{self, FromJson},
     message::Image,
+    policy::Extent,
     session::Command,
 };
 use tau_platform::{Host, HostTools, open};
@@ -31,7 +32,9 @@ struct Approve {
     session: SessionId,
     call_id: CallId,
     #[serde(default)]
-    for_session: bool,
+    extent: Extent,
+    /// Of what was shown: the yes is for nothing else.
+    digest: Option<String>,
 }
 
 #[derive(FromJson)]
@@ -182,13 +185,15 @@ fn command(name: &str, arguments: &str) -> Result<Option<(SessionId, Command)>, 
             let Approve {
                 session,
                 call_id,
-                for_session,
+                extent,
+                digest,
             } = read(name, arguments)?;
             Ok(Some((
                 session,
                 Command::Approve {
                     call_id,
-                    for_session,
+                    extent,
+                    digest,
                 },
             )))
         }
@@ -198,7 +203,15 @@ fn command(name: &str, arguments: &str) -> Result<Option<(SessionId, Command)>, 
                 call_id,
                 reason,
             } = read(name, arguments)?;
-            Ok(Some((session, Command::Deny { call_id, reason })))
+            let absent = false;
+            Ok(Some((
+                session,
+                Command::Deny {
+                    call_id,
+                    reason,
+                    absent,
+                },
+            )))
         }
         "switch" => {
             let Switch { session, to } = read(name, arguments)?;

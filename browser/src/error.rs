@@ -79,9 +79,12 @@ impl From<CommandError> for Refused {
         let code = match error {
             CommandError::EmptyPrompt => "empty_prompt",
             CommandError::PromptTooLarge { .. } => "prompt_too_large",
+            CommandError::Withheld { .. } => "prompt_withheld",
             CommandError::NoImages { .. } => "no_images",
             CommandError::Busy => "busy",
             CommandError::NotWaiting { .. } => "not_waiting",
+            CommandError::Changed { .. } => "changed",
+            CommandError::NoRule { .. } => "no_rule",
             CommandError::NothingToCompact => "nothing_to_compact",
             CommandError::NothingToUndo => "nothing_to_undo",
             CommandError::NothingToRedo => "nothing_to_redo",
@@ -98,6 +101,7 @@ impl From<MemoryError> for Refused {
         let code = match error {
             MemoryError::Empty => "empty_memory",
             MemoryError::TooLong { .. } => "memory_too_long",
+            MemoryError::Withheld { .. } => "memory_withheld",
         };
         Self::new(code, error.to_string())
     }

@@ -1,7 +1,7 @@
 //! Memory as a person sees it: the entries the agent's tools write and search.
 
 use serde_json::{Value, json};
-use tau_core::{memory, session::Batch};
+use tau_core::{memory, safety::Gate, session::Batch};
 use tau_platform::Storage;
 
 use crate::{State, error::Refused};
@@ -27,7 +27,8 @@ pub(crate) async fn list(state: &State, query: Option<&str>) -> Result<Value, Re
 
 /// Keeps a text of the person's own.
 pub(crate) async fn add(state: &State, text: &str) -> Result<Value, Refused> {
-    let entry = memory::Memory::by_person(&state.draw_id()?, text, state.now())?;
+    let gate = Gate::new(&state.settings.borrow().policy());
+    let entry = memory::Memory::by_person(&state.draw_id()?, text, state.now(), &gate)?;
     let key = memory::key(NAMESPACE, &entry.id);
     let batch = Batch {
         require_absent: vec![key.clone()],

@@ -31,7 +31,7 @@
  * | `sessions.export` | `{session}` | JSON lines, as `tau session export` writes them |
  * | `prompt` | `{session, text, images?}` | once it was taken |
  * | `interrupt`, `undo`, `redo`, `compact` | `{session}` | |
- * | `approve` | `{session, call_id, for_session?}` | |
+ * | `approve` | `{session, call_id, extent?: 'call' | 'session' | 'always', digest?}` | |
  * | `deny` | `{session, call_id, reason?}` | |
  * | `switch` | `{session, to}` | |
  * | `memory.list` | `{query?}` | entries, the newest or the best first |

@@ -6,7 +6,9 @@ extern crate alloc;
 // What is derived names the core from outside, here as elsewhere.
 extern crate self as tau_core;
 
+pub mod audit;
 pub mod context;
+pub mod credential;
 pub mod egress;
 pub mod ids;
 pub mod journal;

@@ -120,12 +120,14 @@ impl Conversation {
                         arguments,
                         reason,
                         may_have_run,
+                        notice,
                     } => questions.put(Question {
                         call_id,
                         name,
                         arguments,
                         reason,
                         may_have_run,
+                        notice,
                     }),
                     Event::TurnFinished {
                         turn,

@@ -252,12 +252,18 @@ impl From<CommandError> for Error {
                 Exit::Usage,
                 "put the text into a file of the workspace and ask to read it",
             ),
+            CommandError::Withheld { .. } => (
+                Exit::Denied,
+                "say it in other words, or set screen.prompt and screen.secrets in the profile",
+            ),
             CommandError::NoImages { .. } => (
                 Exit::Usage,
                 "take another model, or set provider.images = true if this one can see",
             ),
             CommandError::Busy => (Exit::Usage, "resume or interrupt the unfinished turn first"),
             CommandError::NotWaiting { .. } => (Exit::Usage, "it was answered or has run out"),
+            CommandError::Changed { .. } => (Exit::Usage, "look at what waits now"),
+            CommandError::NoRule { .. } => (Exit::Usage, "say yes to this call alone"),
             CommandError::NothingToCompact => (Exit::Usage, "say something first"),
             CommandError::NothingToUndo => (Exit::Usage, "nothing was said yet"),
             CommandError::NothingToRedo => (Exit::Usage, "a redo follows an undo"),

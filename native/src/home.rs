@@ -53,6 +53,11 @@ impl Home {
         self.root.join("tau.db")
     }
 
+    /// The sealed credentials.
+    pub(crate) fn credentials_file(&self) -> PathBuf {
+        self.root.join("credentials.json")
+    }
+
     /// Who has which session.
     pub(crate) fn locks(&self) -> PathBuf {
         self.root.join("locks")

@@ -1,17 +1,22 @@
 //! The native home: which adapters Tau runs on here.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 use tau_platform::Host;
 use tau_target_native::{ReqwestHttp, SqliteStorage, TokioClock, tools::NativeTools};
 
-use crate::{embedded::Embedded, exit::Error, home::Home};
+use crate::{
+    credentials::{Guarded, Keys, Vault},
+    embedded::Embedded,
+    exit::Error,
+    home::Home,
+};
 
 /// Everything a session of this home can do.
 pub(crate) struct NativeHost {
     clock: TokioClock,
-    http: ReqwestHttp,
+    http: Guarded<ReqwestHttp>,
     storage: SqliteStorage,
-    tools: NativeTools<TokioClock>,
+    tools: Guarded<NativeTools<TokioClock>>,
     model: Embedded,
 }
 
@@ -19,9 +24,9 @@ impl NativeHost {
     /// The home of an agent that works in the folder of `tools`.
     pub(crate) fn new(
         home: &Home,
-        http: ReqwestHttp,
+        http: Guarded<ReqwestHttp>,
         storage: SqliteStorage,
-        tools: NativeTools<TokioClock>,
+        tools: Guarded<NativeTools<TokioClock>>,
     ) -> Self {
         Self {
             clock: TokioClock,
@@ -35,16 +40,16 @@ impl NativeHost {
 
 impl Host for NativeHost {
     type Clock = TokioClock;
-    type Http = ReqwestHttp;
+    type Http = Guarded<ReqwestHttp>;
     type Storage = SqliteStorage;
-    type Tools = NativeTools<TokioClock>;
+    type Tools = Guarded<NativeTools<TokioClock>>;
     type Model = Embedded;
 
     fn clock(&self) -> &TokioClock {
         &self.clock
     }
 
-    fn http(&self) -> &ReqwestHttp {
+    fn http(&self) -> &Guarded<ReqwestHttp> {
         &self.http
     }
 
@@ -52,7 +57,7 @@ impl Host for NativeHost {
         &self.storage
     }
 
-    fn tools(&self) -> &NativeTools<TokioClock> {
+    fn tools(&self) -> &Guarded<NativeTools<TokioClock>> {
         &self.tools
     }
 
@@ -61,17 +66,21 @@ impl Host for NativeHost {
     }
 }
 
-/// The HTTP client, which finds keys in the environment at the moment they are sent.
-pub(crate) fn http() -> ReqwestHttp {
-    ReqwestHttp::new(|name| std::env::var(name).ok())
+/// The HTTP client, which finds keys in `vault` and in the environment at the moment they are sent.
+pub(crate) fn http(vault: &Arc<Vault>) -> Guarded<ReqwestHttp> {
+    Guarded::new(ReqwestHttp::new(Keys(Arc::clone(vault))), Arc::clone(vault))
 }
 
 /// The tools of `workspace`; without one, of the current folder.
-pub(crate) fn tools(workspace: Option<&Path>) -> Result<NativeTools<TokioClock>, Error> {
+pub(crate) fn tools(
+    workspace: Option<&Path>,
+    vault: &Arc<Vault>,
+) -> Result<Guarded<NativeTools<TokioClock>>, Error> {
     let folder = workspace.unwrap_or(Path::new("."));
-    NativeTools::new(folder, TokioClock).map_err(|error| {
+    let tools = NativeTools::new(folder, TokioClock).map_err(|error| {
         Error::usage(format!("{} cannot be the workspace", folder.display()))
             .cause(error)
             .hint("name a folder with --workspace")
-    })
+    })?;
+    Ok(Guarded::new(tools, Arc::clone(vault)))
 }

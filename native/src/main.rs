@@ -1,10 +1,12 @@
 //! `tau`: the native home. Arguments are read before anything else is set up, so that `--version`
 //! and `--help` cost nothing.
 
+mod audit;
 mod cli;
 mod commands;
 mod config;
 mod conversation;
+mod credentials;
 mod embedded;
 mod exit;
 mod home;

@@ -9,6 +9,8 @@ use tau_core::{
     ids::SessionId,
     message::{Message, ToolResult, ToolStatus},
     model::Usage,
+    policy::screen::Measure,
+    safety::{Screened, Source},
     session::{Event, Outcome},
 };
 
@@ -56,6 +58,8 @@ pub(crate) struct Printer {
     /// The last message's text.
     answer: String,
     calls: Vec<Call>,
+    /// What the gate found, and where.
+    screened: Vec<Value>,
     /// Characters of the current message that are on stdout, and whether they end a line.
     streamed: usize,
     at_line_start: bool,
@@ -79,6 +83,7 @@ impl Printer {
             model: model.into(),
             answer: String::new(),
             calls: Vec::new(),
+            screened: Vec::new(),
             streamed: 0,
             at_line_start: true,
         }
@@ -138,13 +143,11 @@ impl Printer {
                 self.started(&call_id.0, &name, Value::Null);
             }
             Event::ToolFinished { result } => self.finished(result),
-            Event::Screened { source, .. } => {
-                let source = json!(source);
-                let from = source["name"].as_str().or(source["kind"].as_str());
-                self.ui.note(format!(
-                    "control characters were removed from what came from {}",
-                    ui::plain(from.unwrap_or("outside"))
-                ));
+            Event::Screened { source, findings } => {
+                self.end_line();
+                self.ui.warn(screened_line(source, findings));
+                self.screened
+                    .push(json!({ "source": source, "findings": findings }));
             }
             Event::Compacted {
                 entries,
@@ -292,6 +295,7 @@ impl Printer {
             "usage": usage,
             "tool_calls": calls.collect::<Vec<_>>(),
             "outcome": outcome,
+            "screened": self.screened,
         });
         if let Ended::Turn {
             outcome: Outcome::BudgetExhausted { budget },
@@ -317,6 +321,40 @@ impl Printer {
         }
         ended.error()
     }
+}
+
+/// What the gate found and did, in a line: each family once, with the most that was done about it.
+pub(crate) fn screened_line(source: &Source, findings: &[Screened]) -> String {
+    let from = match source {
+        Source::Runtime => "Tau's own text".into(),
+        Source::User => "the prompt".into(),
+        Source::Instructions => "the instructions".into(),
+        Source::Model => "the model's answer".into(),
+        Source::Tool { name } => format!("what {} returned", ui::plain(name)),
+        Source::Memory => "memory".into(),
+        Source::Summary => "the summary".into(),
+    };
+    let mut told: Vec<(&str, Measure)> = Vec::new();
+    for finding in findings {
+        match told
+            .iter_mut()
+            .find(|(family, _)| *family == finding.family)
+        {
+            Some((_, action)) => *action = (*action).max(finding.action),
+            None => told.push((&finding.family, finding.action)),
+        }
+    }
+    let told = told.iter().map(|(family, action)| {
+        let done = match action {
+            Measure::Pass | Measure::Warn => "left as it is",
+            Measure::Label => "labelled for the model",
+            Measure::Redact => "taken out",
+            Measure::Block => "withheld whole",
+        };
+        format!("{} ({done})", ui::plain(family))
+    });
+    let told: Vec<String> = told.collect();
+    format!("found in {from}: {}", told.join(", "))
 }
 
 /// One tool result, as a person wants to see it, line by line.

@@ -11,10 +11,18 @@ use std::{
         mpsc,
     },
 };
-use tau_core::{ids::CallId, policy::Refusal, session::Command, tool::dispatch};
+use tau_core::{
+    ids::CallId,
+    policy::{Extent, Refusal},
+    session::Command,
+    tool::{dispatch, notice::Notice},
+};
 use tokio::sync::mpsc::WeakUnboundedSender;
 
 use crate::ui::{self, Ui};
+
+/// More lines of a call's arguments are not shown.
+const SHOWN_LINES: usize = 40;
 
 /// How questions of a whole conversation are answered.
 #[derive(Clone, Debug)]
@@ -36,6 +44,8 @@ pub(crate) struct Question {
     pub(crate) reason: String,
     /// Whether a yes may do the call's work twice: only a person's answer to this question counts.
     pub(crate) may_have_run: bool,
+    /// What a yes would mean.
+    pub(crate) notice: Notice,
 }
 
 /// Where commands go while a turn runs. Weak: a question does not keep the turn open.
@@ -75,7 +85,7 @@ impl Questions {
                 "--approve"
             };
             self.ui.note(format!("{name} is approved by {how}"));
-            send(&self.inbox, approve(call_id.clone(), false));
+            send(&self.inbox, approve(&question, Extent::Call));
         } else if self.answers.can_ask {
             self.ask(question);
         } else {
@@ -89,7 +99,15 @@ impl Questions {
             ));
             let reason = Some("nobody is there to ask".to_owned());
             let call_id = call_id.clone();
-            send(&self.inbox, Command::Deny { call_id, reason });
+            let absent = true;
+            send(
+                &self.inbox,
+                Command::Deny {
+                    call_id,
+                    reason,
+                    absent,
+                },
+            );
         }
     }
 
@@ -147,55 +165,92 @@ fn send(inbox: &Inbox, command: Command) {
     }
 }
 
-fn approve(call_id: CallId, for_session: bool) -> Command {
+/// A yes to what was shown, and to nothing else.
+fn approve(question: &Question, extent: Extent) -> Command {
     Command::Approve {
-        call_id,
-        for_session,
+        call_id: question.call_id.clone(),
+        extent,
+        digest: Some(question.notice.digest.clone()),
+    }
+}
+
+fn deny(question: &Question, reason: Option<String>) -> Command {
+    Command::Deny {
+        call_id: question.call_id.clone(),
+        reason,
+        absent: false,
     }
 }
 
 /// Asks until there is an answer; `None` when the turn is over.
 fn answer(ui: Ui, question: Question, over: &AtomicBool) -> Option<Command> {
-    let Question {
-        call_id,
-        name,
-        arguments,
-        reason,
-        ..
-    } = question;
-    let what = serde_json::to_string_pretty(&arguments).unwrap_or_default();
-    ui.warn(format!("{} wants to run ({reason})", ui::bold(&name)));
-    for line in ui::plain(&what).lines().take(40) {
-        ui.ask(format!("  {line}\n"));
-    }
+    show(ui, &question);
     // What was typed before the question was shown is no answer to it.
     typed::discard();
+    let Notice { rule, always, .. } = &question.notice;
+    let offer = match (rule, always) {
+        (None, _) => "allow it? [y]es, [n]o, or n and why: ",
+        (Some(_), false) => "allow it? [y]es once, [s]ession, [n]o, or n and why: ",
+        (Some(_), true) => "allow it? [y]es once, [s]ession, [a]lways, [n]o, or n and why: ",
+    };
     loop {
-        ui.ask("allow it? [y]es once, [a]lways in this session, [n]o, or n and why: ");
+        ui.ask(offer);
         let Some(line) = typed::line(over) else {
             ui.ask("\n");
             return None;
         };
         let Some(line) = line else {
             ui.ask("\n");
-            return Some(Command::Deny {
-                call_id,
-                reason: None,
-            });
+            return Some(deny(&question, None));
         };
         match read(&line) {
-            Some(Reply::Once) => return Some(approve(call_id, false)),
-            Some(Reply::Always) => return Some(approve(call_id, true)),
-            Some(Reply::No(reason)) => return Some(Command::Deny { call_id, reason }),
-            None => {}
+            Some(Reply::Yes(Extent::Call)) => return Some(approve(&question, Extent::Call)),
+            Some(Reply::Yes(Extent::Session)) if rule.is_some() => {
+                return Some(approve(&question, Extent::Session));
+            }
+            Some(Reply::Yes(Extent::Always)) if rule.is_some() && *always => {
+                return Some(approve(&question, Extent::Always));
+            }
+            Some(Reply::No(reason)) => return Some(deny(&question, reason)),
+            Some(Reply::Yes(_)) | None => {}
         }
+    }
+}
+
+/// What would happen: the call, what leaves with it, and what a yes that lasts would cover.
+fn show(ui: Ui, question: &Question) {
+    let Question {
+        name,
+        arguments,
+        reason,
+        notice,
+        ..
+    } = question;
+    ui.warn(format!("{} wants to run ({reason})", ui::bold(name)));
+    let what = serde_json::to_string_pretty(arguments).unwrap_or_default();
+    let lines: Vec<&str> = what.lines().collect();
+    for line in lines.iter().take(SHOWN_LINES) {
+        ui.ask(format!("  {}\n", ui::plain(line)));
+    }
+    if lines.len() > SHOWN_LINES {
+        ui.ask(format!("  … {} more lines\n", lines.len() - SHOWN_LINES));
+    }
+    if let Some(leaving) = &notice.leaving {
+        ui.ask(format!("  private:   {}\n", ui::plain(&leaving.private)));
+        ui.ask(format!("  untrusted: {}\n", ui::plain(&leaving.untrusted)));
+        ui.ask(format!("  leaves to: {}\n", ui::plain(&leaving.to)));
+    }
+    if let Some(rule) = &notice.rule {
+        ui.ask(format!(
+            "  a lasting yes would cover: {}\n",
+            ui::plain(rule)
+        ));
     }
 }
 
 #[derive(Debug, PartialEq, Eq)]
 enum Reply {
-    Once,
-    Always,
+    Yes(Extent),
     No(Option<String>),
 }
 
@@ -204,8 +259,9 @@ fn read(line: &str) -> Option<Reply> {
     let (word, rest) = line.split_once([' ', ',', ':']).unwrap_or((line, ""));
     let rest = rest.trim();
     match (word.to_lowercase().as_str(), rest.is_empty()) {
-        ("y" | "yes", true) => Some(Reply::Once),
-        ("a" | "always", true) => Some(Reply::Always),
+        ("y" | "yes", true) => Some(Reply::Yes(Extent::Call)),
+        ("s" | "session", true) => Some(Reply::Yes(Extent::Session)),
+        ("a" | "always", true) => Some(Reply::Yes(Extent::Always)),
         ("n" | "no", true) => Some(Reply::No(None)),
         ("n" | "no", false) => Some(Reply::No(Some(rest.into()))),
         _ => None,
@@ -218,9 +274,10 @@ mod tests {
 
     #[test]
     fn only_a_clear_yes_is_one() {
-        assert_eq!(read("y"), Some(Reply::Once));
-        assert_eq!(read(" Yes "), Some(Reply::Once));
-        assert_eq!(read("a"), Some(Reply::Always));
+        assert_eq!(read("y"), Some(Reply::Yes(Extent::Call)));
+        assert_eq!(read(" Yes "), Some(Reply::Yes(Extent::Call)));
+        assert_eq!(read("s"), Some(Reply::Yes(Extent::Session)));
+        assert_eq!(read("a"), Some(Reply::Yes(Extent::Always)));
         assert_eq!(read("no"), Some(Reply::No(None)));
         assert_eq!(
             read("n, too risky"),

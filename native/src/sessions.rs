@@ -3,12 +3,14 @@
 use std::{collections::BTreeSet, fs, io::IsTerminal, path::PathBuf, sync::Arc};
 use tau_core::{
     context::system_prompt,
+    credential,
     ids::SessionId,
     journal, memory,
     model::{Api, Pricing},
     policy::Policy,
     session::{Budgets, Config, Range, Session},
     tool::{ToolSpec, dispatch},
+    wire,
 };
 use tau_platform::{Clock, Entropy, HostTools, Storage, open};
 use tau_target_native::{SessionLock, SqliteStorage, SystemEntropy, TokioClock};
@@ -17,6 +19,7 @@ use crate::{
     cli::{AgentFlags, LimitFlags, ModelFlags, PolicyFlags, Which},
     config::{self, Choice, Profile},
     conversation::Conversation,
+    credentials::Vault,
     embedded,
     exit::{Error, Exit},
     home::Home,
@@ -40,11 +43,13 @@ pub(crate) async fn begin(
     program: &str,
 ) -> Result<Conversation, Error> {
     let profile = config::load(&home.config_file())?;
-    let tools = host::tools(flags.workspace.as_deref())?;
+    let vault = Vault::open(home, ui)?;
+    let tools = host::tools(flags.workspace.as_deref(), &vault)?;
     let policy = policy(&flags.policy, &profile);
     let budgets = budgets(&flags.limits, &profile)?;
-    let http = host::http();
+    let http = host::http(&vault);
     let choice = choose_model(&flags.model, &profile, home, &http, ui).await?;
+    know_keys(&vault, &choice)?;
     warn_about_cost(&budgets, &choice, ui)?;
 
     let is_embedded = choice
@@ -87,14 +92,30 @@ pub(crate) async fn begin(
     })
 }
 
+/// Has the models' keys kept out of what comes back; says at once what would fail with every call.
+fn know_keys(vault: &Vault, choice: &Choice) -> Result<(), Error> {
+    let secrets = choice.models.iter().filter_map(|m| m.secret.as_deref());
+    vault.watch(secrets);
+    for model in &choice.models {
+        let stored = model.secret.as_deref();
+        if let Some(secret) = stored.filter(|secret| secret.starts_with(credential::SCHEME)) {
+            vault.check(secret, wire::credential_header(model.api), &model.base_url)?;
+        }
+    }
+    Ok(())
+}
+
 async fn open_session(
     which: &Which,
-    config: Config,
+    mut config: Config,
     storage: &SqliteStorage,
     home: &Home,
     program: &str,
 ) -> Result<(Session, Option<[u8; 32]>, SessionLock), Error> {
     let now = TokioClock.now();
+    let grants = open::grants(storage).await?;
+    let rules = grants.into_iter().map(|grant| grant.rule);
+    config.policy.approved.extend(rules);
     let lock = |id: &SessionId| SessionLock::acquire(&home.locks(), id, program, now);
     let existing = match (&which.session, which.latest) {
         (Some(name), _) => Some(find(storage, name).await?),

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use tau_core::{
     ids::EffectId,
     model::{Api, Delta, ModelConfig, ModelRequest, Pricing},
-    policy::{Policy, Preset},
+    policy::{Extent, Policy, Preset},
+    safety::Labels,
     session::{
         Batch, Budgets, Command, CommandError, Config, Event, GenerateError, HttpError, HttpHead,
         HttpRequest, Outcome, Range, Retry, Session, StoreError,
@@ -42,6 +43,8 @@ fn shell() -> ToolSpec {
         parameters: json!({"type": "object", "properties": {}}),
         class: ToolClass::Execute,
         on_restore: OnRestore::Ask,
+        touches: Vec::new(),
+        yields: Labels::NONE,
     }
 }
 
@@ -286,7 +289,8 @@ fn an_approval_may_come_from_the_watcher() {
         if let Shown::Event(Event::ApprovalRequested { call_id, .. }) = what {
             inbox.push(Command::Approve {
                 call_id,
-                for_session: false,
+                extent: Extent::Call,
+                digest: None,
             });
             inbox.close();
         }

@@ -130,6 +130,7 @@ mod tests {
             arguments: tau_core::json::Value::Null,
             reason: String::new(),
             may_have_run: false,
+            notice: tau_core::tool::notice::Notice::default(),
         }
     }
 
@@ -170,6 +171,7 @@ mod tests {
             text: String::new(),
             images: Vec::new(),
             duration_ms: 0,
+            labels: tau_core::safety::Labels::NONE,
         };
         assert!(activity.see(&Event::ToolFinished { result }));
         assert!(!activity.is_working());

@@ -149,14 +149,16 @@ impl Settings {
             .map(str::trim)
             .filter(|text| !text.is_empty());
         let allowed = origins.map(|text| {
-            origin(text).ok_or_else(|| {
-                ApiError::misconfigured(format!("{text:?} in TAU_FETCH_ALLOWED is no origin"))
-                    .hint("write it like http://127.0.0.1:8080")
+            Origin::parse(text).map_err(|refusal| {
+                ApiError::misconfigured(format!(
+                    "{text:?} in TAU_FETCH_ALLOWED is no origin: {}",
+                    refusal.reason
+                ))
+                .hint("write it like http://127.0.0.1:8080")
             })
         });
-        Ok(Rules {
-            allowed: allowed.collect::<Result<_, _>>()?,
-        })
+        let allowed: Vec<Origin> = allowed.collect::<Result<_, _>>()?;
+        Ok(Rules::default().with_origins(&allowed))
     }
 
     /// Requests a principal may make in a minute.
@@ -264,57 +266,8 @@ impl Settings {
     }
 }
 
-/// Reads `scheme://host` or `scheme://host:port`.
-fn origin(text: &str) -> Option<Origin> {
-    let (scheme, rest) = text.split_once("://")?;
-    let (host, port) = match rest.rsplit_once(':') {
-        Some((host, port)) if !port.contains(']') => (host, Some(port.parse().ok()?)),
-        _ => (rest, None),
-    };
-    let is_host = !host.is_empty() && !host.contains(['/', '?', '#', '@']);
-    is_host.then(|| Origin {
-        scheme: scheme.to_ascii_lowercase(),
-        host: host.to_ascii_lowercase(),
-        port,
-    })
-}
-
 fn no_model(message: &str) -> ApiError {
     ApiError::new(503, "no_model", message).hint(
         "set TAU_MODEL and TAU_BASE_URL (and the secret TAU_API_KEY), or TAU_MODEL to a model of Workers AI (@cf/…) with the binding AI",
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_origin_is_a_scheme_a_host_and_perhaps_a_port() {
-        let parts = |text: &str| origin(text).map(|o| (o.scheme, o.host, o.port));
-        let some = |scheme: &str, host: &str, port| Some((scheme.into(), host.into(), port));
-        assert_eq!(
-            parts("http://127.0.0.1:80"),
-            some("http", "127.0.0.1", Some(80))
-        );
-        assert_eq!(
-            parts("HTTPS://Example.org"),
-            some("https", "example.org", None)
-        );
-        assert_eq!(parts("http://[::1]"), some("http", "[::1]", None));
-        assert_eq!(
-            parts("http://[::1]:8080"),
-            some("http", "[::1]", Some(8080))
-        );
-        for wrong in [
-            "",
-            "example.org",
-            "http://",
-            "http://a/b",
-            "http://a:b",
-            "http://u@a",
-        ] {
-            assert_eq!(parts(wrong), None, "{wrong}");
-        }
-    }
 }

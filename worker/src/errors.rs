@@ -96,9 +96,12 @@ impl From<CommandError> for ApiError {
         let (status, code) = match &error {
             CommandError::EmptyPrompt => (422, "empty_prompt"),
             CommandError::PromptTooLarge { .. } => (422, "prompt_too_large"),
+            CommandError::Withheld { .. } => (422, "prompt_withheld"),
             CommandError::NoImages { .. } => (422, "no_images"),
             CommandError::Busy => (409, "busy"),
             CommandError::NotWaiting { .. } => (409, "not_waiting"),
+            CommandError::Changed { .. } => (409, "changed"),
+            CommandError::NoRule { .. } => (422, "no_rule"),
             CommandError::NothingToCompact => (409, "nothing_to_compact"),
             CommandError::NothingToUndo => (409, "nothing_to_undo"),
             CommandError::NothingToRedo => (409, "nothing_to_redo"),

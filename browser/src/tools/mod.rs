@@ -10,6 +10,7 @@ use tau_core::{
     ids::EffectId,
     json::{self, FromJson},
     message::explain,
+    safety::Labels,
     tool::{OnRestore, ToolClass, ToolOutput, ToolRun, ToolSpec},
 };
 use tau_platform::HostTools;
@@ -138,6 +139,9 @@ fn spec(name: &str, description: &str, properties: &Value) -> ToolSpec {
         }),
         class: ToolClass::Read,
         on_restore: OnRestore::Reissue,
+        touches: Vec::new(),
+        // What the page shows: the visitor's, with words of others in it.
+        yields: Labels::WORKSPACE,
     }
 }
 

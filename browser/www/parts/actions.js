@@ -191,10 +191,11 @@ export class Actions {
 
   /**
    * @param {import('./talk.js').Question} question
-   * @param {boolean} for_session
+   * @param {'call' | 'session' | 'always'} extent
    */
-  approve(question, for_session) {
-    return this.answer(question, 'Could not allow the call', 'approve', { for_session });
+  approve(question, extent) {
+    const digest = question.notice.digest;
+    return this.answer(question, 'Could not allow the call', 'approve', { extent, digest });
   }
 
   /**

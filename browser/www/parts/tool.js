@@ -88,8 +88,12 @@ export class ApprovalCard {
   constructor(question, actions) {
     const reason = h('input', { type: 'text', class: 'input', 'aria-label': 'Reason for refusing, told to the model', placeholder: 'Reason, if you refuse (optional)', dir: 'auto' });
     const allow = button('Allow once', () => this.allow(), { kind: 'primary', props: { 'aria-keyshortcuts': 'Alt+Y' } });
-    const always = !question.may_have_run && button('Allow in this conversation', () => actions.approve(question, true));
-    this.allow = () => actions.approve(question, false);
+    const { rule, always, leaving } = question.notice;
+    const lasting = [
+      rule && button('Allow in this conversation', () => actions.approve(question, 'session')),
+      rule && always && button('Always allow', () => actions.approve(question, 'always')),
+    ];
+    this.allow = () => actions.approve(question, 'call');
     this.deny = () => actions.deny(question, reason.value.trim());
     const deny = button('Refuse', () => this.deny(), { props: { 'aria-keyshortcuts': 'Alt+N' } });
     reason.addEventListener('keydown', (event) => {
@@ -101,9 +105,20 @@ export class ApprovalCard {
       h('h4', {}, icon('key'), h('span', {}, 'May Tau use ', h('code', {}, question.name), '?')),
       argumentList(question.arguments),
       h('p', { class: 'why', dir: 'auto' }, h('b', {}, 'Why it asks: '), question.reason),
+      leaving &&
+        h(
+          'dl',
+          { class: 'arguments leaving', 'aria-label': 'What could leave' },
+          ...[
+            ['Private', leaving.private],
+            ['Untrusted', leaving.untrusted],
+            ['Leaves to', leaving.to],
+          ].flatMap(([name, value]) => [h('dt', {}, name), h('dd', { dir: 'auto' }, value)]),
+        ),
+      rule && h('p', { class: 'help', dir: 'auto' }, 'A lasting yes would cover: ', h('code', {}, rule)),
       question.may_have_run &&
         h('p', { class: 'warning' }, icon('warning'), 'It was running when this page was closed. If you allow it, it may happen a second time.'),
-      h('div', { class: 'actions' }, allow, always, deny),
+      h('div', { class: 'actions' }, allow, ...lasting, deny),
       reason,
       h('p', { class: 'help' }, h('kbd', {}, 'Alt'), '+', h('kbd', {}, 'Y'), ' allows once, ', h('kbd', {}, 'Alt'), '+', h('kbd', {}, 'N'), ' refuses'),
     );

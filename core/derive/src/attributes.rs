@@ -1,7 +1,8 @@
 //! Those of serde's attributes that are obeyed.
 
 use syn::{
-    Attribute, DeriveInput, Error, Fields, Ident, LitStr, Path, Result, meta::ParseNestedMeta,
+    Attribute, DeriveInput, Error, Fields, Ident, LitStr, Path, Result, Type,
+    meta::ParseNestedMeta, parse::Parse,
 };
 
 /// What is said of a type.
@@ -14,6 +15,10 @@ pub(crate) struct Container {
     pub(crate) default: bool,
     pub(crate) deny_unknown_fields: bool,
     pub(crate) transparent: bool,
+    /// It is read as this type and converted.
+    pub(crate) try_from: Option<Type>,
+    /// It is converted to this type and written.
+    pub(crate) into: Option<Type>,
     rename: Option<String>,
 }
 
@@ -28,7 +33,7 @@ pub(crate) struct Member {
 
 impl Container {
     pub(crate) fn of(input: &DeriveInput) -> Result<Self> {
-        if !input.generics.params.is_empty() {
+        if input.generics.type_params().next().is_some() {
             let why = "a type with parameters is read and written by hand";
             return Err(Error::new_spanned(&input.generics, why));
         }
@@ -48,6 +53,10 @@ impl Container {
                 found.default = plain(meta)?;
             } else if meta.path.is_ident("deny_unknown_fields") {
                 found.deny_unknown_fields = plain(meta)?;
+            } else if meta.path.is_ident("try_from") {
+                found.try_from = Some(parsed(meta)?);
+            } else if meta.path.is_ident("into") {
+                found.into = Some(parsed(meta)?);
             } else if meta.path.is_ident("transparent") {
                 found.transparent = plain(meta)?;
             } else {
@@ -85,8 +94,7 @@ impl Member {
             } else if meta.path.is_ident("flatten") {
                 found.flatten = plain(meta)?;
             } else if meta.path.is_ident("skip_serializing_if") {
-                let path: LitStr = meta.value()?.parse()?;
-                found.skip_if = Some(path.parse()?);
+                found.skip_if = Some(parsed(meta)?);
             } else {
                 return Err(unknown(meta));
             }
@@ -132,6 +140,11 @@ fn each(
 
 fn text(meta: &ParseNestedMeta<'_>) -> Result<String> {
     Ok(meta.value()?.parse::<LitStr>()?.value())
+}
+
+/// A value that is code in a string.
+fn parsed<T: Parse>(meta: &ParseNestedMeta<'_>) -> Result<T> {
+    meta.value()?.parse::<LitStr>()?.parse()
 }
 
 /// An attribute without a value.

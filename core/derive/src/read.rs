@@ -9,6 +9,18 @@ use crate::attributes::{Container, Member, named};
 pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
     let container = Container::of(input)?;
     let ident = &input.ident;
+    if input.generics.lifetimes().next().is_some() {
+        return Err(Error::new_spanned(&input.generics, "what is read is owned"));
+    }
+    if let Some(other) = &container.try_from {
+        return Ok(implement(
+            ident,
+            &quote! {
+                let other: #other = ::tau_core::json::FromJson::from_json(value)?;
+                Self::try_from(other).map_err(|error| ::tau_core::json::Error::custom(&error))
+            },
+        ));
+    }
     let body = match &input.data {
         Data::Struct(data) if container.transparent || is_newtype(&data.fields) => {
             quote!(::core::result::Result::Ok(Self(
@@ -22,7 +34,11 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
         Data::Enum(data) => enumeration(data, &container)?,
         Data::Union(_) => return Err(Error::new_spanned(ident, "a union cannot be read")),
     };
-    Ok(quote! {
+    Ok(implement(ident, &body))
+}
+
+fn implement(ident: &Ident, body: &TokenStream) -> TokenStream {
+    quote! {
         #[automatically_derived]
         impl ::tau_core::json::FromJson for #ident {
             fn from_json(
@@ -31,7 +47,7 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
                 #body
             }
         }
-    })
+    }
 }
 
 fn is_newtype(fields: &Fields) -> bool {

@@ -10,13 +10,21 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
     let container = Container::of(input)?;
     let ident = &input.ident;
     let methods = match &input.data {
+        _ if container.into.is_some() => {
+            let other = &container.into;
+            to_json(&quote! {
+                let other: #other = ::core::clone::Clone::clone(self).into();
+                ::tau_core::json::ToJson::to_json(&other, out)
+            })
+        }
         Data::Struct(data) => structure(input, &data.fields, &container)?,
         Data::Enum(data) => enumeration(data, &container)?,
         Data::Union(_) => return Err(Error::new_spanned(ident, "a union cannot be written")),
     };
+    let (generics, parameters, _) = input.generics.split_for_impl();
     Ok(quote! {
         #[automatically_derived]
-        impl ::tau_core::json::ToJson for #ident {
+        impl #generics ::tau_core::json::ToJson for #ident #parameters {
             #methods
         }
     })

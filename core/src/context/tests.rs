@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     ids::{CallId, EntryId, TurnId, UnixMillis},
     message::{Role, ToolCall, ToolResult, ToolStatus},
-    safety::{Gate, Source, Untrusted},
+    safety::{Gate, Labels, Source, Untrusted},
     session::{Entries, Entry},
 };
 
@@ -24,6 +24,7 @@ fn message(role: Role, text: &str) -> Message {
             text: text.into(),
             images: vec![],
             duration_ms: 0,
+            labels: Labels::NONE,
         }),
     };
     Message {
@@ -37,12 +38,16 @@ fn entries(roles: &[(Role, usize)]) -> Entries {
     for (place, (role, length)) in roles.iter().enumerate() {
         let message = message(*role, &"x".repeat(*length));
         entries.push(Entry {
+            labels: Labels::NONE,
             id: EntryId(alloc::format!("{place}")),
             parent: place.checked_sub(1),
             turn: TurnId(1),
             at: UnixMillis(0),
             tokens: estimate_message(&message),
-            message: Gate.vet(Untrusted::new(message, Source::User)).0.shared(),
+            message: Gate::default()
+                .vet(Untrusted::new(message, Source::User))
+                .0
+                .shared(),
             usage: None,
             covers: None,
         });

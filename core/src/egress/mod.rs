@@ -1,141 +1,181 @@
 //! Egress: which addresses a tool may reach because a model asked for them.
 //!
-//! Invariants: whatever is not certainly a public address is refused, by its spelling alone; and a
-//! redirect is a new address, decided about like the first.
+//! Invariants: what is not certainly a public address is refused, by its spelling alone, and a name
+//! again by what it resolves to; a redirect is a new address, decided about like the first; what is
+//! decided about is what is sent. The types hold to it: only [`decide`] makes a [`Cleared`] target,
+//! only [`Cleared::pin`] the [`Pinned`] one that a home's connector takes.
 //!
-//! A name is decided about, not what it resolves to: that only the side that resolves it can see.
-//! Browsers and workerd keep public names from leading to private addresses by themselves.
+//! A Worker and a page cannot resolve a name: they send what is cleared, and the runtime keeps
+//! public names from leading to private addresses by itself.
 
 mod address;
+mod host;
+mod idna;
+mod port;
+mod rules;
+mod url;
 
 use alloc::{
     format,
     string::{String, ToString},
     vec::Vec,
 };
-use core::net::{Ipv4Addr, Ipv6Addr};
+use core::net::IpAddr;
 
 use crate::policy::Refusal;
+use address::{Kind, Special};
 
-/// A scheme, host and port: what is allowed or not.
+pub use host::Host;
+pub use rules::{BadHostRule, HostRule, Rules};
+pub use url::{Origin, Target, parse};
+
+/// A target that may be reached, by its spelling.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Origin {
-    /// Without the colon, in lower case.
-    pub scheme: String,
-    /// In lower case; a name in its ASCII form, IPv6 addresses with or without brackets.
-    pub host: String,
-    /// Where it differs from the scheme's own.
-    pub port: Option<u16>,
+pub struct Cleared {
+    target: Target,
+    /// Kinds of addresses that are reached beside public ones.
+    reach: Reach,
 }
 
-/// An address somebody wants to reach, taken apart by the home's own URL parser: what is decided
-/// about is then what is sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
-    /// Where the request goes.
-    pub origin: Origin,
-    /// Whether the URL holds a user or a password.
-    pub has_credentials: bool,
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Reach {
+    Public,
+    Private,
+    Anything,
 }
 
-/// What is allowed beyond the public web.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Rules {
-    /// Reached whatever else is refused, such as a server of one's own on this machine. Exact:
-    /// another port is another origin.
-    pub allowed: Vec<Origin>,
+/// A target with the addresses its host stands for, each of which may be reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pinned {
+    cleared: Cleared,
+    addresses: Vec<IpAddr>,
 }
 
 /// Whether `target` may be reached; if not, why.
-pub fn decide(target: &Target, rules: &Rules) -> Result<(), Refusal> {
-    let origin = &target.origin;
-    if target.has_credentials {
+pub fn decide(target: &Target, rules: &Rules) -> Result<Cleared, Refusal> {
+    let origin = target.origin();
+    let host = origin.host();
+    if target.has_credentials() {
         return Err(refuse(
             "credentials",
-            "the address holds a user or a password",
+            "the address holds a user or a password".into(),
             "leave them out",
         ));
     }
-    if rules.allowed.contains(origin) {
-        return Ok(());
+    let special = match host {
+        Host::Name(_) => address::of_name(&host.to_plain_name()),
+        Host::Address(address) => address::of_address(*address),
+    };
+    let is_exempt = rules.exempt(origin);
+    let reach = match (is_exempt, rules.allow_private) {
+        (true, _) => Reach::Anything,
+        (false, true) => Reach::Private,
+        (false, false) => Reach::Public,
+    };
+    if let Some(special) = special.filter(|special| !reach.includes(special.kind)) {
+        return Err(unreached(&host.to_string(), special));
     }
-    if origin.scheme != "https" {
-        return Err(refuse(
-            "https",
-            &format!("{} is not https", origin.scheme),
-            "use the https address",
-        ));
+    rules.hosts(host, is_exempt)?;
+    if !is_exempt {
+        if !origin.is_secure() && !rules.allow_http {
+            return Err(refuse(
+                "https",
+                format!("{origin} is not encrypted"),
+                "use the https address; a person can allow http with policy.http.allow_http = true, \
+                 or --allow-http on the command line",
+            ));
+        }
+        if port::is_of_another_protocol(origin.port()) {
+            return Err(refuse(
+                "port",
+                format!("port {} belongs to another protocol", origin.port()),
+                "use an address without a port",
+            ));
+        }
     }
-    if let Some(port) = origin.port.filter(|port| *port != 443) {
-        return Err(refuse(
-            "port",
-            &format!("port {port} is not the one of https"),
-            "use an address without a port",
-        ));
-    }
-    match problem(&origin.host) {
-        None => Ok(()),
-        Some(problem) => Err(refuse(
-            "host",
-            &format!("{} {problem}", origin.host),
-            "use the public address of a website",
-        )),
+    Ok(Cleared {
+        target: target.clone(),
+        reach,
+    })
+}
+
+impl Reach {
+    fn includes(self, kind: Kind) -> bool {
+        match kind {
+            Kind::Private => self >= Self::Private,
+            Kind::Reserved => self == Self::Anything,
+            Kind::Metadata => false,
+        }
     }
 }
 
-fn refuse(rule: &str, reason: &str, hint: &str) -> Refusal {
+impl Cleared {
+    /// What may be reached.
+    #[must_use]
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Decides about what the host resolved to: one address that may not be reached refuses all,
+    /// because nobody knows which the next request would get. For an address of its own, `answers`
+    /// is that address.
+    pub fn pin(self, answers: Vec<IpAddr>) -> Result<Pinned, Refusal> {
+        let host = self.target.origin().host();
+        for answer in &answers {
+            if let Some(special) =
+                address::of_address(*answer).filter(|special| !self.reach.includes(special.kind))
+            {
+                return Err(unreached(
+                    &format!("{host} leads to {answer}, which"),
+                    special,
+                ));
+            }
+        }
+        if answers.is_empty() {
+            return Err(refuse(
+                "host",
+                format!("{host} has no address"),
+                "look at how it is spelt",
+            ));
+        }
+        Ok(Pinned {
+            addresses: answers,
+            cleared: self,
+        })
+    }
+}
+
+impl Pinned {
+    /// What may be reached.
+    #[must_use]
+    pub fn target(&self) -> &Target {
+        self.cleared.target()
+    }
+
+    /// The only addresses to connect to, at least one, in the order they were answered.
+    #[must_use]
+    pub fn addresses(&self) -> &[IpAddr] {
+        &self.addresses
+    }
+}
+
+fn unreached(who: &str, special: Special) -> Refusal {
+    let hint = match special.kind {
+        Kind::Private => {
+            "use the public address of a website; a person can allow their own networks with \
+             policy.http.allow_private = true"
+        }
+        Kind::Reserved | Kind::Metadata => "use the public address of a website",
+    };
+    refuse("host", format!("{who} {}", special.what), hint)
+}
+
+fn refuse(rule: &str, reason: String, hint: &str) -> Refusal {
     Refusal {
         rule: format!("egress: {rule}"),
-        reason: reason.to_string(),
+        reason,
         hint: Some(hint.to_string()),
     }
-}
-
-/// Why `host` is not one of the public web.
-fn problem(host: &str) -> Option<&'static str> {
-    let unbracketed = host
-        .strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'));
-    if let Some(literal) = unbracketed.or(host.contains(':').then_some(host)) {
-        return match literal.parse::<Ipv6Addr>() {
-            Ok(address) => address::special_v6(address),
-            Err(_) => Some("is not an address"),
-        };
-    }
-    // One dot at the end means the same name.
-    let name = host.strip_suffix('.').unwrap_or(host);
-    if !is_name(name) {
-        return Some("is not the name of a host");
-    }
-    let last = name.rsplit('.').next().unwrap_or_default();
-    if is_number(last) {
-        // Parsers disagree about short, octal and hexadecimal forms: only the plain one is taken.
-        return match name.parse::<Ipv4Addr>() {
-            Ok(address) => address::special_v4(address),
-            Err(_) => Some("is an address in a form that is read in more than one way"),
-        };
-    }
-    let is_single = name.len() == last.len();
-    address::special_name(name).or(is_single.then_some(address::LOCAL))
-}
-
-/// Letters, digits, hyphens and underscores in labels of at most 63 bytes (RFC 1035, section 2.3.4).
-fn is_name(name: &str) -> bool {
-    let is_label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && label
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_')
-    };
-    name.len() <= 253 && name.split('.').all(is_label)
-}
-
-/// Whether a host with this last label is an address (WHATWG URL, "ends in a number").
-fn is_number(label: &str) -> bool {
-    let hex = label
-        .strip_prefix("0x")
-        .is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()));
-    hex || label.bytes().all(|b| b.is_ascii_digit())
 }
 
 #[cfg(test)]

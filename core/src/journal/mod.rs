@@ -7,6 +7,7 @@
 
 mod record;
 pub mod replay;
+pub mod verify;
 
 pub use record::{Body, Created, FinishedBy, ForkPoint, MovedBy, NextAttempt, Record, VERSION};
 
@@ -70,6 +71,9 @@ pub struct Summary {
     pub entries: u64,
     /// Journal records.
     pub records: u64,
+    /// SHA-256 of the last record, in lower-case hex.
+    #[serde(default)]
+    pub hash: String,
     /// The model of the last turn.
     pub model: String,
     /// Whether a turn is unfinished.

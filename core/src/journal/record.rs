@@ -1,6 +1,6 @@
 //! The record types, format version 1.
 
-use alloc::{boxed::Box, string::String};
+use alloc::{boxed::Box, string::String, vec::Vec};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -8,8 +8,10 @@ use crate::{
     json::{self, FromJson, ToJson, Value},
     message::{Message, ToolResult},
     model::{StopReason, Usage},
-    policy::Policy,
+    policy::{Extent, Policy},
+    safety::{Screened, Source},
     session::{Config, Outcome},
+    tool::notice::Notice,
     wire::ProviderError,
 };
 
@@ -82,6 +84,13 @@ pub enum Body {
         /// Why.
         by: MovedBy,
     },
+    /// The gate found something in what the next record holds, or in a prompt that was withheld.
+    Screened {
+        /// Where the content came from.
+        source: Source,
+        /// What was found, and what was done about it.
+        findings: Vec<Screened>,
+    },
     /// A turn began.
     Prompt {
         /// The turn.
@@ -130,13 +139,17 @@ pub enum Body {
         /// Whether it was running when Tau stopped.
         #[serde(default, skip_serializing_if = "core::ops::Not::not")]
         may_have_run: bool,
+        /// What the person is shown.
+        #[serde(default)]
+        notice: Notice,
     },
     /// A person let a tool call run.
     ToolApproved {
         /// The call.
         call_id: CallId,
-        /// Whether the same tool may run without a question from here on.
-        for_session: bool,
+        /// How far the yes reaches.
+        #[serde(default)]
+        extent: Extent,
     },
     /// A tool call is about to run.
     ToolStarted {
@@ -144,6 +157,9 @@ pub enum Body {
         call_id: CallId,
         /// The effect it runs as.
         effect: EffectId,
+        /// The rule that let it.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        rule: String,
     },
     /// A tool call ended.
     ToolFinished {
@@ -270,6 +286,8 @@ pub enum FinishedBy {
     Core,
     /// A person who refused it.
     Person,
+    /// Nobody: it needed a yes, and no person could be asked.
+    Nobody,
     /// Time: an approval nobody gave, a home that never answered, the turn's deadline.
     Timeout,
     /// An interrupt.

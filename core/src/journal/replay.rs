@@ -22,6 +22,7 @@ use crate::{
     json::{self, FromJson, ToJson},
     message::{Message, Part, ToolResult},
     model::{Delta, StopReason, Usage},
+    safety::Gate,
     session::{Answer, Budget, Command, Effect, GenerateError, Journal, Outcome, Session},
     tool::ToolOutput,
 };
@@ -37,6 +38,14 @@ pub struct End {
 }
 
 impl End {
+    /// The end that `line` is, byte for byte.
+    #[must_use]
+    pub fn read(line: &[u8]) -> Option<Self> {
+        let end: Self = json::from_slice(line).ok()?;
+        let written = end.line();
+        (written.strip_suffix(b"\n") == Some(line)).then_some(end)
+    }
+
     /// It as a line of JSON, with the line's end.
     #[must_use]
     pub fn line(&self) -> Vec<u8> {
@@ -299,8 +308,16 @@ impl<'a> Replay<'a> {
                     self.session.configure(*config, at);
                     place += 1;
                 }
+                // Recorded by itself with what follows.
+                Some(Record {
+                    body: Body::Screened { .. },
+                    ..
+                }) => place += 1,
                 Some(record) => break (record.at, record.body),
-                None => return Err(self.diverged("nothing follows the new configuration")),
+                None => {
+                    self.session.end_recording();
+                    return Ok(());
+                }
             }
         };
         match body {
@@ -311,13 +328,11 @@ impl<'a> Replay<'a> {
             Body::PolicySet { policy } => self.submit(Command::SetPolicy { policy }, at),
             Body::Compacting { .. } => self.submit(Command::Compact, at),
             Body::Moved { to, by } => self.submit(movement(to, by), at),
-            Body::ToolApproved {
-                call_id,
-                for_session,
-            } => self.submit(
+            Body::ToolApproved { call_id, extent } => self.submit(
                 Command::Approve {
                     call_id,
-                    for_session,
+                    extent,
+                    digest: None,
                 },
                 at,
             ),
@@ -378,16 +393,18 @@ impl<'a> Replay<'a> {
                     status: result.status,
                     text: result.text,
                     images: result.images,
+                    labels: Some(result.labels),
                 };
                 self.session.answer(id, Answer::Tool(output), at);
                 Ok(())
             }
-            FinishedBy::Person => {
+            FinishedBy::Person | FinishedBy::Nobody => {
                 let reason = reason(&result.text);
                 self.submit(
                     Command::Deny {
                         call_id: result.call_id,
                         reason,
+                        absent: by == FinishedBy::Nobody,
                     },
                     at,
                 )
@@ -499,11 +516,18 @@ fn restore(
     first_line: usize,
 ) -> Result<Session, Diverged> {
     let past = journal.iter().take(records).cloned().collect();
-    let mut session = Session::restore(ancestors, &past).map_err(|error| Diverged {
+    let restored = Session::restore_behind(&Gate::open(), ancestors, &past);
+    let mut session = restored.map_err(|error| Diverged {
         line: first_line,
         why: error.to_string(),
     })?;
-    session.replaying = true;
+    let rest = journal.iter().skip(records);
+    let recorded = rest.filter_map(|bytes| {
+        let record = Record::read(bytes).ok()?;
+        matches!(record.body, Body::Screened { .. })
+            .then_some((record.seq, (record.at, record.body)))
+    });
+    session.replaying = Some(recorded.collect());
     Ok(session)
 }
 
@@ -556,10 +580,10 @@ fn deltas(message: &Message) -> Vec<Delta> {
 /// The words a person gave with a refusal, from the text the model was told.
 fn reason(told: &str) -> Option<String> {
     let told: Value = json::from_str(told).ok()?;
-    let words = told
-        .get("reason")?
-        .as_str()?
-        .strip_prefix("the person said no: ")?;
+    let said = told.get("reason")?.as_str()?;
+    let words = said
+        .strip_prefix("the person said no: ")
+        .or_else(|| said.strip_prefix("it needs a yes, and "))?;
     Some(words.into())
 }
 

@@ -1,9 +1,9 @@
 //! From a text to a tree, from the tree to a type.
 
 use alloc::{
-    borrow::ToOwned,
+    borrow::{Cow, ToOwned},
     boxed::Box,
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     format,
     string::{String, ToString},
     sync::Arc,
@@ -34,6 +34,12 @@ impl Error {
     #[must_use]
     pub fn is_syntax(&self) -> bool {
         self.0.is_syntax
+    }
+
+    /// Another mistake, in words.
+    #[cold]
+    pub fn custom(what: &dyn fmt::Display) -> Self {
+        Self::new(what.to_string())
     }
 
     #[cold]
@@ -239,10 +245,23 @@ impl FromJson for u32 {
     }
 }
 
+impl FromJson for usize {
+    fn from_json(value: &mut Value) -> Result<Self, Error> {
+        // `number` keeps it in range.
+        Ok(number(value, Self::MAX as u64)? as Self)
+    }
+}
+
 impl FromJson for u8 {
     fn from_json(value: &mut Value) -> Result<Self, Error> {
         // `number` keeps it in range.
         Ok(number(value, Self::MAX.into())? as Self)
+    }
+}
+
+impl FromJson for Cow<'_, str> {
+    fn from_json(value: &mut Value) -> Result<Self, Error> {
+        String::from_json(value).map(Self::Owned)
     }
 }
 
@@ -285,6 +304,24 @@ impl<T: FromJson> FromJson for Vec<T> {
             read.push(T::from_json(item).map_err(|error| error.within(&place.to_string()))?);
         }
         Ok(read)
+    }
+}
+
+impl<T: FromJson> FromJson for VecDeque<T> {
+    fn from_json(value: &mut Value) -> Result<Self, Error> {
+        Vec::from_json(value).map(Self::from)
+    }
+}
+
+impl<A: FromJson, B: FromJson> FromJson for (A, B) {
+    fn from_json(value: &mut Value) -> Result<Self, Error> {
+        match list(value)?.as_mut_slice() {
+            [a, b] => Ok((A::from_json(a)?, B::from_json(b)?)),
+            items => Err(Error::new(format!(
+                "expected 2 items, found {}",
+                items.len()
+            ))),
+        }
     }
 }
 

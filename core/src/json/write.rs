@@ -1,7 +1,12 @@
 //! From a type to a text.
 
 use alloc::{
-    borrow::ToOwned, boxed::Box, collections::BTreeMap, string::String, sync::Arc, vec::Vec,
+    borrow::{Cow, ToOwned},
+    boxed::Box,
+    collections::{BTreeMap, VecDeque},
+    string::String,
+    sync::Arc,
+    vec::Vec,
 };
 use core::{
     fmt::{self, Write as _},
@@ -225,6 +230,12 @@ impl ToJson for String {
     }
 }
 
+impl ToJson for Cow<'_, str> {
+    fn to_json(&self, out: &mut Writer) {
+        out.text(self);
+    }
+}
+
 impl<T: ToJson> ToJson for Option<T> {
     fn to_json(&self, out: &mut Writer) {
         match self {
@@ -261,6 +272,18 @@ impl<T: ToJson + ?Sized> ToJson for Arc<T> {
 
     fn members(&self, out: &mut Writer) {
         (**self).members(out);
+    }
+}
+
+impl<T: ToJson> ToJson for VecDeque<T> {
+    fn to_json(&self, out: &mut Writer) {
+        out.list(self.iter().map(|item| item as &dyn ToJson));
+    }
+}
+
+impl<A: ToJson, B: ToJson> ToJson for (A, B) {
+    fn to_json(&self, out: &mut Writer) {
+        out.list([&self.0 as &dyn ToJson, &self.1].into_iter());
     }
 }
 

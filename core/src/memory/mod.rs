@@ -17,6 +17,7 @@ use thiserror::Error;
 use crate::{
     ids::{SessionId, UnixMillis},
     json::{self, FromJson, ToJson, object_of},
+    safety::{Gate, Labels},
     session::Range,
     tool::{OnRestore, ToolClass, ToolSpec},
 };
@@ -44,6 +45,9 @@ pub struct Memory {
     /// The session it was written in; none for a person's own entry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<SessionId>,
+    /// What the conversation held when it was written.
+    #[serde(default, skip_serializing_if = "Labels::is_none")]
+    pub labels: Labels,
 }
 
 /// Why a text is not kept.
@@ -60,6 +64,12 @@ pub enum MemoryError {
         /// Its length.
         bytes: usize,
     },
+    /// The gate let nothing of it through.
+    #[error("the text is not kept: it holds {families}, which the policy blocks")]
+    Withheld {
+        /// The families found, in words.
+        families: String,
+    },
 }
 
 impl Memory {
@@ -70,15 +80,28 @@ impl Memory {
         at: UnixMillis,
         session: &SessionId,
     ) -> Result<Self, MemoryError> {
-        let entry = Self::by_person(id, text, at)?;
+        let entry = Self::entry(id, text, at)?;
         Ok(Self {
             session: Some(session.clone()),
             ..entry
         })
     }
 
-    /// An entry written by a person's command.
-    pub fn by_person(id: &str, text: &str, at: UnixMillis) -> Result<Self, MemoryError> {
+    /// An entry written by a person's command, which passed no gate before.
+    pub fn by_person(
+        id: &str,
+        text: &str,
+        at: UnixMillis,
+        gate: &Gate,
+    ) -> Result<Self, MemoryError> {
+        let entry = Self::entry(id, text, at)?;
+        let (text, _) = gate
+            .keep(entry.text)
+            .map_err(|families| MemoryError::Withheld { families })?;
+        Ok(Self { text, ..entry })
+    }
+
+    fn entry(id: &str, text: &str, at: UnixMillis) -> Result<Self, MemoryError> {
         let text = text.trim();
         match text.len() {
             0 => Err(MemoryError::Empty),
@@ -89,8 +112,15 @@ impl Memory {
                 text: text.into(),
                 at,
                 session: None,
+                labels: Labels::NONE,
             }),
         }
+    }
+
+    /// The same entry, written where `labels` were in sight.
+    #[must_use]
+    pub fn labelled(self, labels: Labels) -> Self {
+        Self { labels, ..self }
     }
 
     /// As it is stored.
@@ -198,6 +228,15 @@ fn lower_case(word: &str) -> String {
     lower.map(|c| if c == 'ς' { 'σ' } else { c }).collect()
 }
 
+/// What found entries are: the person's own, and what was in sight when they were written.
+#[must_use]
+pub fn labels(found: &[Memory]) -> Labels {
+    found.iter().fold(Labels::NONE, |labels, entry| Labels {
+        private: true,
+        ..labels.with(entry.labels)
+    })
+}
+
 /// Found entries as a model reads them.
 #[must_use]
 pub fn tell(found: &[Memory]) -> String {
@@ -228,6 +267,9 @@ pub fn tool_specs() -> [ToolSpec; 2] {
         ]),
         class,
         on_restore: OnRestore::Reissue,
+        touches: Vec::new(),
+        // What a memory is was stored with it.
+        yields: Labels::NONE,
     };
     [
         spec(

@@ -5,7 +5,8 @@ use super::*;
 fn rows(texts: &[&str]) -> Vec<(String, Vec<u8>)> {
     let entry = |(number, text): (usize, &&str)| {
         let id = format!("{number}");
-        let entry = Memory::by_person(&id, text, UnixMillis(number as u64)).unwrap();
+        let entry =
+            Memory::by_person(&id, text, UnixMillis(number as u64), &Gate::default()).unwrap();
         (key("default", &id), entry.to_bytes())
     };
     texts.iter().enumerate().map(entry).collect()
@@ -50,10 +51,10 @@ fn unreadable_rows_are_left_out() {
 #[test]
 fn limits_are_told() {
     assert_eq!(
-        Memory::by_person("1", " ", UnixMillis(0)),
+        Memory::by_person("1", " ", UnixMillis(0), &Gate::default()),
         Err(MemoryError::Empty)
     );
     let long = "x".repeat(TEXT_LIMIT_BYTES + 1);
-    let error = Memory::by_person("1", &long, UnixMillis(0)).unwrap_err();
+    let error = Memory::by_person("1", &long, UnixMillis(0), &Gate::default()).unwrap_err();
     assert!(alloc::string::ToString::to_string(&error).contains("8193 bytes, at most 8192"));
 }

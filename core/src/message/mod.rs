@@ -7,8 +7,11 @@ use alloc::{string::String, vec, vec::Vec};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::ids::CallId;
-use crate::json::{FromJson, ToJson};
+use crate::{
+    ids::CallId,
+    json::{FromJson, ToJson},
+    safety::Labels,
+};
 
 /// Who a message speaks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, FromJson, ToJson)]
@@ -109,6 +112,9 @@ pub struct ToolResult {
     /// From the start of the call to its answer, by the home's clock.
     #[serde(default)]
     pub duration_ms: u64,
+    /// What the text is, by where it came from.
+    #[serde(default, skip_serializing_if = "Labels::is_none")]
+    pub labels: Labels,
 }
 
 impl Message {
@@ -131,6 +137,13 @@ impl Message {
                 _ => None,
             })
             .collect()
+    }
+
+    /// What its tool results are.
+    #[must_use]
+    pub fn labels(&self) -> Labels {
+        self.tool_results()
+            .fold(Labels::NONE, |labels, result| labels.with(result.labels))
     }
 
     /// The tool calls, in the model's order.

@@ -3,7 +3,21 @@
 //! A preset is a row of data; an explicit value always wins over it, also when it equals another
 //! preset's default. Limits of the four presets fall monotonically from permissive to hardened.
 
-use alloc::{collections::BTreeMap, string::String};
+pub mod approval;
+pub mod commands;
+pub mod http;
+pub mod paths;
+pub mod rates;
+pub mod screen;
+
+pub use approval::{Extent, Grant};
+pub use commands::Commands;
+pub use http::Http;
+pub use paths::Paths;
+pub use rates::Rates;
+pub use screen::Screening;
+
+use alloc::{collections::BTreeMap, string::String, vec::Vec};
 use core::fmt;
 use core::str::FromStr;
 use serde::{Deserialize, Serialize};
@@ -159,6 +173,31 @@ pub struct Policy {
     /// How long an approval is waited for, in ms; then it is a denial.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub approval_timeout_ms: Option<u64>,
+    /// What is done when private data and untrusted content were read and something leaves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub taint: Option<Action>,
+    /// What runs without a question because a person said so for good; see [`approval`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub approved: Vec<String>,
+    /// Requests of tools.
+    #[serde(skip_serializing_if = "is_default")]
+    pub http: Http,
+    /// What is done with what the gate finds.
+    #[serde(skip_serializing_if = "is_default")]
+    pub screen: Screening,
+    /// Paths that no tool may write.
+    #[serde(skip_serializing_if = "is_default")]
+    pub paths: Paths,
+    /// Commands that may run.
+    #[serde(skip_serializing_if = "is_default")]
+    pub commands: Commands,
+    /// Calls a minute.
+    #[serde(skip_serializing_if = "is_default")]
+    pub rates: Rates,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// One preset's defaults.
@@ -257,18 +296,21 @@ impl Policy {
                 alloc::format!("tools.{} = {}", tool.name, action.name()),
             );
         }
-        let class = match tool.class {
-            ToolClass::Read => "read",
-            ToolClass::Remember => "remember",
-            ToolClass::Write => "write",
-            ToolClass::Network => "network",
-            ToolClass::Execute => "execute",
-        };
+        let class = tool.class.name();
         let action = self.class_action(tool.class);
         (
             action,
             alloc::format!("{class} = {} ({})", action.name(), self.preset),
         )
+    }
+
+    /// What is done when private data and untrusted content were read and something leaves.
+    #[must_use]
+    pub fn taint(&self) -> Action {
+        self.taint.unwrap_or(match self.preset {
+            Preset::Permissive | Preset::Balanced | Preset::Strict => Action::Ask,
+            Preset::Hardened => Action::Deny,
+        })
     }
 
     /// Limits of one tool call.

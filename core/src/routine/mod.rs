@@ -13,6 +13,7 @@ use thiserror::Error;
 use crate::{
     ids::{SessionId, TurnId, UnixMillis},
     json::{self, FromJson, ToJson},
+    safety::Gate,
     session::{Batch, Outcome, Range},
 };
 
@@ -67,7 +68,7 @@ pub struct Run {
 }
 
 /// Why something is no routine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum RoutineError {
     /// It would say nothing.
     #[error("the routine's prompt is empty")]
@@ -84,16 +85,24 @@ pub enum RoutineError {
         /// What was asked for.
         every_ms: u64,
     },
+    /// The gate let nothing of its prompt through.
+    #[error("the routine's prompt is not kept: it holds {families}, which the policy blocks")]
+    Withheld {
+        /// The families found, in words.
+        families: String,
+    },
 }
 
 impl Routine {
-    /// A routine that is due at `first` for the first time.
+    /// A routine that is due at `first` for the first time. Its prompt is kept as `gate` lets it
+    /// through, and passes the gate again when it is said.
     pub fn new(
         id: &str,
         session: &SessionId,
         prompt: &str,
         first: UnixMillis,
         every_ms: Option<u64>,
+        gate: &Gate,
     ) -> Result<Self, RoutineError> {
         let bytes = prompt.len();
         if prompt.trim().is_empty() {
@@ -105,11 +114,14 @@ impl Routine {
         if let Some(every_ms) = every_ms.filter(|every| *every < MIN_INTERVAL_MS) {
             return Err(RoutineError::TooOften { every_ms });
         }
+        let (prompt, _) = gate
+            .keep(prompt.into())
+            .map_err(|families| RoutineError::Withheld { families })?;
         Ok(Self {
             v: VERSION,
             id: id.into(),
             session: session.clone(),
-            prompt: prompt.into(),
+            prompt,
             next: Some(first),
             every_ms,
         })

@@ -9,7 +9,15 @@ fn session() -> SessionId {
 }
 
 fn hourly() -> Routine {
-    Routine::new("r1", &session(), "look around", NOON, Some(3_600_000)).unwrap()
+    Routine::new(
+        "r1",
+        &session(),
+        "look around",
+        NOON,
+        Some(3_600_000),
+        &Gate::default(),
+    )
+    .unwrap()
 }
 
 #[test]
@@ -31,7 +39,7 @@ fn one_late_run_stands_for_all_that_were_missed() {
 
 #[test]
 fn without_an_interval_it_runs_once() {
-    let once = Routine::new("r2", &session(), "remind me", NOON, None).unwrap();
+    let once = Routine::new("r2", &session(), "remind me", NOON, None, &Gate::default()).unwrap();
     let (moved, _) = once.fire(NOON).unwrap();
     assert_eq!(moved.next, None);
     assert_eq!(moved.fire(UnixMillis(u64::MAX)), None);
@@ -50,7 +58,8 @@ fn a_due_time_is_taken_by_one_commit_that_another_cannot_repeat() {
 
 #[test]
 fn what_makes_no_sense_is_refused() {
-    let new = |prompt: &str, every| Routine::new("r", &session(), prompt, NOON, every);
+    let new =
+        |prompt: &str, every| Routine::new("r", &session(), prompt, NOON, every, &Gate::default());
     assert_eq!(new(" \n", None), Err(RoutineError::Empty));
     assert_eq!(
         new("x", Some(999)),

@@ -4,30 +4,44 @@
 
 use alloc::string::String;
 
-/// Removes C0 and C1 controls except tab and newline, and whole ANSI sequences; a carriage return
-/// survives only before a newline. Returns whether anything was removed.
-pub(super) fn strip(text: &mut String) -> bool {
-    if !text.chars().any(is_control) {
-        return false;
+/// `text` without C0 and C1 controls except tab and newline, and without whole ANSI sequences; a
+/// carriage return survives only before a newline. `None` when there is nothing to remove.
+pub(super) fn stripped(text: &str) -> Option<String> {
+    if !may_hold_any(text.as_bytes()) || !holds_any(text) {
+        return None;
     }
     let mut kept = String::with_capacity(text.len());
-    let mut changed = false;
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
         match c {
             '\r' if chars.peek() == Some(&'\n') => kept.push('\r'),
-            '\u{1b}' | '\u{9b}' => {
-                changed = true;
-                skip_sequence(c, &mut chars);
-            }
-            c if is_control(c) => changed = true,
+            '\u{1b}' | '\u{9b}' => skip_sequence(c, &mut chars),
+            c if is_control(c) => {}
             c => kept.push(c),
         }
     }
-    if changed {
-        *text = kept;
+    Some(kept)
+}
+
+/// Whether a byte could belong to one. Without a branch in the loop, so that it runs at memory speed.
+fn may_hold_any(bytes: &[u8]) -> bool {
+    // In UTF-8 the C1 controls are 0xc2 and one more byte.
+    let suspect = |byte: &u8| {
+        (*byte < 0x20) & (*byte != b'\t') & (*byte != b'\n') | (*byte == 0x7f) | (*byte == 0xc2)
+    };
+    let mut chunks = bytes.chunks_exact(64);
+    chunks.any(|chunk| chunk.iter().fold(false, |any, byte| any | suspect(byte)))
+        || chunks.remainder().iter().any(suspect)
+}
+
+fn holds_any(text: &str) -> bool {
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        if is_control(c) && !(c == '\r' && chars.peek() == Some(&'\n')) {
+            return true;
+        }
     }
-    changed
+    false
 }
 
 fn is_control(c: char) -> bool {

@@ -5,11 +5,24 @@
 //! `Deserialize` and no public constructor, so a stored session passes the gate again when it is
 //! restored.
 //!
-//! What the gate does today: it removes what a terminal or a model would interpret instead of
-//! read (control characters, ANSI escape sequences). Detectors for injections and secrets hang
-//! off this function and nowhere else.
+//! What was vetted is also what is stored and shown: nothing is kept that the gate took away.
 
 mod control;
+mod finding;
+mod gate;
+pub mod injection;
+mod label;
+mod mark;
+pub mod normal;
+pub mod secrets;
+mod stream;
+
+pub use finding::{Finding, Kind, Screened, Severity};
+pub use gate::Gate;
+pub(crate) use gate::withheld_for;
+pub use label::Labels;
+pub use mark::has_mark;
+pub(crate) use stream::Streamed;
 
 use alloc::{string::String, sync::Arc, vec::Vec};
 use core::ops::Deref;
@@ -29,6 +42,8 @@ pub enum Source {
     Runtime,
     /// The person or program that gave the command.
     User,
+    /// Instructions that a person or a home's owner set for the whole session.
+    Instructions,
     /// A model's answer.
     Model,
     /// A tool's result.
@@ -38,6 +53,8 @@ pub enum Source {
     },
     /// A stored memory.
     Memory,
+    /// A model's summary of what was said, read and done.
+    Summary,
 }
 
 /// Content nobody has looked at yet, with where it came from.
@@ -92,6 +109,13 @@ impl<T> Vetted<T> {
     }
 }
 
+impl Vetted<String> {
+    /// The same text behind a shared pointer.
+    pub(crate) fn shared_text(self) -> Vetted<Arc<str>> {
+        Vetted(self.0.into())
+    }
+}
+
 impl Vetted<Arc<Message>> {
     /// The same message with each tool result cut to half, in its middle, and without pictures.
     /// What is left was vetted before.
@@ -117,31 +141,47 @@ fn cut_middle(text: &mut String) {
     }
 }
 
+/// Looks at a text, and says what is to stand in its place, if anything else is.
+pub type Visit<'a> = dyn FnMut(&str) -> Option<String> + 'a;
+
 /// Something the gate can look through: it hands every text it holds to the visitor.
 pub trait Content {
-    /// Calls `visit` with each text a model could read; what `visit` leaves is what is sent.
-    fn visit_text(&mut self, visit: &mut dyn FnMut(&mut String));
+    /// Whether a note to the model can stand before its texts.
+    const TAKES_NOTES: bool;
+
+    /// Calls `visit` with each text a model could read, in order, and puts what it returns in its
+    /// place.
+    fn visit_text(&mut self, visit: &mut Visit<'_>);
 }
 
 impl Content for String {
-    fn visit_text(&mut self, visit: &mut dyn FnMut(&mut String)) {
-        visit(self);
+    const TAKES_NOTES: bool = true;
+
+    fn visit_text(&mut self, visit: &mut Visit<'_>) {
+        if let Some(other) = visit(self) {
+            *self = other;
+        }
     }
 }
 
 impl Content for Message {
-    fn visit_text(&mut self, visit: &mut dyn FnMut(&mut String)) {
+    const TAKES_NOTES: bool = true;
+
+    fn visit_text(&mut self, visit: &mut Visit<'_>) {
         for part in &mut self.parts {
             match part {
-                Part::Text { text } => visit(text),
+                Part::Text { text } => text.visit_text(visit),
                 // Signed by the provider: a changed letter would make it refuse the request.
                 Part::Thinking { text, signature } => {
                     if signature.is_none() {
-                        visit(text);
+                        text.visit_text(visit);
                     }
                 }
-                Part::ToolResult(result) => visit(&mut result.text),
-                Part::ToolCall(call) => visit_json(&mut call.arguments, visit),
+                Part::ToolResult(result) => result.text.visit_text(visit),
+                Part::ToolCall(call) => {
+                    call.name.visit_text(visit);
+                    visit_json(&mut call.arguments, visit);
+                }
                 Part::Image(_) => {}
             }
         }
@@ -149,53 +189,32 @@ impl Content for Message {
 }
 
 impl Content for ToolSpec {
-    fn visit_text(&mut self, visit: &mut dyn FnMut(&mut String)) {
-        visit(&mut self.description);
+    // A note would change what a schema says.
+    const TAKES_NOTES: bool = false;
+
+    fn visit_text(&mut self, visit: &mut Visit<'_>) {
+        self.description.visit_text(visit);
         visit_json(&mut self.parameters, visit);
     }
 }
 
-fn visit_json(value: &mut serde_json::Value, visit: &mut dyn FnMut(&mut String)) {
+fn visit_json(value: &mut serde_json::Value, visit: &mut Visit<'_>) {
     match value {
-        serde_json::Value::String(text) => visit(text),
+        serde_json::Value::String(text) => text.visit_text(visit),
         serde_json::Value::Array(items) => items.iter_mut().for_each(|v| visit_json(v, visit)),
-        serde_json::Value::Object(map) => map.values_mut().for_each(|v| visit_json(v, visit)),
-        _ => {}
-    }
-}
-
-/// What the gate changed in a piece of content.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, FromJson, ToJson)]
-#[serde(rename_all = "snake_case")]
-pub enum Finding {
-    /// Control characters or terminal escape sequences were removed.
-    ControlCharacters,
-}
-
-/// The gate itself. One value per session; constructing it is free.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Gate;
-
-impl Gate {
-    /// Looks through `content` and lets through what a model may read.
-    ///
-    /// The findings say what was changed; the caller shows and records them.
-    pub fn vet<T: Content>(&self, content: Untrusted<T>) -> (Vetted<T>, Vec<Finding>) {
-        let mut findings = Vec::new();
-        let Untrusted { mut value, source } = content;
-        if source != Source::Runtime {
-            value.visit_text(&mut |text| {
-                if control::strip(text) && !findings.contains(&Finding::ControlCharacters) {
-                    findings.push(Finding::ControlCharacters);
+        serde_json::Value::Object(map) => {
+            let renamed: Vec<_> = map
+                .keys()
+                .filter_map(|key| Some((key.clone(), visit(key)?)))
+                .collect();
+            for (key, other) in renamed {
+                if let Some(value) = map.remove(&key) {
+                    map.insert(other, value);
                 }
-            });
+            }
+            map.values_mut().for_each(|v| visit_json(v, visit));
         }
-        (Vetted(value), findings)
-    }
-
-    /// Text that Tau itself wrote: system prompt, notes to the model.
-    pub(crate) fn runtime_text(&self, text: &str) -> Vetted<Arc<str>> {
-        Vetted(Arc::from(text))
+        _ => {}
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
     ids::{CallId, EntryId},
     json::{FromJson, ToJson},
     message::Image,
-    policy::Policy,
+    policy::{Extent, Policy},
 };
 
 /// A wish of whoever the agent works for.
@@ -30,9 +30,12 @@ pub enum Command {
     Approve {
         /// The call.
         call_id: CallId,
-        /// Whether later calls of the same tool in this session need no further question.
+        /// How far the yes reaches.
         #[serde(default)]
-        for_session: bool,
+        extent: Extent,
+        /// The digest of what was shown, if the yes is to hold for nothing else.
+        #[serde(default)]
+        digest: Option<String>,
     },
     /// Refuse a waiting tool call.
     Deny {
@@ -41,6 +44,9 @@ pub enum Command {
         /// Told to the model.
         #[serde(default)]
         reason: Option<String>,
+        /// Nobody was there to ask: the call is not refused for good.
+        #[serde(default)]
+        absent: bool,
     },
     /// Summarise the conversation so far now. Refused while a turn is running.
     Compact,
@@ -77,6 +83,12 @@ pub enum CommandError {
         /// What is left of the model's context for it.
         limit: u64,
     },
+    /// The gate let nothing of the prompt through.
+    #[error("the prompt was withheld: it holds {families}, which the policy blocks")]
+    Withheld {
+        /// The families found, in words.
+        families: String,
+    },
     /// The model takes no pictures.
     #[error("model {model} takes no images")]
     NoImages {
@@ -89,6 +101,18 @@ pub enum CommandError {
     /// No call of that id waits for an answer.
     #[error("no tool call {call_id} is waiting for approval")]
     NotWaiting {
+        /// The id given.
+        call_id: CallId,
+    },
+    /// The call that waits is not the one that was shown.
+    #[error("tool call {call_id} is not the one that was shown: look at what waits now")]
+    Changed {
+        /// The id given.
+        call_id: CallId,
+    },
+    /// No yes that lasts is offered for the call.
+    #[error("tool call {call_id} can be allowed by itself only")]
+    NoRule {
         /// The id given.
         call_id: CallId,
     },

@@ -7,6 +7,7 @@ use crate::{
     json::{FromJson, ToJson},
     model::ModelConfig,
     policy::Policy,
+    safety::{Gate, Screened, Source, Untrusted},
     tool::ToolSpec,
 };
 
@@ -31,6 +32,27 @@ pub struct Config {
     pub compaction: bool,
     /// Whether the memory tools are offered, and which part of memory they see.
     pub memory_namespace: Option<String>,
+}
+
+impl Config {
+    /// Lets what a model will read of it through the gate, before it is stored; returns what was
+    /// found where.
+    pub(crate) fn vet(&mut self, gate: &Gate) -> Vec<(Source, Vec<Screened>)> {
+        let mut found = Vec::new();
+        let system = core::mem::take(&mut self.system);
+        let (system, screened) = gate.vet(Untrusted::new(system, Source::Instructions));
+        self.system = system.into_inner();
+        found.push((Source::Instructions, screened));
+        for spec in core::mem::take(&mut self.tools) {
+            let name = spec.name.clone();
+            let source = Source::Tool { name };
+            let (spec, screened) = gate.vet(Untrusted::new(spec, source.clone()));
+            self.tools.push(spec.into_inner());
+            found.push((source, screened));
+        }
+        found.retain(|(_, screened)| !screened.is_empty());
+        found
+    }
 }
 
 /// Limits of one turn; `None` is without limit.

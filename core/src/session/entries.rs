@@ -8,7 +8,7 @@ use crate::{
     ids::{EntryId, TurnId, UnixMillis},
     message::Message,
     model::Usage,
-    safety::Vetted,
+    safety::{Labels, Vetted},
 };
 
 /// One message of the conversation, in its place.
@@ -24,6 +24,8 @@ pub struct Entry {
     pub at: UnixMillis,
     /// The message, as a model may read it.
     pub message: Vetted<Arc<Message>>,
+    /// What it and all before it are: a label stays once it is in sight.
+    pub labels: Labels,
     /// Estimated tokens of the message.
     pub tokens: u32,
     /// For an answer: what it took.

@@ -11,7 +11,8 @@ use crate::{
     message::{Message, ToolResult},
     model::Usage,
     policy::Refusal,
-    safety::{Finding, Source},
+    safety::{Screened, Source},
+    tool::notice::Notice,
 };
 
 /// One thing that happened. Serialised as `{"type": "...", ...}`.
@@ -83,6 +84,9 @@ pub enum Event {
         /// standing approval answers this question.
         #[serde(default, skip_serializing_if = "core::ops::Not::not")]
         may_have_run: bool,
+        /// What a yes would mean.
+        #[serde(default)]
+        notice: Notice,
     },
     /// A tool call was refused; the model is told the same.
     ToolDenied {
@@ -98,12 +102,12 @@ pub enum Event {
         /// The result as the model will read it.
         result: ToolResult,
     },
-    /// The gate changed something.
+    /// The gate found something.
     Screened {
         /// Where the content came from.
         source: Source,
-        /// What was changed.
-        findings: Vec<Finding>,
+        /// What was found, and what was done about it.
+        findings: Vec<Screened>,
     },
     /// Tokens and cost of one model call.
     Usage {

@@ -45,13 +45,14 @@ pub use open::{Journal, WaitingCall};
 pub(crate) use state::{Attempt, CallStatus, Stage, State, Turn};
 pub use view::{View, ViewEntry, ViewWaiting};
 
-use alloc::{string::String, vec::Vec};
+use alloc::{collections::BTreeMap, string::String, vec::Vec};
 use sha2::{Digest, Sha256};
 
 use crate::{
     ids::{EffectId, EntryId, UnixMillis},
     journal::{self, Body, Chain, Summary},
     json,
+    safety::{Screened, Source},
     turn::ModelCall,
 };
 use outbox::Outbox;
@@ -69,10 +70,13 @@ pub struct Session {
     next_passing: u64,
     stopped: bool,
     /// Model calls are answered from a recording, whatever API they would use.
-    pub(crate) replaying: bool,
+    pub(crate) replaying: Option<Recorded>,
     /// Restored in the middle of a turn, and not resumed: nobody runs what the state calls running.
     pub(crate) at_rest: bool,
 }
+
+/// What the gate found when a recording was made, by the records' numbers.
+pub(crate) type Recorded = BTreeMap<u64, (UnixMillis, Body)>;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Staged {
@@ -82,21 +86,39 @@ struct Staged {
 }
 
 impl Session {
-    /// Asks for something. On an error nothing changed.
+    /// Asks for something. On an error nothing changed, but that a prompt which the gate withheld
+    /// leaves a record of that.
     pub fn submit(&mut self, command: Command, now: UnixMillis) -> Result<(), CommandError> {
         if self.stopped {
             return Err(CommandError::Stopped);
         }
+        let taken = self.take(command, now);
+        match &taken {
+            Ok(()) => {
+                self.at_rest = false;
+                self.proceed(now);
+                self.flush();
+            }
+            Err(CommandError::Withheld { .. }) => self.flush(),
+            Err(_) => {}
+        }
+        taken
+    }
+
+    fn take(&mut self, command: Command, now: UnixMillis) -> Result<(), CommandError> {
         match command {
             Command::Prompt { text, images } => self.prompt(text, images, now)?,
             Command::Interrupt => self.interrupt(now),
             Command::Approve {
                 call_id,
-                for_session,
-            } => {
-                self.approve(&call_id, for_session, now)?;
-            }
-            Command::Deny { call_id, reason } => self.deny(&call_id, reason.as_deref(), now)?,
+                extent,
+                digest,
+            } => self.approve(&call_id, extent, digest.as_deref(), now)?,
+            Command::Deny {
+                call_id,
+                reason,
+                absent,
+            } => self.deny(&call_id, reason.as_deref(), absent, now)?,
             Command::Compact => self.compact(now)?,
             Command::Undo => self.undo(now)?,
             Command::Redo => self.redo(now)?,
@@ -106,9 +128,6 @@ impl Session {
                 self.tell_stored(Event::Done);
             }
         }
-        self.at_rest = false;
-        self.proceed(now);
-        self.flush();
         Ok(())
     }
 
@@ -190,6 +209,29 @@ impl Session {
 
     /// Stages a record and changes the state by it.
     pub(crate) fn record(&mut self, body: Body, now: UnixMillis) {
+        self.record_as_recorded();
+        self.append(body, now);
+    }
+
+    /// Records what the gate found when the recording was made: it finds nothing in what it let
+    /// through then.
+    fn record_as_recorded(&mut self) {
+        let next = |session: &mut Self| {
+            let seq = session.chain.next_seq;
+            session.replaying.as_mut()?.remove(&seq)
+        };
+        while let Some((at, body)) = next(self) {
+            self.append(body, at);
+        }
+    }
+
+    /// Ends a replay: what was found last belongs to a prompt that was withheld.
+    pub(crate) fn end_recording(&mut self) {
+        self.record_as_recorded();
+        self.flush();
+    }
+
+    fn append(&mut self, body: Body, now: UnixMillis) {
         let seq = self.chain.next_seq;
         let (record, bytes) = self.chain.append(body, now);
         let key = journal::key(&self.state.id, seq);
@@ -197,6 +239,18 @@ impl Session {
         self.staged.batch.put.push((key, bytes));
         let applied = self.state.apply(&record);
         debug_assert_eq!(applied, Ok(()), "a live record fits its state: {record:?}");
+    }
+
+    /// Records and tells what the gate found and did.
+    pub(crate) fn screened(&mut self, source: Source, findings: Vec<Screened>, now: UnixMillis) {
+        if findings.is_empty() {
+            return;
+        }
+        self.tell_stored(Event::Screened {
+            source: source.clone(),
+            findings: findings.clone(),
+        });
+        self.record(Body::Screened { source, findings }, now);
     }
 
     /// Puts a key beside the records of the next commit.
@@ -287,6 +341,7 @@ impl Session {
             turns: state.turns,
             entries: state.entries.len() as u64,
             records: self.chain.next_seq,
+            hash: self.chain.hash.clone(),
             model: state
                 .config
                 .models

@@ -11,8 +11,8 @@ use crate::{
     message::ToolCall,
     model::Usage,
     policy::Policy,
-    safety::Vetted,
-    tool::ToolSpec,
+    safety::{Gate, Vetted},
+    tool::{ToolSpec, notice::Notice},
 };
 
 /// The stored records of one session, in order, each as its bytes.
@@ -27,20 +27,28 @@ pub struct WaitingCall {
     pub reason: String,
     /// Whether it was running when Tau stopped.
     pub may_have_run: bool,
+    /// What a yes would mean.
+    pub notice: Notice,
 }
 
 impl Session {
     /// A new conversation. Nothing is stored before its first command.
     #[must_use]
-    pub fn new(config: Config, seed: [u8; 32], now: UnixMillis) -> Self {
+    pub fn new(mut config: Config, seed: [u8; 32], now: UnixMillis) -> Self {
+        let gate = Gate::new(&config.policy);
+        let found = config.vet(&gate);
         let created = Created {
             session: SessionId(draw(&seed, b"session", 0)),
             seed: journal::hex(&seed),
             config,
             forked_from: None,
         };
-        let state = State::new(&created, seed, now);
-        Self::begin(state, created, now)
+        let state = State::new(&created, seed, now, &gate);
+        let mut session = Self::begin(state, created, now);
+        for (source, findings) in found {
+            session.screened(source, findings, now);
+        }
+        session
     }
 
     /// A new conversation that continues this one from where it stands. The two share their past;
@@ -77,7 +85,7 @@ impl Session {
             outbox: Outbox::default(),
             next_passing: 0,
             stopped: false,
-            replaying: false,
+            replaying: None,
             at_rest: false,
         };
         let (_, bytes) = session.chain.append(Body::Created(Box::new(created)), now);
@@ -92,6 +100,15 @@ impl Session {
     ///
     /// What was unfinished stays at rest until [`Session::resume`].
     pub fn restore(ancestors: &[Journal], journal: &Journal) -> Result<Self, JournalError> {
+        Self::restore_behind(&Gate::default(), ancestors, journal)
+    }
+
+    /// The same behind that gate, under whatever policy the journal names.
+    pub(crate) fn restore_behind(
+        gate: &Gate,
+        ancestors: &[Journal],
+        journal: &Journal,
+    ) -> Result<Self, JournalError> {
         let mut past: Option<(State, Chain)> = None;
         for (generation, records) in ancestors.iter().chain([journal]).enumerate() {
             let child = ancestors
@@ -101,7 +118,7 @@ impl Session {
                 Some(child) => fork_point(child)?.map_or(0, |point| point.records),
                 None => u64::MAX,
             };
-            past = Some(read(past, records, limit)?);
+            past = Some(read(past, records, limit, gate)?);
         }
         let (state, chain) = past.ok_or(JournalError::Empty)?;
         let at_rest = state.turn.is_some();
@@ -113,13 +130,14 @@ impl Session {
             outbox: Outbox::default(),
             next_passing: 0,
             stopped: false,
-            replaying: false,
+            replaying: None,
             at_rest,
         })
     }
 
     /// Gives a restored session the configuration of the home it is opened in.
-    pub fn configure(&mut self, config: Config, now: UnixMillis) {
+    pub fn configure(&mut self, mut config: Config, now: UnixMillis) {
+        let found = config.vet(&self.state.gate.under(&config.policy));
         // A policy set since belongs to the process it was set in: the home's own holds again.
         if config != *self.state.config || config.policy != self.state.policy {
             self.record(
@@ -128,6 +146,9 @@ impl Session {
                 },
                 now,
             );
+            for (source, findings) in found {
+                self.screened(source, findings, now);
+            }
         }
     }
 
@@ -199,11 +220,13 @@ impl Session {
                 CallStatus::Asked {
                     reason,
                     may_have_run,
+                    notice,
                     ..
                 } => Some(WaitingCall {
                     call: state.call.clone(),
                     reason: reason.clone(),
                     may_have_run: *may_have_run,
+                    notice: notice.clone(),
                 }),
                 _ => None,
             })
@@ -243,6 +266,7 @@ impl Session {
                 arguments: waiting.call.arguments,
                 reason: waiting.reason,
                 may_have_run: waiting.may_have_run,
+                notice: waiting.notice,
             });
         }
     }
@@ -262,6 +286,7 @@ fn read(
     past: Option<(State, Chain)>,
     records: &Journal,
     limit: u64,
+    gate: &Gate,
 ) -> Result<(State, Chain), JournalError> {
     let mut chain = Chain::default();
     let first = records.first().ok_or(JournalError::Empty)?;
@@ -273,7 +298,7 @@ fn read(
         seq: 0,
         detail: "the seed is not 32 bytes in hex".into(),
     })?;
-    let mut state = State::new(&created, seed, at);
+    let mut state = State::new(&created, seed, at, gate);
     match (past, &created.forked_from) {
         (None, None) => {}
         (Some((past, past_chain)), Some(point)) => {

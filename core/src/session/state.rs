@@ -9,13 +9,16 @@ use super::{Config, Entries, Entry};
 use crate::{
     context::{Window, estimate_message, estimate_tool},
     ids::{CallId, EffectId, EntryId, SessionId, TurnId, UnixMillis},
-    journal::{Body, Created, MovedBy, NextAttempt, Record},
+    journal::{Body, Created, FinishedBy, MovedBy, NextAttempt, Record},
     memory,
     message::{Message, Part, Role, ToolCall, ToolResult},
     model::Usage,
-    policy::Policy,
+    policy::{Extent, Policy, rates},
     safety::{Gate, Source, Untrusted, Vetted},
-    tool::ToolSpec,
+    tool::{
+        ToolSpec,
+        notice::{self, Notice},
+    },
 };
 
 /// What the journal says.
@@ -27,8 +30,14 @@ pub(crate) struct State {
     pub(crate) updated: UnixMillis,
     pub(crate) config: Arc<Config>,
     pub(crate) policy: Policy,
-    /// Tools a person approved for the whole session.
+    /// What the policy has done about what is found in a text.
+    pub(crate) gate: Gate,
+    /// The rules of what a person approved for the whole session.
     pub(crate) approved: BTreeSet<String>,
+    /// The digests of calls that a person said no to.
+    pub(crate) denied: BTreeSet<String>,
+    /// The calls of the last minute.
+    pub(crate) recent: rates::Window,
     pub(crate) entries: Entries,
     /// Where undos came from, the last one last.
     pub(crate) undone: Vec<Option<EntryId>>,
@@ -102,6 +111,7 @@ pub(crate) enum CallStatus {
         reason: String,
         since: UnixMillis,
         may_have_run: bool,
+        notice: Notice,
     },
     /// Runs.
     Running { effect: EffectId, since: UnixMillis },
@@ -152,7 +162,7 @@ impl Turn {
 
 impl State {
     /// The state after a session's first record.
-    pub(crate) fn new(created: &Created, seed: [u8; 32], at: UnixMillis) -> Self {
+    pub(crate) fn new(created: &Created, seed: [u8; 32], at: UnixMillis, gate: &Gate) -> Self {
         let mut state = Self {
             id: created.session.clone(),
             seed,
@@ -160,7 +170,10 @@ impl State {
             updated: at,
             config: Arc::new(created.config.clone()),
             policy: created.config.policy.clone(),
+            gate: gate.under(&created.config.policy),
             approved: BTreeSet::new(),
+            denied: BTreeSet::new(),
+            recent: rates::Window::default(),
             entries: Entries::default(),
             undone: Vec::new(),
             window: Window::default(),
@@ -170,31 +183,40 @@ impl State {
             turn: None,
             next_effect: 0,
             tools: Arc::default(),
-            system: Gate.runtime_text(""),
+            system: Gate::runtime_text(""),
             fixed_tokens: 0,
         };
-        state.configure(created.config.clone());
+        state.offer();
         state
     }
 
-    fn configure(&mut self, config: Config) {
+    fn govern(&mut self, policy: &Policy) {
+        self.policy = policy.clone();
+        self.gate = self.gate.under(policy);
+    }
+
+    /// What every request holds, through the gate that is in force.
+    fn offer(&mut self) {
+        let config = self.config.clone();
         let own = config.memory_namespace.is_some().then(memory::tool_specs);
-        let specs = config
-            .tools
-            .iter()
-            .cloned()
-            .chain(own.into_iter().flatten());
+        let own = own.into_iter().flatten();
+        let own = own.map(|spec| Untrusted::new(spec, Source::Runtime));
+        let specs = config.tools.iter().map(|spec| {
+            let name = spec.name.clone();
+            Untrusted::new(spec.clone(), Source::Tool { name })
+        });
         let tools: Vec<_> = specs
-            .map(|spec| Gate.vet(Untrusted::new(spec, Source::Runtime)).0.shared())
+            .chain(own)
+            .map(|spec| self.gate.vet(spec).0.shared())
             .collect();
         let tool_tokens: u64 = tools
             .iter()
             .map(|tool| u64::from(estimate_tool(tool)))
             .sum();
-        self.fixed_tokens = tool_tokens + u64::from(crate::context::estimate_text(&config.system));
-        self.system = Gate.runtime_text(&config.system);
+        let system = Untrusted::new(config.system.clone(), Source::Instructions);
+        self.system = self.gate.vet(system).0.shared_text();
+        self.fixed_tokens = tool_tokens + u64::from(crate::context::estimate_text(&self.system));
         self.tools = Arc::new(tools);
-        self.config = Arc::new(config);
     }
 
     /// Changes the state as `record` says. The error says why it cannot follow what came before.
@@ -204,10 +226,16 @@ impl State {
         match &record.body {
             Body::Created(_) => return Err("a session is created once".into()),
             Body::Configured { config } => {
-                self.policy = config.policy.clone();
-                self.configure((**config).clone());
+                self.config = Arc::new((**config).clone());
+                self.govern(&config.policy);
+                self.offer();
             }
-            Body::PolicySet { policy } => self.policy = policy.clone(),
+            Body::PolicySet { policy } => {
+                self.govern(policy);
+                self.offer();
+            }
+            // What was done shows in the record of the content.
+            Body::Screened { .. } => {}
             Body::Prompt {
                 turn,
                 entry,
@@ -230,6 +258,7 @@ impl State {
                 usage,
                 ..
             } => {
+                let message = self.vet(message, Source::Model);
                 let turn = self.spend(usage)?;
                 let id = turn.id;
                 turn.steps += 1;
@@ -245,7 +274,7 @@ impl State {
                 } else {
                     Stage::Tools(calls)
                 };
-                self.add(entry, parent.as_ref(), id, message, Source::Model, at)?;
+                self.push(entry, parent.as_ref(), id, message, at)?;
                 self.last_usage(*usage);
             }
             Body::ToolAsked { .. }
@@ -273,33 +302,44 @@ impl State {
                 call_id,
                 reason,
                 may_have_run,
+                notice,
             } => {
                 self.call(call_id)?.status = CallStatus::Asked {
                     reason: reason.clone(),
                     since: at,
                     may_have_run: *may_have_run,
+                    notice: notice.clone(),
                 };
             }
-            Body::ToolApproved {
-                call_id,
-                for_session,
-            } => {
+            Body::ToolApproved { call_id, extent } => {
                 let call = self.call(call_id)?;
-                call.status = CallStatus::Ready { approved: true };
-                let name = call.call.name.clone();
-                if *for_session {
-                    self.approved.insert(name);
+                let ready = CallStatus::Ready { approved: true };
+                let asked = core::mem::replace(&mut call.status, ready);
+                if let (true, CallStatus::Asked { notice, .. }) = (*extent > Extent::Call, asked) {
+                    self.approved.extend(notice.rule);
                 }
             }
-            Body::ToolStarted { call_id, effect } => {
-                self.call(call_id)?.status = CallStatus::Running {
+            Body::ToolStarted {
+                call_id, effect, ..
+            } => {
+                let call = self.call(call_id)?;
+                call.status = CallStatus::Running {
                     effect: *effect,
                     since: at,
                 };
+                let name = call.call.name.clone();
+                if let Some(spec) = self.tools.iter().find(|spec| spec.name == name) {
+                    self.recent.note(spec.class, at);
+                }
                 self.used(*effect);
             }
-            Body::ToolFinished { result, .. } => {
-                self.call(&result.call_id)?.status = CallStatus::Finished(result.clone());
+            Body::ToolFinished { result, by } => {
+                let call = self.call(&result.call_id)?;
+                call.status = CallStatus::Finished(result.clone());
+                if *by == FinishedBy::Person {
+                    let digest = notice::digest(&call.call);
+                    self.denied.insert(digest);
+                }
             }
             Body::ToolResults {
                 entry,
@@ -350,7 +390,7 @@ impl State {
                 effect,
             } => {
                 let turn = self.spend(usage)?.id;
-                self.add(entry, parent.as_ref(), turn, message, Source::Model, at)?;
+                self.add(entry, parent.as_ref(), turn, message, Source::Summary, at)?;
                 let covers = self.place(covers)?;
                 self.entries.cover(covers);
                 self.window = Window::rebuild(&self.entries);
@@ -487,17 +527,38 @@ impl State {
         source: Source,
         at: UnixMillis,
     ) -> Result<(), String> {
+        let message = self.vet(message, source);
+        self.push(id, parent, turn, message, at)
+    }
+
+    /// Lets a stored message through the gate again: what it took away when the message was written
+    /// stays away, and it may know more by now.
+    fn vet(&self, message: &Message, source: Source) -> Vetted<Arc<Message>> {
+        let message = Untrusted::new(message.clone(), source);
+        self.gate.vet(message).0.shared()
+    }
+
+    fn push(
+        &mut self,
+        id: &EntryId,
+        parent: Option<&EntryId>,
+        turn: TurnId,
+        message: Vetted<Arc<Message>>,
+        at: UnixMillis,
+    ) -> Result<(), String> {
         if self.entries.head_id().as_ref() != parent {
             return Err(format!("entry {id} does not follow the entry before it"));
         }
-        let message = Gate.vet(Untrusted::new(message.clone(), source)).0.shared();
         let place = self.entries.len();
+        let parent = self.entries.head();
+        let before = parent.and_then(|parent| Some(self.entries.get(parent)?.labels));
         self.entries.push(Entry {
             id: id.clone(),
-            parent: self.entries.head(),
+            parent,
             turn,
             at,
             tokens: estimate_message(&message),
+            labels: before.unwrap_or_default().with(message.labels()),
             message,
             usage: None,
             covers: None,

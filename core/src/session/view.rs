@@ -11,6 +11,7 @@ use crate::{
     message::Message,
     model::Usage,
     safety::Vetted,
+    tool::notice::Notice,
 };
 
 /// What a screen needs to know about a session.
@@ -79,6 +80,8 @@ pub struct ViewWaiting {
     pub reason: String,
     /// Whether it was running when Tau stopped.
     pub may_have_run: bool,
+    /// What a yes would mean.
+    pub notice: Notice,
 }
 
 impl From<WaitingCall> for ViewWaiting {
@@ -89,6 +92,7 @@ impl From<WaitingCall> for ViewWaiting {
             arguments: waiting.call.arguments,
             reason: waiting.reason,
             may_have_run: waiting.may_have_run,
+            notice: waiting.notice,
         }
     }
 }

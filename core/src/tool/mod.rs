@@ -4,6 +4,7 @@
 //! [`dispatch`], and nowhere else.
 
 pub mod dispatch;
+pub mod notice;
 pub mod schema;
 
 use alloc::string::String;
@@ -13,7 +14,9 @@ use serde_json::Value;
 use crate::{
     ids::CallId,
     json::{FromJson, ToJson},
-    message::{Image, ToolStatus},
+    message::{Image, ToolCall, ToolStatus},
+    policy::{Policy, http::HttpLimits},
+    safety::Labels,
 };
 use alloc::vec::Vec;
 
@@ -46,6 +49,20 @@ pub enum ToolClass {
     Execute,
 }
 
+impl ToolClass {
+    /// As it is written in a profile.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Remember => "remember",
+            Self::Write => "write",
+            Self::Network => "network",
+            Self::Execute => "execute",
+        }
+    }
+}
+
 /// What happens to a call that was running when the home went away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, FromJson, ToJson)]
 #[serde(rename_all = "snake_case")]
@@ -71,6 +88,38 @@ pub struct ToolSpec {
     pub class: ToolClass,
     /// What a restore does with an unfinished call.
     pub on_restore: OnRestore,
+    /// Which of its arguments name something outside, so that policy can decide by them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub touches: Vec<Touch>,
+    /// What its results are.
+    #[serde(default, skip_serializing_if = "Labels::is_none")]
+    pub yields: Labels,
+}
+
+/// An argument that names something outside, by its name among the arguments.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Touch {
+    /// A path of the workspace.
+    Path {
+        /// The argument.
+        argument: String,
+        /// Whether it is written.
+        writes: bool,
+    },
+    /// An address that is requested.
+    Url {
+        /// The argument.
+        argument: String,
+        /// The argument that names the method, where there is a choice.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        method: Option<String>,
+    },
+    /// A command for the shell.
+    Command {
+        /// The argument.
+        argument: String,
+    },
 }
 
 /// The limits one call runs under, in force whatever the model asks for.
@@ -93,6 +142,23 @@ pub struct ToolRun {
     pub arguments: Value,
     /// What it must stay within.
     pub limits: ToolLimits,
+    /// For a tool that reaches the network: where its requests may go, and within what.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<HttpLimits>,
+}
+
+impl ToolRun {
+    /// A call of `tool` under `policy`, as it runs once it is let through.
+    #[must_use]
+    pub fn new(call: &ToolCall, tool: &ToolSpec, policy: &Policy) -> Self {
+        Self {
+            call_id: call.id.clone(),
+            name: call.name.clone(),
+            arguments: call.arguments.clone(),
+            limits: policy.tool_limits(),
+            http: (tool.class == ToolClass::Network).then(|| policy.http.limits(policy.preset)),
+        }
+    }
 }
 
 /// What a home's tool gives back. Its text is untrusted until the gate has seen it.
@@ -105,6 +171,9 @@ pub struct ToolOutput {
     /// Pictures.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub images: Vec<Image>,
+    /// What the text is, where the tool knows better than its spec.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels: Option<Labels>,
 }
 
 impl ToolOutput {
@@ -115,6 +184,7 @@ impl ToolOutput {
             status: ToolStatus::Ok,
             text: text.into(),
             images: Vec::new(),
+            labels: None,
         }
     }
 
@@ -125,6 +195,7 @@ impl ToolOutput {
             status: ToolStatus::Error,
             text: text.into(),
             images: Vec::new(),
+            labels: None,
         }
     }
 }

@@ -7,9 +7,12 @@ use crate::{
     ids::{CallId, UnixMillis},
     journal::{Body, FinishedBy},
     message::{ToolCall, ToolStatus},
-    policy::Refusal,
+    policy::{Extent, Grant, Refusal},
     session::{CommandError, Event, Session},
-    tool::dispatch::refused_by_person,
+    tool::{
+        dispatch::{nobody_there, refused_by_person},
+        notice::Notice,
+    },
 };
 
 /// Said of a call that a restore found running.
@@ -22,6 +25,7 @@ impl Session {
         call: &ToolCall,
         reason: String,
         may_have_run: bool,
+        notice: Notice,
         now: UnixMillis,
     ) {
         self.tell_stored(Event::ApprovalRequested {
@@ -30,12 +34,14 @@ impl Session {
             arguments: call.arguments.clone(),
             reason: reason.clone(),
             may_have_run,
+            notice: notice.clone(),
         });
         self.record(
             Body::ToolAsked {
                 call_id: call.id.clone(),
                 reason,
                 may_have_run,
+                notice,
             },
             now,
         );
@@ -44,21 +50,31 @@ impl Session {
     pub(crate) fn approve(
         &mut self,
         call_id: &CallId,
-        for_session: bool,
+        extent: Extent,
+        digest: Option<&str>,
         now: UnixMillis,
     ) -> Result<(), CommandError> {
-        let Some(call) = self.asked(call_id) else {
+        let mut waiting = self.waiting().into_iter();
+        let Some(waiting) = waiting.find(|waiting| waiting.call.id == *call_id) else {
             return Err(CommandError::NotWaiting {
                 call_id: call_id.clone(),
             });
         };
-        self.record(
-            Body::ToolApproved {
-                call_id: call.id,
-                for_session,
-            },
-            now,
-        );
+        let call_id = waiting.call.id;
+        let Notice { rule, always, .. } = waiting.notice;
+        if digest.is_some_and(|digest| digest != waiting.notice.digest) {
+            return Err(CommandError::Changed { call_id });
+        }
+        match (extent, rule) {
+            (Extent::Call, _) => {}
+            (Extent::Session, Some(_)) => {}
+            (Extent::Always, Some(rule)) if always => {
+                let grant = Grant::new(&rule, now, &self.state.id);
+                self.put(Grant::key(&rule), grant.to_bytes());
+            }
+            _ => return Err(CommandError::NoRule { call_id }),
+        }
+        self.record(Body::ToolApproved { call_id, extent }, now);
         Ok(())
     }
 
@@ -66,6 +82,7 @@ impl Session {
         &mut self,
         call_id: &CallId,
         reason: Option<&str>,
+        absent: bool,
         now: UnixMillis,
     ) -> Result<(), CommandError> {
         let Some(call) = self.asked(call_id) else {
@@ -73,7 +90,12 @@ impl Session {
                 call_id: call_id.clone(),
             });
         };
-        self.refuse(&call, refused_by_person(reason), FinishedBy::Person, now);
+        let (refusal, by) = if absent {
+            (nobody_there(reason), FinishedBy::Nobody)
+        } else {
+            (refused_by_person(reason), FinishedBy::Person)
+        };
+        self.refuse(&call, refusal, by, now);
         Ok(())
     }
 

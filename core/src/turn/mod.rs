@@ -23,7 +23,7 @@ use crate::{
     journal::Body,
     message::{Image, Message, Part, Role},
     model::{Assembled, Delta, ModelConfig, ModelRequest, StopReason, ToolChoice, Usage},
-    safety::{Gate, Source, Untrusted},
+    safety::{Content, Gate, Source, Untrusted, withheld_for},
     session::{Answer, Attempt, Budget, CommandError, Event, Outcome, Session, Stage},
 };
 use budget::Standing;
@@ -52,18 +52,23 @@ impl Session {
         if !text.trim().is_empty() {
             parts.push(Part::Text { text });
         }
-        let message = self.vet(
-            Message {
-                role: Role::User,
-                parts,
-            },
-            Source::User,
-        );
+        let message = Message {
+            role: Role::User,
+            parts,
+        };
+        let message = Untrusted::new(message, Source::User);
+        let (message, findings) = self.state.gate.vet(message);
+        if let Some(families) = withheld_for(&findings) {
+            self.screened(Source::User, findings, now);
+            return Err(CommandError::Withheld { families });
+        }
+        let message = message.into_inner();
         let tokens = u64::from(estimate_message(&message));
         let limit = self.message_limit(&model);
         if tokens > limit {
             return Err(CommandError::PromptTooLarge { tokens, limit });
         }
+        self.screened(Source::User, findings, now);
         let (entry, parent) = self.next_entry();
         let turn = TurnId(self.state.turns + 1);
         let effect = self.durable_id();
@@ -142,7 +147,10 @@ impl Session {
             step,
             attempt: attempt.number,
         });
-        let (call, effect) = ModelCall::start(attempt.effect, request, purpose, self.replaying);
+        let (call, effect) = {
+            let replaying = self.replaying.is_some();
+            ModelCall::start(attempt.effect, request, purpose, replaying)
+        };
         self.call = Some(call);
         self.emit(attempt.effect, effect);
     }
@@ -160,7 +168,7 @@ impl Session {
             model,
             system: self.state.system.clone(),
             messages,
-            closing: last.map(|budget| Gate.runtime_text(&last_answer_note(budget))),
+            closing: last.map(|budget| Gate::runtime_text(&last_answer_note(budget))),
             tools: self.state.tools.clone(),
             tool_choice: if last.is_some() {
                 ToolChoice::None
@@ -177,7 +185,10 @@ impl Session {
         let mut deltas = Vec::new();
         let next = call.answer(answer, &mut deltas, || self.passing_id());
         if matches!(call.purpose(), Purpose::Answer { .. }) {
-            self.show(deltas);
+            let is_whole = matches!(next, Next::Done);
+            for delta in call.show(&deltas, is_whole, &self.state.gate) {
+                self.show(delta);
+            }
         }
         match next {
             Next::Wait => self.call = Some(call),
@@ -202,13 +213,11 @@ impl Session {
         }
     }
 
-    fn show(&mut self, deltas: Vec<Delta>) {
-        for delta in deltas {
-            match delta {
-                Delta::Text { text } => self.tell(Event::TextDelta { text }),
-                Delta::Thinking { text } => self.tell(Event::ThinkingDelta { text }),
-                _ => {}
-            }
+    fn show(&mut self, delta: Delta) {
+        match delta {
+            Delta::Text { text } => self.tell(Event::TextDelta { text }),
+            Delta::Thinking { text } => self.tell(Event::ThinkingDelta { text }),
+            _ => {}
         }
     }
 
@@ -247,7 +256,7 @@ impl Session {
         now: UnixMillis,
     ) {
         let model = self.current_model();
-        let message = self.vet(message, Source::Model);
+        let message = self.vet(message, Source::Model, now);
         let usage = self.counted(usage, &message).priced(&model.pricing);
         let (entry, parent) = self.next_entry();
         self.tell_stored(Event::Message {
@@ -291,13 +300,12 @@ impl Session {
         }
     }
 
-    /// Lets a message through the gate, and tells what was changed.
-    pub(crate) fn vet(&mut self, message: Message, source: Source) -> Message {
-        let (message, findings) = Gate.vet(Untrusted::new(message, source.clone()));
-        if !findings.is_empty() {
-            self.tell_stored(Event::Screened { source, findings });
-        }
-        message.into_inner()
+    /// Lets content through the gate; records and tells what was found.
+    pub(crate) fn vet<T: Content>(&mut self, content: T, source: Source, now: UnixMillis) -> T {
+        let content = Untrusted::new(content, source.clone());
+        let (content, findings) = self.state.gate.vet(content);
+        self.screened(source, findings, now);
+        content.into_inner()
     }
 
     /// The model at a place of the configuration; the last one when there are fewer by now.

@@ -9,6 +9,7 @@ use super::retry;
 use crate::{
     ids::EffectId,
     model::{Api, Assembled, Assembler, Delta, ModelConfig, ModelRequest},
+    safety::{Gate, Streamed},
     session::{Answer, Budget, Effect, GenerateError, HttpHead},
     wire::{self, Decoder, ProviderError},
 };
@@ -20,6 +21,7 @@ pub(crate) struct ModelCall {
     model: Arc<ModelConfig>,
     purpose: Purpose,
     stage: Stage,
+    streamed: Streamed,
 }
 
 /// What the answer is for.
@@ -83,6 +85,7 @@ impl ModelCall {
                 model,
                 purpose,
                 stage,
+                streamed: Streamed::default(),
             },
             first,
         )
@@ -125,7 +128,20 @@ impl ModelCall {
         assembler.finish(&alloc::format!("call_{}", self.effect.0))
     }
 
-    /// Takes the home's answer; `deltas` receives what a watcher may see of it.
+    /// What a watcher may see by now of what has come; all of it once the answer is whole.
+    pub(crate) fn show(&mut self, deltas: &[Delta], is_whole: bool, gate: &Gate) -> Vec<Delta> {
+        let mut shown = Vec::new();
+        let mut show = |delta| shown.push(delta);
+        for delta in deltas {
+            self.streamed.push(gate, delta, &mut show);
+        }
+        if is_whole {
+            self.streamed.finish(gate, &mut show);
+        }
+        shown
+    }
+
+    /// Takes the home's answer; `deltas` receives what came with it.
     pub(crate) fn answer(
         &mut self,
         answer: Answer,

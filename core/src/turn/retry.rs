@@ -17,8 +17,13 @@ use crate::{
 
 impl Session {
     /// Records a failed attempt and either plans the next or ends the turn.
-    pub(super) fn attempt_failed(&mut self, error: ProviderError, now: UnixMillis) {
+    pub(super) fn attempt_failed(&mut self, mut error: ProviderError, now: UnixMillis) {
         let Some(turn) = &self.state.turn else { return };
+        let gate = &self.state.gate;
+        error.message = gate.without_secrets(&error.message).into_owned();
+        error.hint = error
+            .hint
+            .map(|hint| gate.without_secrets(&hint).into_owned());
         let Some(attempt) = turn.attempt().cloned() else {
             return;
         };

@@ -112,9 +112,9 @@ impl Session {
         ModelRequest {
             max_output_tokens: model.max_output_tokens.min(1_024),
             model,
-            system: Gate.runtime_text(SUMMARY_SYSTEM),
+            system: Gate::runtime_text(SUMMARY_SYSTEM),
             messages: Arc::new(newest_within(messages, limit)),
-            closing: Some(Gate.runtime_text(SUMMARY_CLOSING)),
+            closing: Some(Gate::runtime_text(SUMMARY_CLOSING)),
             // Earlier calls stay valid only beside the tools they name.
             tools: self.state.tools.clone(),
             tool_choice: ToolChoice::None,
@@ -140,7 +140,7 @@ impl Session {
         };
         let in_turn = self.has_prompt();
         let message = Message::text(Role::User, summary_message(text.trim()));
-        let message = self.vet(message, Source::Model);
+        let message = self.vet(message, Source::Summary, now);
         let (entry, parent) = self.next_entry();
         let effect = in_turn.then(|| self.durable_id());
         let before = self.state.window.len();

@@ -26,7 +26,9 @@ impl Session {
         let calls = turn.calls().iter().filter_map(|state| match state.status {
             CallStatus::Asked { since, .. } => Some(self.approval_ends(since)),
             CallStatus::Running { since, .. } => Some(self.tool_ends(since)),
-            CallStatus::Ready { .. } | CallStatus::Finished(_) => None,
+            // It waits for its rate, or for a free place and then for no time.
+            CallStatus::Ready { .. } => self.free_at(&state.call.name),
+            CallStatus::Finished(_) => None,
         });
         let soft = deadline.filter(|_| matches!(turn.stage, Stage::Tools(_)));
         calls
@@ -34,6 +36,11 @@ impl Session {
             .chain(soft.map(|deadline| deadline.soft))
             .chain(deadline.map(|deadline| deadline.hard))
             .min()
+    }
+
+    fn free_at(&self, tool: &str) -> Option<UnixMillis> {
+        let spec = self.state.tools.iter().find(|spec| spec.name == tool)?;
+        self.state.recent.free_at(spec.class, &self.state.policy)
     }
 
     fn approval_ends(&self, since: UnixMillis) -> UnixMillis {

@@ -3,19 +3,24 @@
 //! Each result is stored when it arrives; the message with all of them exists once the last one
 //! has. A call of the core's own tools never leaves the core, but for what it reads and stores.
 
-use alloc::{format, string::ToString, vec::Vec};
+use alloc::{
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
 
 use super::approval::MAY_HAVE_RUN;
 use crate::{
     ids::{CallId, EffectId, UnixMillis},
     journal::{Body, FinishedBy},
     memory,
-    message::{ToolCall, ToolResult, ToolStatus},
-    safety::{Gate, Source, Untrusted},
+    message::{Message, ToolCall, ToolResult, ToolStatus},
+    safety::{Labels, Source},
     session::{Budget, CallStatus, Effect, Event, Session, StoreError},
     tool::{
         OnRestore, ToolOutput, ToolRun,
-        dispatch::{Verdict, dispatch},
+        dispatch::{Seen, Standing, Verdict, dispatch},
+        notice::{self, Notice},
     },
 };
 
@@ -49,11 +54,23 @@ impl Session {
 
     fn decide(&mut self, call: &ToolCall, approved: bool, now: UnixMillis) {
         let tools = self.state.tools.clone();
-        let specs = tools.iter().map(|spec| &***spec);
-        match dispatch(call, specs, &self.state.policy, &self.state.approved) {
-            Verdict::Run(run) => self.start_tool(call, run, now),
-            Verdict::Ask { run, .. } if approved => self.start_tool(call, run, now),
-            Verdict::Ask { reason, .. } => self.ask(call, reason, false, now),
+        let seen = self.seen();
+        let standing = Standing {
+            policy: &self.state.policy,
+            approved: &self.state.approved,
+            denied: &self.state.denied,
+            seen: &seen,
+            recent: &self.state.recent,
+            now,
+        };
+        match dispatch(call, tools.iter().map(|spec| &***spec), &standing) {
+            Verdict::Run { run, rule } => self.start_tool(call, run, rule, now),
+            Verdict::Ask { run, .. } if approved => {
+                self.start_tool(call, run, "approved: this call".into(), now);
+            }
+            Verdict::Ask { reason, notice, .. } => self.ask(call, reason, false, notice, now),
+            // The session's own timeout comes back to it.
+            Verdict::Later { .. } => {}
             Verdict::Invalid(refusal) => {
                 let told = refusal.to_result_text();
                 let result = own_result(call, ToolStatus::Error, told);
@@ -71,7 +88,36 @@ impl Session {
         }
     }
 
-    fn start_tool(&mut self, call: &ToolCall, run: ToolRun, now: UnixMillis) {
+    /// What was read so far that bears on what may leave; named only where both are in sight.
+    fn seen(&self) -> Seen {
+        let labels = self.labels_in_sight();
+        if !(labels.private && labels.untrusted) {
+            return Seen::default();
+        }
+        let entries = &self.state.entries;
+        let mut seen = Seen::default();
+        for (_, entry) in entries.path_back() {
+            for result in entry.message.tool_results() {
+                let before = entry.parent.and_then(|parent| entries.get(parent));
+                let name = || match before {
+                    Some(answer) => describe(&answer.message, result),
+                    None => result.name.clone(),
+                };
+                if result.labels.private && seen.private.is_none() {
+                    seen.private = Some(name());
+                }
+                if result.labels.untrusted && seen.untrusted.is_none() {
+                    seen.untrusted = Some(name());
+                }
+            }
+            if seen.private.is_some() && seen.untrusted.is_some() {
+                break;
+            }
+        }
+        seen
+    }
+
+    fn start_tool(&mut self, call: &ToolCall, run: ToolRun, rule: String, now: UnixMillis) {
         if self.running_tools() >= self.state.policy.parallel_tools() {
             return;
         }
@@ -80,6 +126,7 @@ impl Session {
             Body::ToolStarted {
                 call_id: call.id.clone(),
                 effect,
+                rule,
             },
             now,
         );
@@ -101,6 +148,7 @@ impl Session {
                 let id = crate::session::draw(&self.state.seed, b"memory", number);
                 let result = match memory::Memory::new(&id, text, now, &self.state.id) {
                     Ok(entry) => {
+                        let entry = entry.labelled(self.labels_in_sight());
                         self.put(memory::key(&namespace, &id), entry.to_bytes());
                         own_result(call, ToolStatus::Ok, format!("remembered as {id}"))
                     }
@@ -149,6 +197,10 @@ impl Session {
             return;
         };
         let mut result = own_result(&call, output.status, output.text);
+        let mut tools = self.state.tools.iter();
+        let spec = tools.find(|spec| spec.name == call.name);
+        let by_spec = spec.map_or(Labels::WORKSPACE, |spec| spec.yields);
+        result.labels = output.labels.unwrap_or(by_spec);
         result.images = output.images;
         result.duration_ms = now.since(since);
         // A replay answers for the core's own tools too.
@@ -164,7 +216,7 @@ impl Session {
     pub(crate) fn memory_loaded(
         &mut self,
         id: EffectId,
-        loaded: Result<Vec<(alloc::string::String, Vec<u8>)>, StoreError>,
+        loaded: Result<Vec<(String, Vec<u8>)>, StoreError>,
         now: UnixMillis,
     ) {
         let Some((call, since)) = self.running(id) else {
@@ -174,7 +226,9 @@ impl Session {
             Ok(rows) => {
                 let found =
                     memory::search(&rows, call.arguments["query"].as_str().unwrap_or(""), 8);
-                own_result(&call, ToolStatus::Ok, memory::tell(&found))
+                let mut result = own_result(&call, ToolStatus::Ok, memory::tell(&found));
+                result.labels = memory::labels(&found);
+                result
             }
             Err(error) => own_result(&call, ToolStatus::Error, error),
         };
@@ -182,19 +236,25 @@ impl Session {
         self.finished(result, FinishedBy::Core, now);
     }
 
+    /// What the conversation holds as it stands.
+    fn labels_in_sight(&self) -> Labels {
+        let entries = &self.state.entries;
+        let head = entries.head().and_then(|head| entries.get(head));
+        head.map_or(Labels::NONE, |entry| entry.labels)
+    }
+
     /// Records how a call ended, through the gate.
     pub(super) fn finished(&mut self, mut result: ToolResult, by: FinishedBy, now: UnixMillis) {
-        let source = Source::Tool {
-            name: result.name.clone(),
+        let source = match by {
+            FinishedBy::Core if result.name == memory::RECALL => Source::Memory,
+            FinishedBy::Home | FinishedBy::Core => Source::Tool {
+                name: result.name.clone(),
+            },
+            // Tau's own words about what the model asked for.
+            _ => Source::Model,
         };
-        let (text, findings) = Gate.vet(Untrusted::new(
-            core::mem::take(&mut result.text),
-            source.clone(),
-        ));
-        result.text = text.into_inner();
-        if !findings.is_empty() {
-            self.tell_stored(Event::Screened { source, findings });
-        }
+        let text = core::mem::take(&mut result.text);
+        result.text = self.vet(text, source, now);
         self.tell_stored(Event::ToolFinished {
             result: result.clone(),
         });
@@ -284,22 +344,26 @@ impl Session {
             .iter()
             .find(|spec| spec.name == call.name)
             .cloned();
-        match spec.map_or(OnRestore::Fail, |spec| spec.on_restore) {
+        let Some(spec) = spec else {
+            return self.lost(call, now);
+        };
+        match spec.on_restore {
             OnRestore::Reissue => {
                 self.tell_stored(Event::ToolStarted {
                     call_id: call.id.clone(),
                     name: call.name.clone(),
                     arguments: call.arguments.clone(),
                 });
-                let run = ToolRun {
-                    call_id: call.id.clone(),
-                    name: call.name.clone(),
-                    arguments: call.arguments.clone(),
-                    limits: self.state.policy.tool_limits(),
-                };
+                let run = ToolRun::new(call, &spec, &self.state.policy);
                 self.run_tool(effect, call, run, now);
             }
-            OnRestore::Ask => self.ask(call, format!("it {MAY_HAVE_RUN}"), true, now),
+            OnRestore::Ask => {
+                let notice = Notice {
+                    digest: notice::digest(call),
+                    ..Notice::default()
+                };
+                self.ask(call, format!("it {MAY_HAVE_RUN}"), true, notice, now);
+            }
             OnRestore::Fail => self.lost(call, now),
         }
     }
@@ -342,5 +406,21 @@ pub(super) fn own_result(call: &ToolCall, status: ToolStatus, text: impl ToStrin
         text: text.to_string(),
         images: Vec::new(),
         duration_ms: 0,
+        labels: Labels::NONE,
+    }
+}
+
+/// A result by its tool and what the tool was asked about: `read notes.md`.
+fn describe(answer: &Message, result: &ToolResult) -> String {
+    const LIMIT_CHARS: usize = 80;
+    let call = answer.tool_calls().find(|call| call.id == result.call_id);
+    let arguments = call.and_then(|call| call.arguments.as_object());
+    let about = arguments.and_then(|all| all.values().find_map(|value| value.as_str()));
+    match about {
+        Some(about) => {
+            let short: String = about.chars().take(LIMIT_CHARS).collect();
+            format!("{} {short}", result.name)
+        }
+        None => result.name.clone(),
     }
 }

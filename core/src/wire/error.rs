@@ -18,6 +18,7 @@ use super::{
     table::{Action, Situation, on, settle},
 };
 use crate::{
+    credential::SCHEME,
     json::{self, FromJson, ToJson},
     model::ModelConfig,
     session::{FailureKind, HttpHead},
@@ -94,8 +95,12 @@ impl ProviderError {
         let base = redact::url(&model.base_url);
         match (self.kind, &model.secret) {
             (FailureKind::Unauthorized, Some(name)) => {
+                let kept = match name.strip_prefix(SCHEME) {
+                    Some(name) => format!("the stored credential {name}"),
+                    None => format!("the key in the environment variable {name}"),
+                };
                 self.hint = Some(format!(
-                    "check the key in the environment variable {name} and that it may use {} at {base}",
+                    "check {kept} and that it may use {} at {base}",
                     model.name
                 ));
             }

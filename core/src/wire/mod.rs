@@ -45,22 +45,26 @@ pub const IDLE_TIMEOUT_MS: u64 = 120_000;
 /// What one frame of a stream, or one body that is not a stream, may hold: 16 MiB.
 pub const FRAME_LIMIT_BYTES: usize = 16 * 1024 * 1024;
 
+/// The header that a provider's key goes into.
+#[must_use]
+pub fn credential_header(api: Api) -> &'static str {
+    match api {
+        Api::Anthropic => "x-api-key",
+        Api::OpenAi | Api::Embedded => "authorization",
+    }
+}
+
 /// The HTTP request that asks `request.model`; the same request gives the same bytes.
 ///
 /// `None` for [`Api::Embedded`], which is not spoken to over HTTP.
 #[must_use]
 pub fn encode(request: &ModelRequest) -> Option<HttpRequest> {
     let model = &request.model;
-    let (path, credential, version, body) = match model.api {
-        Api::OpenAi => (
-            "/chat/completions",
-            ("authorization", "Bearer "),
-            None,
-            openai::body(request),
-        ),
+    let (path, prefix, version, body) = match model.api {
+        Api::OpenAi => ("/chat/completions", "Bearer ", None, openai::body(request)),
         Api::Anthropic => (
             "/messages",
-            ("x-api-key", ""),
+            "",
             Some(("anthropic-version", anthropic::VERSION)),
             anthropic::body(request),
         ),
@@ -75,9 +79,9 @@ pub fn encode(request: &ModelRequest) -> Option<HttpRequest> {
     headers.extend(model.secret.as_ref().map(|secret| {
         let value = HeaderValue::Secret {
             name: secret.clone(),
-            prefix: credential.1.to_string(),
+            prefix: prefix.to_string(),
         };
-        (credential.0.to_string(), value)
+        (credential_header(model.api).to_string(), value)
     }));
     let mut url = String::from(model.base_url.trim_end_matches('/'));
     url.push_str(path);

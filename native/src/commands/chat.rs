@@ -1,10 +1,12 @@
 //! `tau chat`: a conversation, turn by turn.
 
+mod history;
 mod lines;
 mod slash;
 
 use tau_core::{
     policy::{Action, Policy},
+    safety::Gate,
     session::{Command, Event},
 };
 
@@ -43,7 +45,10 @@ pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
     block_on(async {
         let mut conversation = sessions::begin(&args.agent, home, ui, "tau chat").await?;
         home.make()?;
-        let lines = Lines::new(home.history_file());
+        let lines = Lines::new(
+            home.history_file(),
+            Gate::new(conversation.session.policy()),
+        );
         ui.note(format!(
             "session: {} (/help, Ctrl-D leaves)",
             conversation.id()

@@ -12,6 +12,7 @@ Keys (all are optional):
   compaction, memory                          true or false
   provider.api                                openai, anthropic or embedded
   provider.base_url, .model, .key_env         the server, the model, the variable with the key
+  provider.key                                or the stored credential: secret:NAME
   provider.context_tokens, .max_output_tokens, .images, .temperature
   provider.pricing.input, .output, .cached_input   USD per million tokens
   [[fallbacks]]                               tables like provider, asked when it fails

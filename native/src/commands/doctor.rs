@@ -15,6 +15,7 @@ use super::block_on;
 use crate::{
     cli::ModelFlags,
     config::{self, KNOWN, Profile},
+    credentials::Vault,
     embedded,
     exit::{Error, Exit},
     home::Home,
@@ -139,7 +140,7 @@ async fn check(home: &Home, workspace: Option<&Path>) -> Vec<Check> {
     checks.push(provider(&profile.unwrap_or_default()));
     checks.push(servers().await);
     checks.push(embedded_model(home));
-    checks.push(match host::tools(workspace) {
+    checks.push(match host::tools(workspace, &Vault::closed()) {
         Ok(tools) => Check::new(
             "workspace",
             State::Ok,
@@ -252,7 +253,7 @@ fn provider(profile: &Profile) -> Check {
 }
 
 async fn servers() -> Check {
-    let found = config::local_servers(&host::http()).await;
+    let found = config::local_servers(&host::http(&Vault::closed())).await;
     if found.is_empty() {
         return Check::new("servers", State::Note, "none on this machine");
     }

@@ -4,7 +4,8 @@
 use serde_json::json;
 use std::io::Read;
 use tau_core::{
-    memory::{self, Memory},
+    memory::{self, Memory, MemoryError},
+    safety::Gate,
     session::Batch,
 };
 use tau_platform::{Clock, Storage};
@@ -12,6 +13,7 @@ use tau_target_native::{SqliteStorage, TokioClock};
 
 use super::block_on;
 use crate::{
+    config,
     exit::{Error, Exit},
     home::Home,
     sessions::{self, NAMESPACE},
@@ -79,7 +81,10 @@ pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
     block_on(async {
         let storage = home.store()?;
         match args.command {
-            Command::Add { text, json } => add(&storage, ui, &text, json).await?,
+            Command::Add { text, json } => {
+                let gate = Gate::new(&config::load(&home.config_file())?.policy);
+                add(&storage, ui, &text, json, &gate).await?;
+            }
             Command::List { json, jsonl } => {
                 let rows = storage.scan(memory::range(NAMESPACE)).await?;
                 let mut all: Vec<Memory> = memory::entries(&rows).collect();
@@ -109,7 +114,13 @@ pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
     })?
 }
 
-async fn add(storage: &SqliteStorage, ui: Ui, text: &str, json: bool) -> Result<(), Error> {
+async fn add(
+    storage: &SqliteStorage,
+    ui: Ui,
+    text: &str,
+    json: bool,
+    gate: &Gate,
+) -> Result<(), Error> {
     let mut piped = String::new();
     if text == "-" {
         let mut stdin = std::io::stdin().lock();
@@ -124,8 +135,14 @@ async fn add(storage: &SqliteStorage, ui: Ui, text: &str, json: bool) -> Result<
         .take(8)
         .map(|byte| format!("{byte:02x}"))
         .collect();
-    let entry = Memory::by_person(&id, text, TokioClock.now())
-        .map_err(|error| Error::usage(error.to_string()))?;
+    let entry =
+        Memory::by_person(&id, text, TokioClock.now(), gate).map_err(|error| match error {
+            MemoryError::Withheld { .. } => Error::new(Exit::Denied, error.to_string()),
+            error => Error::usage(error.to_string()),
+        })?;
+    if entry.text != text.trim() {
+        ui.warn("secrets in the text are not kept: they are replaced");
+    }
     let key = memory::key(NAMESPACE, &id);
     let batch = Batch {
         require_absent: vec![key.clone()],

@@ -6,11 +6,15 @@ pub(crate) mod config;
 pub(crate) mod doctor;
 pub(crate) mod memory;
 pub(crate) mod model;
+pub(crate) mod net;
 pub(crate) mod policy;
 pub(crate) mod replay;
 pub(crate) mod run;
+pub(crate) mod scan;
+pub(crate) mod secret;
 pub(crate) mod session;
 pub(crate) mod tool;
+pub(crate) mod verify;
 
 use crate::exit::Error;
 use std::future::Future;

@@ -8,6 +8,7 @@ use super::block_on;
 use crate::{
     cli::ModelFlags,
     config::{self, KNOWN, Server},
+    credentials::Vault,
     embedded,
     exit::{Error, Exit},
     home::Home,
@@ -74,7 +75,7 @@ pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
 
 async fn list(home: &Home, ui: Ui, json: bool) -> Result<(), Error> {
     let profile = config::load(&home.config_file())?;
-    let servers = config::local_servers(&host::http()).await;
+    let servers = config::local_servers(&host::http(&Vault::closed())).await;
     let parts = embedded::parts(&home.models());
     let fetched = parts.iter().all(|part| part.problem.is_none());
     let env = |name: &str| std::env::var(name).ok();
@@ -164,7 +165,7 @@ async fn choose(chosen: Use, home: &Home, ui: Ui) -> Result<(), Error> {
     if name == "embedded" {
         api = Some(Api::Embedded);
     } else if base_url.is_none() && api.is_none() {
-        let servers = config::local_servers(&host::http()).await;
+        let servers = config::local_servers(&host::http(&Vault::closed())).await;
         if let Some(server) = servers
             .iter()
             .find(|server| server.model(Some(&name)).is_some())

@@ -11,6 +11,7 @@ use tau_platform::HostTools;
 use crate::{
     cli::PolicyFlags,
     config,
+    credentials::Vault,
     exit::{Error, Exit},
     home::Home,
     host, sessions,
@@ -55,7 +56,7 @@ pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
         (None, false) => "profile",
     };
     let rows = rows(&policy);
-    let specs = host::tools(None)?.specs();
+    let specs = host::tools(None, &Vault::closed())?.specs();
     let memory_tools = profile
         .memory
         .then(memory::tool_specs)

@@ -5,17 +5,19 @@ use std::{
     collections::BTreeSet,
     io::Read,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 use tau_core::{
+    audit::Decided,
     ids::{CallId, EffectId},
     memory::{self, Memory},
     message::{ToolCall, ToolStatus},
-    policy::Refusal,
+    policy::{Policy, Refusal},
     safety::{Gate, Source, Untrusted},
     session::Batch,
     tool::{
         ToolOutput, ToolRun, ToolSpec,
-        dispatch::{self, Verdict},
+        dispatch::{self, Seen, Standing, Verdict},
     },
 };
 use tau_platform::{Clock, HostTools, Storage};
@@ -23,11 +25,14 @@ use tau_target_native::{TokioClock, tools::NativeTools};
 
 use super::block_on;
 use crate::{
+    audit::Audit,
     cli::PolicyFlags,
     config,
+    credentials::{Guarded, Vault},
     exit::{Error, Exit},
     home::Home,
     host,
+    printer::screened_line,
     questions::{Answers, Question, ask_now},
     sessions::{self, NAMESPACE},
     signals::Signals,
@@ -93,8 +98,11 @@ pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
     }
 }
 
-fn all_tools(workspace: Option<&Path>) -> Result<(NativeTools<TokioClock>, Vec<ToolSpec>), Error> {
-    let tools = host::tools(workspace)?;
+fn all_tools(
+    workspace: Option<&Path>,
+    vault: &Arc<Vault>,
+) -> Result<(Guarded<NativeTools<TokioClock>>, Vec<ToolSpec>), Error> {
+    let tools = host::tools(workspace, vault)?;
     let mut specs = tools.specs();
     specs.extend(memory::tool_specs());
     Ok((tools, specs))
@@ -102,7 +110,7 @@ fn all_tools(workspace: Option<&Path>) -> Result<(NativeTools<TokioClock>, Vec<T
 
 fn list(home: &Home, ui: Ui, json: bool, jsonl: bool) -> Result<Exit, Error> {
     let policy = config::load(&home.config_file())?.policy;
-    let (_, specs) = all_tools(None)?;
+    let (_, specs) = all_tools(None, &Vault::closed())?;
     let shown: Vec<Value> = specs
         .iter()
         .map(|tool| {
@@ -133,7 +141,7 @@ fn list(home: &Home, ui: Ui, json: bool, jsonl: bool) -> Result<Exit, Error> {
 }
 
 fn describe(ui: Ui, name: &str, json: bool) -> Result<Exit, Error> {
-    let (_, specs) = all_tools(None)?;
+    let (_, specs) = all_tools(None, &Vault::closed())?;
     let Some(tool) = specs.iter().find(|tool| tool.name == name) else {
         let near = dispatch::nearest(name, specs.iter().map(|tool| tool.name.as_str()));
         let error = Error::usage(format!("there is no tool {name:?}"));
@@ -156,7 +164,7 @@ fn describe(ui: Ui, name: &str, json: bool) -> Result<Exit, Error> {
 async fn invoke(args: Call, home: &Home, ui: Ui) -> Result<Exit, Error> {
     let profile = config::load(&home.config_file())?;
     let policy = sessions::policy(&args.policy, &profile);
-    let (tools, specs) = all_tools(args.workspace.as_deref())?;
+    let (tools, specs) = all_tools(args.workspace.as_deref(), &Vault::open(home, ui)?)?;
     let call = ToolCall {
         id: CallId("cli".into()),
         name: args.name.clone(),
@@ -167,37 +175,74 @@ async fn invoke(args: Call, home: &Home, ui: Ui) -> Result<Exit, Error> {
         tools: args.policy.approve.iter().cloned().collect(),
         can_ask: ui::can_ask(),
     };
-    let run = match dispatch::dispatch(&call, specs.iter(), &policy, &BTreeSet::new()) {
-        Verdict::Run(run) => run,
-        Verdict::Ask { run, reason } => {
+    let log = Audit::open(home, &call, &specs).await?;
+    let run = match decide(&call, &specs, &policy, &log) {
+        Verdict::Run { run, rule } => {
+            log.note(Decided::Run, &rule, "").await?;
+            run
+        }
+        Verdict::Ask {
+            run,
+            reason,
+            notice,
+        } => {
             let question = Question {
                 call_id: call.id.clone(),
                 name: call.name.clone(),
                 arguments: call.arguments.clone(),
-                reason,
+                reason: reason.clone(),
                 may_have_run: false,
+                notice,
             };
             match ask_now(&answers, ui, question) {
-                Ok(()) => run,
-                Err(refusal) => return Ok(refused(ui, &args, &refusal, Exit::Denied)),
+                Ok(()) => log.note(Decided::Approved, "approval", &reason).await?,
+                Err(refusal) => {
+                    let why = &refusal.reason;
+                    log.note(Decided::Denied, &refusal.rule, why).await?;
+                    return Ok(refused(ui, &args, &refusal, Exit::Denied));
+                }
             }
+            run
+        }
+        Verdict::Later { until } => {
+            let wait = until.since(TokioClock.now());
+            ui.note(format!(
+                "{} waits {} s for its rate",
+                call.name,
+                wait.div_ceil(1000)
+            ));
+            let mut signals = Signals::listen()?;
+            tokio::select! {
+                () = TokioClock.sleep_until(until) => {}
+                _ = signals.next() => return Err(Error::new(Exit::Interrupted, "interrupted")),
+            }
+            drop(signals);
+            return Box::pin(invoke(args, home, ui)).await;
         }
         Verdict::Invalid(refusal) => return Ok(refused(ui, &args, &refusal, Exit::Usage)),
-        Verdict::Refuse(refusal) => return Ok(refused(ui, &args, &refusal, Exit::Denied)),
+        Verdict::Refuse(refusal) => {
+            log.note(Decided::Refused, &refusal.rule, &refusal.reason)
+                .await?;
+            return Ok(refused(ui, &args, &refusal, Exit::Denied));
+        }
     };
+    let gate = Gate::new(&policy);
     let began = TokioClock.now();
     // From here on: while a person is asked, a signal ends the program as it ends any other.
     let mut signals = Signals::listen()?;
     let output = tokio::select! {
-        output = perform(&tools, run, home) => output?,
+        output = perform(&tools, run, home, &gate) => output?,
         _ = signals.next() => return Err(Error::new(Exit::Interrupted, "interrupted")),
     };
     let duration_ms = TokioClock.now().since(began);
     let source = Source::Tool {
         name: args.name.clone(),
     };
-    let (text, findings) = Gate.vet(Untrusted::new(output.text, source));
+    let (text, findings) = gate.vet(Untrusted::new(output.text, source.clone()));
     let text = text.into_inner();
+    if !findings.is_empty() {
+        ui.warn(screened_line(&source, &findings));
+    }
     if args.json {
         ui.json(&json!({
             "tool": args.name, "status": output.status, "text": text, "images": output.images,
@@ -217,11 +262,28 @@ async fn invoke(args: Call, home: &Home, ui: Ui) -> Result<Exit, Error> {
     })
 }
 
+/// What the dispatcher says of a call that has no session: nothing was read, and nothing approved
+/// but by the policy.
+fn decide(call: &ToolCall, specs: &[ToolSpec], policy: &Policy, log: &Audit) -> Verdict {
+    let none = BTreeSet::new();
+    let seen = Seen::default();
+    let standing = Standing {
+        policy,
+        approved: &none,
+        denied: &none,
+        seen: &seen,
+        recent: log.recent(),
+        now: TokioClock.now(),
+    };
+    dispatch::dispatch(call, specs.iter(), &standing)
+}
+
 /// Runs a call that was let through: the memory's own tools here, all others in the workspace.
 async fn perform(
-    tools: &NativeTools<TokioClock>,
+    tools: &Guarded<NativeTools<TokioClock>>,
     run: ToolRun,
     home: &Home,
+    gate: &Gate,
 ) -> Result<ToolOutput, Error> {
     let argument = |name: &str| run.arguments[name].as_str().unwrap_or_default().to_owned();
     match run.name.as_str() {
@@ -237,7 +299,7 @@ async fn perform(
                 .take(8)
                 .map(|byte| format!("{byte:02x}"))
                 .collect();
-            match Memory::by_person(&id, &argument("text"), TokioClock.now()) {
+            match Memory::by_person(&id, &argument("text"), TokioClock.now(), gate) {
                 Ok(entry) => {
                     let batch = Batch {
                         put: vec![(memory::key(NAMESPACE, &id), entry.to_bytes())],

@@ -99,7 +99,10 @@ fn by_profile(
         }
         first.model = Some(name.clone());
     }
-    first.key_env = flags.key_env.clone().or(first.key_env);
+    if flags.key_env.is_some() {
+        first.key = None;
+        first.key_env.clone_from(&flags.key_env);
+    }
     let mut models = vec![Arc::new(model(&first, env)?)];
     for fallback in &profile.fallbacks {
         models.push(Arc::new(model(fallback, env)?));
@@ -220,13 +223,18 @@ fn of_known(known: &Known) -> ModelConfig {
     }
 }
 
-/// The environment variable that holds the key; `None` sends none, as local servers want it.
+/// The environment variable or stored credential with the key; `None` sends none, as local servers
+/// want it.
 fn secret(
     provider: &Provider,
     known: Option<&Known>,
     api: Api,
     env: Env<'_>,
 ) -> Result<Option<String>, Error> {
+    if let Some(stored) = &provider.key {
+        // Whether it is there and for this server, the vault says.
+        return Ok(Some(stored.clone()));
+    }
     if let Some(name) = &provider.key_env {
         return match is_set(env, name) {
             true => Ok(Some(name.clone())),

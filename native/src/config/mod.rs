@@ -16,6 +16,7 @@ pub(crate) use providers::{KNOWN, embedded};
 use serde::{Deserialize, Serialize};
 use std::{fs, io, path::Path};
 use tau_core::{
+    credential::{SCHEME, is_name},
     model::Api,
     policy::Policy,
     session::{Budgets, Retry},
@@ -79,6 +80,9 @@ pub(crate) struct Provider {
     /// The environment variable with the key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) key_env: Option<String>,
+    /// The stored credential with the key, `secret:NAME`, in the place of a variable.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) key: Option<String>,
     /// Tokens of request and answer together.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) context_tokens: Option<u32>,
@@ -217,8 +221,8 @@ fn check(profile: &Profile) -> Result<(), Error> {
     Ok(())
 }
 
-fn check_provider(provider: &Provider, key: &str) -> Result<(), Error> {
-    let bad = |what: &str, why: &str| Err(Error::config(format!("{key}.{what}: {why}")));
+fn check_provider(provider: &Provider, table: &str) -> Result<(), Error> {
+    let bad = |what: &str, why: &str| Err(Error::config(format!("{table}.{what}: {why}")));
     if let Some(url) = &provider.base_url
         && !(url.starts_with("http://") || url.starts_with("https://"))
     {
@@ -241,6 +245,19 @@ fn check_provider(provider: &Provider, key: &str) -> Result<(), Error> {
             .any(|price| !(0.0..1e6).contains(&price))
         {
             return bad("pricing", "USD per million tokens, not negative");
+        }
+    }
+    if let Some(key) = &provider.key {
+        // The value itself is not repeated: it may be one.
+        let name = key.strip_prefix(SCHEME).filter(|name| is_name(name));
+        if name.is_none() {
+            return Err(Error::config(format!("{table}.key: is not secret:NAME")).hint(
+                "a profile holds no key: store it with `tau secret set NAME --host HOST`, and \
+                 write key = \"secret:NAME\"",
+            ));
+        }
+        if provider.key_env.is_some() {
+            return bad("key", "is instead of key_env, not beside it");
         }
     }
     if provider.base_url.is_some() && provider.model.is_none() {

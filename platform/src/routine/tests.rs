@@ -1,7 +1,10 @@
 //! Routines of a served session in virtual time.
 
 use futures_util::future::join;
-use tau_core::session::{Outcome, Session};
+use tau_core::{
+    safety::Gate,
+    session::{Outcome, Session},
+};
 
 use super::*;
 use crate::{
@@ -22,7 +25,15 @@ fn store(home: &SimHost, routine: &Routine) {
 fn every_minute(home: &SimHost) -> Routine {
     let first = home.clock().now().plus(60_000);
     let id = session(home).id().clone();
-    Routine::new("r", &id, "look around", first, Some(60_000)).unwrap()
+    Routine::new(
+        "r",
+        &id,
+        "look around",
+        first,
+        Some(60_000),
+        &Gate::default(),
+    )
+    .unwrap()
 }
 
 /// Serves a session beside `script`.

@@ -1,9 +1,11 @@
 //! Tau's adapters for a native program: one module per outside thing, no decisions.
 
 pub mod clock;
+pub mod egress;
 pub mod entropy;
 pub mod http;
 pub mod lock;
+pub mod secrets;
 pub mod sqlite;
 pub mod tools;
 
@@ -11,4 +13,5 @@ pub use clock::TokioClock;
 pub use entropy::SystemEntropy;
 pub use http::{ReqwestBody, ReqwestHttp};
 pub use lock::{LockError, SessionLock};
+pub use secrets::Secrets;
 pub use sqlite::{RepairReport, SqliteStorage};

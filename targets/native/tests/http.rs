@@ -53,7 +53,7 @@ async fn serve() -> Server {
 }
 
 fn client() -> ReqwestHttp {
-    ReqwestHttp::new(|name| (name == "CONFORMANCE_KEY").then(|| "s3cret\n".to_owned()))
+    ReqwestHttp::new(|name: &str| (name == "CONFORMANCE_KEY").then(|| "s3cret\n".to_owned()))
 }
 
 /// An address where nobody listens: it was free a moment ago.

@@ -186,6 +186,7 @@ mod tests {
         ids::{CallId, UnixMillis},
         message::{ToolCall, ToolResult},
         policy::Policy,
+        safety::Labels,
         session::{Answer, Budgets, Command, Config, Effect, Retry, Session},
         tool::{OnRestore, ToolClass},
     };
@@ -215,6 +216,7 @@ mod tests {
                 text: "no".into(),
                 images: Vec::new(),
                 duration_ms: 0,
+                labels: Labels::NONE,
             })],
         };
         let all: Vec<Turn> = [answer, result].iter().flat_map(of_message).collect();
@@ -232,6 +234,8 @@ mod tests {
             parameters: json!({"type": "object", "properties": {"path": {"type": "string"}}}),
             class: ToolClass::Read,
             on_restore: OnRestore::Reissue,
+            touches: Vec::new(),
+            yields: Labels::NONE,
         };
         let config = Config {
             models: vec![model().into()],

@@ -5,6 +5,7 @@ use std::{cell::RefCell, collections::BTreeMap, future::poll_fn, pin::pin, rc::R
 use tau_core::{
     ids::SessionId,
     journal::{self, Body, Chain},
+    policy::Extent,
     session::{Command, Event, Journal, Session},
 };
 use tau_platform::{Clock, Inbox, MemoryStorage, Shown, drive, sim::SimHttp};
@@ -113,10 +114,12 @@ async fn live(
                     true => Command::Deny {
                         call_id,
                         reason: None,
+                        absent: false,
                     },
                     false => Command::Approve {
                         call_id,
-                        for_session: false,
+                        extent: Extent::Call,
+                        digest: None,
                     },
                 });
             }

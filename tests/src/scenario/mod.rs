@@ -35,7 +35,10 @@ pub use setup::{Fault, Setup, Tool};
 pub use transcript::{difference, transcript};
 
 use crate::wire::{Piece, Tokens};
-use tau_core::{message::Image, policy::Policy};
+use tau_core::{
+    message::Image,
+    policy::{Extent, Policy},
+};
 
 /// One conversation and what is expected of it.
 #[derive(Clone, Debug)]
@@ -80,8 +83,8 @@ pub enum What {
     Approve {
         /// The call.
         call: String,
-        /// Also for the rest of the session.
-        for_session: bool,
+        /// How far the yes reaches.
+        extent: Extent,
         /// When, from the time it is asked.
         when: When,
     },

@@ -7,6 +7,7 @@ use super::{
     items::{self, Item},
 };
 use crate::wire::Tokens;
+use tau_core::policy::Extent;
 
 /// A scenario that is not written as it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -152,14 +153,19 @@ fn step(section: &Section<'_>) -> Result<What> {
         ["interrupt", when @ ..] => What::Interrupt(self::when(line, when)?),
         ["approve", call, "for", "session"] => What::Approve {
             call: (*call).into(),
-            for_session: true,
+            extent: Extent::Session,
+            when: When::Now,
+        },
+        ["approve", call, "always"] => What::Approve {
+            call: (*call).into(),
+            extent: Extent::Always,
             when: When::Now,
         },
         ["approve", call, when @ ..] => {
             let when = self::when(line, when)?;
             What::Approve {
                 call: (*call).into(),
-                for_session: false,
+                extent: Extent::Call,
                 when,
             }
         }

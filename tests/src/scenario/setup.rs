@@ -7,6 +7,7 @@ use tau_core::{
     message::Image,
     model::{Api, ModelConfig, Pricing},
     policy::Policy,
+    safety::Labels,
     session::{Budgets, Config, Retry},
     tool::{OnRestore, ToolClass, ToolSpec},
 };
@@ -205,6 +206,8 @@ impl Tool {
                 "required": required, "additionalProperties": false}),
             class: self.class,
             on_restore: self.on_restore,
+            touches: Vec::new(),
+            yields: Labels::NONE,
         }
     }
 

@@ -142,16 +142,13 @@ impl<'s, H: Http + Clone, S: Storage + Clone> Stage<'s, H, S> {
                 self.reach(when).await;
                 Command::Interrupt
             }
-            What::Approve {
-                call,
-                for_session,
-                when,
-            } => {
+            What::Approve { call, extent, when } => {
                 self.asked(call).await;
                 self.reach(when).await;
                 Command::Approve {
                     call_id: CallId(call.clone()),
-                    for_session: *for_session,
+                    extent: *extent,
+                    digest: None,
                 }
             }
             What::Deny { call, reason } => {
@@ -159,6 +156,7 @@ impl<'s, H: Http + Clone, S: Storage + Clone> Stage<'s, H, S> {
                 Command::Deny {
                     call_id: CallId(call.clone()),
                     reason: reason.clone(),
+                    absent: false,
                 }
             }
             What::Policy(policy) => {

@@ -265,6 +265,7 @@ impl HostTools for TapTools {
             },
             text: tool.says(&run.arguments),
             images: tool.pictures(),
+            labels: None,
         }
     }
 }

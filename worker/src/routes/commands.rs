@@ -5,12 +5,14 @@ use std::rc::Rc;
 use tau_core::{
     ids::{CallId, EntryId, SessionId},
     json::{object_of, to_value},
+    policy::Extent,
     session::{Command, CommandError, Event},
 };
 use worker::Response;
 
 use crate::{
     errors::ApiError,
+    fields::Fields,
     object::Home,
     routes::Verb,
     wire::{Incoming, told},
@@ -47,11 +49,13 @@ fn command(verb: Verb, incoming: &Incoming) -> Result<Command, ApiError> {
     let command = match verb {
         Verb::Approve => Command::Approve {
             call_id: CallId(fields.needed_text("call_id")?),
-            for_session: fields.flag("for_session")?,
+            extent: extent(&mut fields)?,
+            digest: fields.text("digest")?,
         },
         Verb::Deny => Command::Deny {
             call_id: CallId(fields.needed_text("call_id")?),
             reason: fields.text("reason")?,
+            absent: false,
         },
         Verb::Switch => Command::Switch {
             to: EntryId(fields.needed_text("to")?),
@@ -64,4 +68,14 @@ fn command(verb: Verb, incoming: &Incoming) -> Result<Command, ApiError> {
     };
     fields.end()?;
     Ok(command)
+}
+
+/// How far a yes reaches: no further than the session, whose object is all that would know of it.
+fn extent(fields: &mut Fields) -> Result<Extent, ApiError> {
+    match fields.parsed("extent")?.unwrap_or_default() {
+        Extent::Always => Err(ApiError::invalid(
+            "a yes reaches no further than its session here: say \"session\", or name the rule in TAU_POLICY's \"approved\"",
+        )),
+        extent => Ok(extent),
+    }
 }

@@ -4,6 +4,7 @@ use tau_core::{
     ids::{SessionId, UnixMillis},
     json::{object_of, to_value},
     routine::Routine,
+    safety::Gate,
 };
 use tau_platform::{Clock, Storage, routine};
 use tau_target_web::WebClock;
@@ -43,7 +44,7 @@ pub(crate) async fn add(
     let at = fields.number("at")?.map(UnixMillis);
     let every_ms = fields.number("every_ms")?;
     fields.end()?;
-    home.setup().await?;
+    let setup = home.setup().await?;
     home.need_room()?;
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     if !(1..=NAME_BYTES).contains(&name.len()) || !name.bytes().all(is_name) {
@@ -56,7 +57,8 @@ pub(crate) async fn add(
         (None, Some(every_ms)) => WebClock.now().plus(every_ms),
         (None, None) => return Err(ApiError::invalid("a routine needs at, every_ms or both")),
     };
-    let routine = Routine::new(&name, id, &prompt, first, every_ms)
+    let gate = Gate::new(&setup.terms.policy);
+    let routine = Routine::new(&name, id, &prompt, first, every_ms, &gate)
         .map_err(|error| ApiError::invalid(error.to_string()))?;
     let store = home.store()?;
     let have = routine::list(&store, id).await?;

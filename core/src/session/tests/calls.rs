@@ -7,7 +7,7 @@ use super::harness::*;
 use crate::{
     ids::CallId,
     message::ToolStatus,
-    policy::{Policy, Preset},
+    policy::{Extent, Policy, Preset},
     session::{Answer, Command, CommandError, Event, Outcome},
     tool::ToolOutput,
 };
@@ -86,13 +86,15 @@ fn a_program_waits_for_approval_and_runs_once_approved() {
     assert_eq!(home.session.waiting().len(), 1);
     home.submit(Command::Approve {
         call_id: CallId("c0".into()),
-        for_session: false,
+        extent: Extent::Call,
+        digest: None,
     });
     home.tool("shell", "ran");
     assert_eq!(home.transcript()[2], "Tool shell=Ok:ran");
     let again = Command::Approve {
         call_id: CallId("c0".into()),
-        for_session: false,
+        extent: Extent::Call,
+        digest: None,
     };
     let error = home.session.submit(again, home.now).unwrap_err();
     assert!(matches!(error, CommandError::NotWaiting { .. }));
@@ -105,6 +107,7 @@ fn a_refusal_is_told_with_its_reason() {
     home.submit(Command::Deny {
         call_id: CallId("c0".into()),
         reason: Some("not today".into()),
+        absent: false,
     });
     assert!(home.transcript()[2].contains("the person said no: not today"));
     assert_eq!(home.outcome(), Some(&Outcome::Answered));
@@ -125,7 +128,8 @@ fn an_approval_for_the_session_asks_no_more() {
     home.prompt("go");
     home.submit(Command::Approve {
         call_id: CallId("c0".into()),
-        for_session: true,
+        extent: Extent::Session,
+        digest: None,
     });
     home.tool("shell", "1");
     assert!(home.session.waiting().is_empty());

@@ -7,6 +7,7 @@ use super::harness::*;
 use crate::{
     ids::CallId,
     journal::JournalError,
+    policy::Extent,
     session::{Command, Effect, Outcome, Session},
 };
 
@@ -37,7 +38,8 @@ pub(crate) fn play(home: &mut Home) {
     home.tool("read", "contents");
     home.submit(Command::Approve {
         call_id: CallId("c1".into()),
-        for_session: true,
+        extent: Extent::Session,
+        digest: None,
     });
     home.tool("shell", "ran");
     home.submit(Command::Compact);
@@ -118,7 +120,8 @@ fn each_running_tool_is_restored_by_its_kind() {
     home.prompt("go");
     home.submit(Command::Approve {
         call_id: CallId("c2".into()),
-        for_session: false,
+        extent: Extent::Call,
+        digest: None,
     });
     let read = home
         .tools
@@ -143,7 +146,8 @@ fn each_running_tool_is_restored_by_its_kind() {
     assert!(waiting[0].reason.contains("may have done its work") && waiting[0].may_have_run);
     home.submit(Command::Approve {
         call_id: CallId("c2".into()),
-        for_session: false,
+        extent: Extent::Call,
+        digest: None,
     });
     home.tool("shell", "ran").tool("read", "contents");
     let line = &home.transcript()[2];
@@ -171,12 +175,14 @@ pub(crate) fn interrupted_by_restarts() -> Home {
     home.restart();
     home.submit(Command::Approve {
         call_id: CallId("c2".into()),
-        for_session: false,
+        extent: Extent::Call,
+        digest: None,
     });
     home.restart();
     home.submit(Command::Deny {
         call_id: CallId("c2".into()),
         reason: Some("no".into()),
+        absent: false,
     });
     home.tool("read", "contents");
     assert_eq!(home.outcome(), Some(&Outcome::Answered));
@@ -233,7 +239,8 @@ fn an_approval_is_still_waited_for_after_a_restart() {
     assert_eq!(home.session.waiting().len(), 1);
     home.submit(Command::Approve {
         call_id: CallId("c0".into()),
-        for_session: false,
+        extent: Extent::Call,
+        digest: None,
     });
     home.tool("shell", "ran");
     assert_eq!(home.outcome(), Some(&Outcome::Answered));

@@ -7,6 +7,7 @@ use crate::{
     ids::{EffectId, UnixMillis},
     model::{Api, Delta, ModelConfig, ModelRequest, Pricing, StopReason, Usage},
     policy::Policy,
+    safety::Labels,
     session::{
         Answer, Batch, Budgets, Command, Config, Effect, Event, GenerateError, Journal, Outcome,
         Retry, Session, StoreError,
@@ -54,6 +55,8 @@ pub(crate) fn spec(name: &str, class: ToolClass, on_restore: OnRestore) -> ToolS
         parameters: json!({"type": "object", "properties": {"path": {"type": "string"}}}),
         class,
         on_restore,
+        touches: Vec::new(),
+        yields: Labels::NONE,
     }
 }
 

@@ -8,12 +8,13 @@ use crate::{
     ids::CallId,
     message::{Image, Message, Part, Role, ToolCall, ToolResult, ToolStatus},
     model::ToolChoice,
-    safety::{Gate, Source, Untrusted, Vetted},
+    safety::{Gate, Labels, Source, Untrusted, Vetted},
     tool::{OnRestore, ToolClass, ToolSpec},
 };
 
 fn vetted<T: crate::safety::Content>(content: T) -> Vetted<Arc<T>> {
-    Gate.vet(Untrusted::new(content, Source::Runtime))
+    Gate::default()
+        .vet(Untrusted::new(content, Source::Runtime))
         .0
         .shared()
 }
@@ -34,6 +35,7 @@ fn result(id: &str, status: ToolStatus, text: &str, images: Vec<Image>) -> Part 
         text: text.into(),
         images,
         duration_ms: 5,
+        labels: Labels::NONE,
     })
 }
 
@@ -64,11 +66,13 @@ fn request(model: ModelConfig) -> ModelRequest {
             parameters: json!({"type": "object", "properties": {"path": {"type": "string"}}}),
             class: ToolClass::Read,
             on_restore: OnRestore::Reissue,
+            touches: Vec::new(),
+            yields: Labels::NONE,
         })
     };
     ModelRequest {
         model: Arc::new(model),
-        system: Gate.runtime_text("You are Tau."),
+        system: Gate::runtime_text("You are Tau."),
         messages: Arc::new(vec![
             message(
                 Role::User,
@@ -96,7 +100,7 @@ fn request(model: ModelConfig) -> ModelRequest {
             message(Role::Assistant, vec![thinking("only thoughts", None)]),
             message(Role::User, vec![text("Please.")]),
         ]),
-        closing: Some(Gate.runtime_text("This is the last step.")),
+        closing: Some(Gate::runtime_text("This is the last step.")),
         tools: Arc::new(vec![tool("read"), tool("list")]),
         tool_choice: ToolChoice::None,
         max_output_tokens: 1_000,

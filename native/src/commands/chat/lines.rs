@@ -17,7 +17,10 @@ use std::{
         mpsc,
     },
 };
+use tau_core::safety::Gate;
 use tokio::sync::oneshot;
+
+use super::history::Kept;
 
 /// Lines of the history file.
 const HISTORY_LINES: usize = 5_000;
@@ -46,15 +49,16 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// Reads from stdin; what is typed on a terminal is kept in `history`.
-    pub(super) fn new(history: PathBuf) -> Self {
+    /// Reads from stdin; what is typed on a terminal is kept in `history`,
+    /// as `gate` lets it through.
+    pub(super) fn new(history: PathBuf, gate: Gate) -> Self {
         let editing = io::stdin().is_terminal() && io::stdout().is_terminal();
         let (prompts, asked) = mpsc::channel();
         let stop = Arc::new(AtomicBool::new(false));
         let break_signal = Arc::clone(&stop);
         std::thread::spawn(move || {
             if editing {
-                let mut editor = editor(history, break_signal);
+                let mut editor = editor(history, gate, break_signal);
                 serve(asked, || edited(&mut editor));
             } else {
                 serve(asked, || plain(&mut io::stdin().lock()));
@@ -90,7 +94,7 @@ fn serve(asked: mpsc::Receiver<oneshot::Sender<Typed>>, mut next: impl FnMut() -
     }
 }
 
-fn editor(history: PathBuf, stop: Arc<AtomicBool>) -> Reedline {
+fn editor(history: PathBuf, gate: Gate, stop: Arc<AtomicBool>) -> Reedline {
     let mut keys = default_emacs_keybindings();
     // By itself the editor clears the line before it tells of Ctrl-C.
     let interrupt = ReedlineEvent::ExecuteHostCommand(INTERRUPT.into());
@@ -101,7 +105,7 @@ fn editor(history: PathBuf, stop: Arc<AtomicBool>) -> Reedline {
         .with_break_signal(stop)
         .use_bracketed_paste(true);
     match FileBackedHistory::with_file(HISTORY_LINES, history) {
-        Ok(history) => editor.with_history(Box::new(history)),
+        Ok(file) => editor.with_history(Box::new(Kept::new(file, gate))),
         // Typing works without a history.
         Err(_) => editor,
     }

@@ -17,16 +17,20 @@ use std::{
     sync::{Arc, OnceLock},
     time::Duration,
 };
-use tau_core::session::{HeaderValue, HttpError, HttpHead, HttpRequest};
+use tau_core::{
+    egress::Origin,
+    session::{HeaderValue, HttpError, HttpHead, HttpRequest},
+};
 use tau_platform::{Body, Clock, Http};
 
-use crate::clock::TokioClock;
+use crate::{
+    clock::TokioClock,
+    secrets::{self, Secrets},
+};
 
 /// The longest piece of a body.
 const CHUNK_BYTES: usize = 64 * 1024;
 const USER_AGENT: &str = concat!("tau/", env!("CARGO_PKG_VERSION"));
-
-type Secrets = dyn Fn(&str) -> Option<String> + Send + Sync;
 
 /// An HTTP/1.1 and HTTP/2 client. Clones share connections.
 ///
@@ -39,7 +43,7 @@ pub struct ReqwestHttp {
 }
 
 struct Inner {
-    secrets: Box<Secrets>,
+    secrets: Box<dyn Secrets>,
     /// Made at the first use: reading the system's certificates takes longer than most starts.
     proxied: OnceLock<Result<Client, HttpError>>,
     direct: OnceLock<Result<Client, HttpError>>,
@@ -55,7 +59,7 @@ impl ReqwestHttp {
     /// A client that asks `secrets` for the value of a named secret each time one is sent. White
     /// space around a value is dropped: key files end in a newline.
     #[must_use]
-    pub fn new(secrets: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
+    pub fn new(secrets: impl Secrets + 'static) -> Self {
         Self {
             inner: Arc::new(Inner {
                 secrets: Box::new(secrets),
@@ -89,9 +93,8 @@ impl ReqwestHttp {
         for (name, value) in &request.headers {
             let header = HeaderName::from_bytes(name.as_bytes())
                 .map_err(|_| refuse(format!("{name:?} is not a header's name")))?;
-            prepared
-                .headers_mut()
-                .append(header, self.value(name, value)?);
+            let value = self.value(name, value, prepared.url())?;
+            prepared.headers_mut().append(header, value);
         }
         if !request.body.is_empty() {
             *prepared.body_mut() = Some(Bytes::from_owner(request.body.clone()).into());
@@ -99,7 +102,7 @@ impl ReqwestHttp {
         Ok(prepared)
     }
 
-    fn value(&self, header: &str, value: &HeaderValue) -> Result<RawValue, HttpError> {
+    fn value(&self, header: &str, value: &HeaderValue, url: &Url) -> Result<RawValue, HttpError> {
         match value {
             HeaderValue::Plain(text) => RawValue::from_bytes(text.as_bytes()).map_err(|_| {
                 refuse(format!(
@@ -107,12 +110,10 @@ impl ReqwestHttp {
                 ))
             }),
             HeaderValue::Secret { name, prefix } => {
-                let secret = (self.inner.secrets)(name)
-                    .ok_or_else(|| refuse(format!("the secret {name} is not set")))?;
-                let mut raw = RawValue::from_bytes(format!("{prefix}{}", secret.trim()).as_bytes())
-                    .map_err(|_| refuse(format!("the secret {name} has control characters")))?;
-                raw.set_sensitive(true);
-                Ok(raw)
+                let origin = Origin::parse(&url.origin().ascii_serialization())
+                    .map_err(|refusal| refuse(refusal.reason))?;
+                secrets::header(&*self.inner.secrets, name, prefix, header, &origin)
+                    .map_err(|refusal| refuse(refusal.reason))
             }
         }
     }

@@ -44,7 +44,8 @@ use serde_json::{Value, json};
 use tau_core::{
     ids::EffectId,
     message::ToolStatus,
-    tool::{OnRestore, ToolClass, ToolOutput, ToolRun, ToolSpec},
+    safety::Labels,
+    tool::{OnRestore, ToolClass, ToolOutput, ToolRun, ToolSpec, Touch},
 };
 use tau_platform::{Clock, HostTools};
 
@@ -239,11 +240,31 @@ fn spec(
     if !required.is_empty() {
         parameters["required"] = required.into();
     }
+    let has = |argument: &str| parameters["properties"].get(argument).is_some();
+    let mut touches = Vec::new();
+    if has("path") {
+        touches.push(Touch::Path {
+            argument: "path".into(),
+            writes: class == ToolClass::Write,
+        });
+    }
+    if has("command") {
+        touches.push(Touch::Command {
+            argument: "command".into(),
+        });
+    }
+    let yields = if touches.is_empty() && !has("pattern") {
+        Labels::NONE
+    } else {
+        Labels::WORKSPACE
+    };
     ToolSpec {
         name: name.into(),
         description: description.into(),
         parameters,
         class,
+        touches,
+        yields,
         on_restore: match class {
             ToolClass::Read | ToolClass::Network => OnRestore::Reissue,
             ToolClass::Remember | ToolClass::Write => OnRestore::Fail,

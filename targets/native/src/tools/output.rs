@@ -61,6 +61,7 @@ impl Fault {
             status: self.status,
             text: explain(&self.problem, self.cause.as_deref(), self.hint.as_deref()),
             images: Vec::new(),
+            labels: None,
         }
     }
 }

@@ -201,6 +201,7 @@ fn report(
         status,
         text,
         images: Vec::new(),
+        labels: None,
     }
 }
 

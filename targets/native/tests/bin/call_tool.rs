@@ -24,6 +24,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         name: name.clone(),
         arguments: serde_json::from_str(json)?,
         limits: Policy::default().tool_limits(),
+        http: None,
     };
     let tools = NativeTools::new(Path::new(folder), TokioClock)?;
     let runtime = tokio::runtime::Builder::new_current_thread()

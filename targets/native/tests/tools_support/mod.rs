@@ -82,6 +82,7 @@ impl Bench {
             name: name.into(),
             arguments,
             limits,
+            http: None,
         };
         self.tools.run(EffectId(1), run).await
     }

@@ -7,14 +7,15 @@
 mod html;
 
 use tau_core::{
-    egress::{self, Origin, Rules, Target},
     json::object_of,
+    egress::{self, Rules, Target},
     message::{ToolStatus, explain},
+    policy::Refusal,
+    safety::Labels,
     session::{HeaderValue, HttpError, HttpHead, HttpRequest},
-    tool::{OnRestore, ToolClass, ToolOutput, ToolRun, ToolSpec},
+    tool::{OnRestore, ToolClass, ToolOutput, ToolRun, ToolSpec, Touch},
 };
 use tau_platform::{Body, Http};
-use web_sys::Url;
 
 use crate::{
     global::{decode, requests_have},
@@ -67,6 +68,11 @@ impl FetchTool {
             ]),
             class: ToolClass::Network,
             on_restore: OnRestore::Reissue,
+            touches: vec![Touch::Url {
+                argument: "url".into(),
+                method: None,
+            }],
+            yields: Labels::EXTERNAL,
         }
     }
 
@@ -127,21 +133,21 @@ impl FetchTool {
     }
 
     /// Follows redirects, where they are shown, to the head of a response.
-    async fn open(&self, url: &str) -> Result<(Url, HttpHead, FetchBody), ToolOutput> {
-        let not_one = |url: &str| told(&format!("{url:?} is not a URL"), None, None);
-        let mut url = Url::new(url).map_err(|_| not_one(url))?;
+    async fn open(&self, url: &str) -> Result<(Target, HttpHead, FetchBody), ToolOutput> {
+        let denied = |refusal: Refusal| ToolOutput {
+            status: ToolStatus::Denied,
+            ..ToolOutput::error(refusal.to_result_text())
+        };
+        let mut target = egress::parse(url).map_err(denied)?;
         for _ in 0..=MAX_REDIRECTS {
-            egress::decide(&target(&url), &self.rules).map_err(|refusal| ToolOutput {
-                status: ToolStatus::Denied,
-                ..ToolOutput::error(refusal.to_result_text())
-            })?;
-            let sent = self.http.send(request(url.href())).await;
-            let (head, body) = sent.map_err(|error| unreachable(&url, &error))?;
+            let cleared = egress::decide(&target, &self.rules).map_err(denied)?;
+            let sent = self.http.send(request(cleared.target().href())).await;
+            let (head, body) = sent.map_err(|error| unreachable(&target, &error))?;
             match head.header("location") {
                 Some(next) if matches!(head.status, 301 | 302 | 303 | 307 | 308) => {
-                    url = Url::new_with_base(next, &url.href()).map_err(|_| not_one(next))?;
+                    target = target.join(next).map_err(denied)?;
                 }
-                _ => return Ok((url, head, body)),
+                _ => return Ok((target, head, body)),
             }
         }
         Err(told(
@@ -163,17 +169,6 @@ fn request(url: String) -> HttpRequest {
     }
 }
 
-fn target(url: &Url) -> Target {
-    Target {
-        origin: Origin {
-            scheme: url.protocol().trim_end_matches(':').to_owned(),
-            host: url.hostname(),
-            port: url.port().parse().ok(),
-        },
-        has_credentials: !url.username().is_empty() || !url.password().is_empty(),
-    }
-}
-
 /// The body up to the limit, and whether that was all.
 async fn start_of(body: &mut FetchBody) -> Result<(Vec<u8>, bool), HttpError> {
     let mut bytes = Vec::new();
@@ -187,7 +182,7 @@ async fn start_of(body: &mut FetchBody) -> Result<(Vec<u8>, bool), HttpError> {
     Ok((bytes, true))
 }
 
-fn unreachable(url: &Url, error: &HttpError) -> ToolOutput {
+fn unreachable(url: &Target, error: &HttpError) -> ToolOutput {
     // Only a browser keeps servers from being read that do not ask to be.
     let hint = (matches!(error, HttpError::Connect { .. }) && requests_have("credentials"))
         .then_some("a page can read only servers that allow it (CORS); try another source");

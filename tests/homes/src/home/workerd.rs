@@ -113,7 +113,7 @@ impl WorkerdLane {
             program: tools.workerd()?.to_owned(),
             folder,
             running: None,
-            client: ReqwestHttp::new(|_| None),
+            client: ReqwestHttp::new(|_: &str| None),
         };
         lane.restart().await?;
         Ok(lane)

@@ -55,7 +55,7 @@ impl Client {
     #[must_use]
     pub fn new(url: &str, token: Option<&str>) -> Self {
         Self {
-            http: ReqwestHttp::new(|_| None),
+            http: ReqwestHttp::new(|_: &str| None),
             url: url.into(),
             token: token.map(Into::into),
         }

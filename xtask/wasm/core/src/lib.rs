@@ -10,7 +10,7 @@ use tau_core::{
     ids::{CallId, EffectId, EntryId, UnixMillis},
     json::{self, Value, object_of},
     model::{Api, ModelConfig, Pricing},
-    policy::{Policy, Preset},
+    policy::{Extent, Policy, Preset},
     session::{
         Answer, Budgets, Command, Config, Effect, HttpError, HttpHead, Retry, Session, StoreError,
     },
@@ -80,11 +80,13 @@ impl Agent {
         let command = match approved {
             true => Command::Approve {
                 call_id,
-                for_session: false,
+                extent: Extent::Call,
+                digest: None,
             },
             false => Command::Deny {
                 call_id,
                 reason: None,
+                absent: false,
             },
         };
         self.submit(command, now)

@@ -1,9 +1,11 @@
 //! `cargo xtask eval`: how good Tau is at what it claims, from lists and corpora.
 
+mod safety;
+
 use crate::process::{self, cargo};
 use anyhow::Result;
 
-/// Score Tau on lists.
+/// Score Tau on lists and corpora.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -15,6 +17,9 @@ enum Subject {
     /// The embedded model: right tool and argument on plain instructions, and its speed beside
     /// llama.cpp's where `llama-bench` is installed.
     Embedded,
+    /// The detectors and the egress decision on public corpora, and how fast they are, natively and
+    /// as WebAssembly.
+    Safety(safety::Args),
 }
 
 /// The list that is owed, and one that nothing was tuned to.
@@ -25,17 +30,20 @@ const INSTRUCTIONS: [&str; 2] = [
 
 /// Runs the chore.
 pub(crate) fn run(args: &Args) -> Result<()> {
-    match args.subject {
-        Subject::Embedded => {
-            let mut command = cargo([
-                "run",
-                "--quiet",
-                "--release",
-                "--package",
-                "tau-target-rten",
-            ]);
-            command.args(["--features", "eval,fetch", "--example", "measure", "--"]);
-            process::run(command.args(INSTRUCTIONS))
-        }
+    match &args.subject {
+        Subject::Embedded => embedded(),
+        Subject::Safety(args) => safety::run(args),
     }
+}
+
+fn embedded() -> Result<()> {
+    let mut command = cargo([
+        "run",
+        "--quiet",
+        "--release",
+        "--package",
+        "tau-target-rten",
+    ]);
+    command.args(["--features", "eval,fetch", "--example", "measure", "--"]);
+    process::run(command.args(INSTRUCTIONS))
 }

@@ -1,0 +1,235 @@
+//! Verifying a chain of records without running it: what was changed after it was written.
+//!
+//! Each line holds the SHA-256 of the one before. A line that was changed no longer fits the line
+//! after it; which of the two it was, the next link tells. The last line is covered where an export
+//! ends with its hash, or the store's list of sessions holds it. Who rewrites every line and the
+//! hash beside them leaves nothing to find: that takes signatures.
+
+use alloc::{collections::BTreeSet, format, string::String};
+use serde::{Deserialize, Serialize};
+
+use super::{GENESIS, VERSION, replay::End, sha256_hex};
+use crate::json::{self, FromJson, ToJson};
+
+/// What came of looking at every link.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToJson)]
+pub struct Verified {
+    /// Whether every link holds.
+    pub ok: bool,
+    /// Lines looked at.
+    pub checked: u64,
+    /// The first line that was changed, is missing or does not belong.
+    pub first_bad: Option<Bad>,
+}
+
+/// A line that is not as it was written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToJson)]
+pub struct Bad {
+    /// Its place, from 1.
+    pub line: u64,
+    /// What is wrong.
+    pub why: String,
+}
+
+/// What every record of a chain begins with.
+#[derive(Deserialize, FromJson)]
+struct Link {
+    v: u32,
+    seq: u64,
+    prev: String,
+    #[serde(default)]
+    forked_from: Option<Fork>,
+}
+
+#[derive(Deserialize, FromJson)]
+struct Fork {
+    hash: String,
+}
+
+/// Looks at the lines of an export or of an audit log, in order.
+pub fn verify<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Verified {
+    let mut walk = Walk::default();
+    let mut checked = 0;
+    for line in lines {
+        checked += 1;
+        if let Err(why) = walk.step(checked, line) {
+            return walk.bad(checked, why);
+        }
+        if let Some(bad) = walk.blamed() {
+            return bad;
+        }
+    }
+    if let Some((line, why)) = walk.suspect.take() {
+        return walk.bad(line, why);
+    }
+    if checked == 0 {
+        return walk.bad(1, "there is nothing to verify".into());
+    }
+    Verified {
+        ok: true,
+        checked,
+        first_bad: None,
+    }
+}
+
+#[derive(Default)]
+struct Walk {
+    next_seq: u64,
+    /// The hash of the last line.
+    hash: String,
+    /// Hashes that a fork may continue from.
+    known: BTreeSet<String>,
+    /// A link that does not hold: the later of its two lines, until the next link tells which.
+    suspect: Option<(u64, String)>,
+    /// Whether the link after the suspect one held.
+    later_holds: Option<bool>,
+    ended: bool,
+    checked: u64,
+}
+
+impl Walk {
+    fn step(&mut self, number: u64, line: &[u8]) -> Result<(), String> {
+        self.checked = number;
+        if self.ended {
+            return Err("it stands after the end".into());
+        }
+        if let Some(end) = End::read(line) {
+            self.ended = true;
+            if end.records != self.next_seq {
+                return Err(format!(
+                    "the end speaks of {} records, {} came",
+                    end.records, self.next_seq
+                ));
+            }
+            if self.suspect.is_some() {
+                self.later_holds = Some(end.hash == self.hash);
+            } else if end.hash != self.hash {
+                self.suspect = Some((number, "the last record was changed".into()));
+                // Nothing comes after the end that could tell.
+                self.later_holds = Some(true);
+            }
+            return Ok(());
+        }
+        let link: Link =
+            json::from_slice(line).map_err(|error| format!("it is not a record: {error}"))?;
+        if link.v > VERSION {
+            return Err(format!("it has format version {}, a later one", link.v));
+        }
+        let begins = link.seq == 0 && self.next_seq > 0 && self.suspect.is_none();
+        if begins {
+            self.next_seq = 0;
+        }
+        let before = if self.next_seq == 0 {
+            GENESIS
+        } else {
+            &self.hash
+        };
+        let holds = link.prev == before;
+        if link.seq != self.next_seq {
+            return Err(format!("record {} is missing before it", self.next_seq));
+        }
+        if self.suspect.is_some() {
+            self.later_holds = Some(holds);
+        } else if !holds {
+            self.suspect = Some((number, "it was changed after the next was written".into()));
+        } else if let Some(fork) = link.forked_from
+            && !self.known.contains(&fork.hash)
+        {
+            return Err("it continues a session that is not what it was, or not here".into());
+        }
+        self.next_seq += 1;
+        self.hash = sha256_hex(line);
+        self.known.insert(self.hash.clone());
+        Ok(())
+    }
+
+    /// The line to blame, once the link after the broken one was seen.
+    fn blamed(&mut self) -> Option<Verified> {
+        let later_holds = self.later_holds?;
+        let (line, why) = self.suspect.take()?;
+        Some(if later_holds && line > 1 {
+            self.bad(line - 1, why)
+        } else {
+            self.bad(line, "its link to the record before was changed".into())
+        })
+    }
+
+    fn bad(&self, line: u64, why: String) -> Verified {
+        Verified {
+            ok: false,
+            checked: self.checked,
+            first_bad: Some(Bad { line, why }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        ids::{EffectId, UnixMillis},
+        journal::{Body, Chain},
+    };
+    use alloc::vec::Vec;
+
+    fn chain(records: u64) -> Vec<Vec<u8>> {
+        let mut chain = Chain::default();
+        let mut lines: Vec<Vec<u8>> = (0..records)
+            .map(|n| {
+                let body = Body::SummaryGivenUp {
+                    effect: EffectId(n),
+                };
+                chain.append(body, UnixMillis(1_000 + n)).1
+            })
+            .collect();
+        let end = End {
+            records,
+            hash: chain.hash,
+        };
+        let line = end.line();
+        lines.push(line.strip_suffix(b"\n").unwrap_or(&line).to_vec());
+        lines
+    }
+
+    fn check(lines: &[Vec<u8>]) -> Verified {
+        verify(lines.iter().map(Vec::as_slice))
+    }
+
+    #[test]
+    fn a_whole_chain_holds() {
+        let verified = check(&chain(5));
+        assert!(verified.ok, "{verified:?}");
+        assert_eq!(verified.checked, 6);
+    }
+
+    #[test]
+    fn any_changed_byte_of_a_record_is_found_at_its_line() {
+        for line in 0..5 {
+            for place in 0..chain(5)[line].len() {
+                let mut lines = chain(5);
+                // A bit that keeps every character printable, and is no change of case in hex.
+                lines[line][place] ^= 1;
+                let bad = check(&lines).first_bad.map(|bad| bad.line);
+                let line = line as u64 + 1;
+                assert_eq!(bad, Some(line), "byte {place}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_record_taken_out_put_in_or_moved_is_found() {
+        for edit in [
+            |lines: &mut Vec<Vec<u8>>| drop(lines.remove(2)),
+            |lines: &mut Vec<Vec<u8>>| lines.swap(1, 2),
+            |lines: &mut Vec<Vec<u8>>| lines.insert(2, lines[2].clone()),
+            |lines: &mut Vec<Vec<u8>>| lines.truncate(0),
+        ] {
+            let mut lines = chain(5);
+            edit(&mut lines);
+            assert!(!check(&lines).ok);
+        }
+        let mut lines = chain(5);
+        lines.remove(4);
+        assert_eq!(check(&lines).first_bad.map(|bad| bad.line), Some(5));
+    }
+}

@@ -1,0 +1,354 @@
+//! The gate itself: what the detectors find in a text, and what the policy has done about it.
+//!
+//! Invariant: a text that passed the gate passes it again unchanged, under the same policy.
+
+use alloc::{borrow::Cow, format, string::String, sync::Arc, vec::Vec};
+use core::ops::Range;
+
+use super::{
+    Content, Finding, Kind, Screened, Severity, Source, Untrusted, Vetted, control, mark, secrets,
+};
+use crate::policy::{
+    Policy,
+    screen::{Measure, Measures, Rule, Subject},
+};
+
+/// Findings of one content that are told; of more, the strongest.
+const TOLD: usize = 100;
+/// How often a text is looked at again after something was taken out of it.
+const PASSES: usize = 4;
+
+/// The gate under one policy. Making it compiles the policy's own rules and nothing else; a clone
+/// shares them.
+#[derive(Clone, Debug)]
+pub struct Gate {
+    prompt: Measures,
+    content: Measures,
+    secrets: Measures,
+    rules: Arc<[Rule]>,
+    /// Whether everything passes as it is: for a recording, which was vetted before it was written.
+    is_open: bool,
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self::new(&Policy::default())
+    }
+}
+
+impl PartialEq for Gate {
+    fn eq(&self, other: &Self) -> bool {
+        self.prompt == other.prompt
+            && self.content == other.content
+            && self.secrets == other.secrets
+            && self.is_open == other.is_open
+            && self.rules == other.rules
+    }
+}
+
+impl Eq for Gate {}
+
+/// What is done about findings in one text.
+#[derive(Clone, Copy)]
+struct Plan<'a> {
+    injections: Option<Measures>,
+    secrets: Measures,
+    source: &'a Source,
+    takes_notes: bool,
+    /// The most that is done.
+    most: Measure,
+}
+
+/// A finding and what is to be done about it.
+struct Hit {
+    finding: Finding,
+    measure: Measure,
+}
+
+impl Gate {
+    /// The gate under `policy`.
+    #[must_use]
+    pub fn new(policy: &Policy) -> Self {
+        Self {
+            prompt: policy.measures(Subject::Prompt),
+            content: policy.measures(Subject::Content),
+            secrets: policy.measures(Subject::Secrets),
+            rules: policy.screen.rules.as_slice().into(),
+            is_open: false,
+        }
+    }
+
+    /// A gate for a recording that is played again: what it holds was vetted when it was written,
+    /// and nothing of it reaches a model.
+    pub(crate) fn open() -> Self {
+        Self {
+            is_open: true,
+            ..Self::default()
+        }
+    }
+
+    /// The gate under another policy; an open one stays open.
+    pub(crate) fn under(&self, policy: &Policy) -> Self {
+        Self {
+            is_open: self.is_open,
+            ..Self::new(policy)
+        }
+    }
+
+    /// Looks through `content` and lets through what a model may read, what may be stored and what
+    /// may be shown.
+    ///
+    /// The findings say what was found and what was done; the caller shows and records them. One
+    /// that says [`Measure::Block`] stands for a text of which nothing was let through.
+    pub fn vet<T: Content>(&self, content: Untrusted<T>) -> (Vetted<T>, Vec<Screened>) {
+        let Untrusted { mut value, source } = content;
+        let mut told = Vec::new();
+        if !self.is_open && source != Source::Runtime {
+            let plan = self.plan(&source, T::TAKES_NOTES);
+            let mut place = 0;
+            value.visit_text(&mut |text| {
+                let screened = self.screen(text, &plan, place, &mut told);
+                place += 1;
+                screened
+            });
+            strongest(&mut told);
+        }
+        (Vetted(value), told)
+    }
+
+    /// Lets through what a person has Tau keep outside of a conversation. The error names the
+    /// families for which nothing of it is.
+    pub fn keep(&self, text: String) -> Result<(String, Vec<Screened>), String> {
+        let (text, screened) = self.vet(Untrusted::new(text, Source::User));
+        match withheld_for(&screened) {
+            Some(families) => Err(families),
+            None => Ok((text.into_inner(), screened)),
+        }
+    }
+
+    /// `text` without the secrets in it, for logs and errors: there, a warning would be as good as
+    /// nothing.
+    #[must_use]
+    pub fn without_secrets<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let plan = self.secrets_only();
+        match self.screen(text, &plan, 0, &mut Vec::new()) {
+            Some(clean) => Cow::Owned(clean),
+            None => Cow::Borrowed(text),
+        }
+    }
+
+    /// What of `text` follows its first `shown` bytes, without the secrets in it. What was shown
+    /// says what the rest is: a value after its label.
+    pub(super) fn without_secrets_after(&self, text: &str, shown: usize) -> String {
+        let hits = self.hits(text, &self.secrets_only());
+        let mut places = merged(&hits, 0);
+        places.retain(|(place, _)| place.end > shown);
+        if let Some((place, _)) = places.first_mut() {
+            place.start = place.start.max(shown);
+        }
+        let mut rest = mark::replace(text, &places);
+        rest.drain(..shown);
+        rest
+    }
+
+    fn secrets_only(&self) -> Plan<'static> {
+        Plan {
+            injections: None,
+            secrets: self.secrets,
+            source: &Source::Model,
+            takes_notes: false,
+            most: Measure::Redact,
+        }
+    }
+
+    fn plan<'a>(&self, source: &'a Source, takes_notes: bool) -> Plan<'a> {
+        let injections = match source {
+            // What a model says gives no orders; what it calls is decided by the dispatcher.
+            Source::Runtime | Source::Model => None,
+            Source::User | Source::Instructions => Some(self.prompt),
+            Source::Tool { .. } | Source::Memory | Source::Summary => Some(self.content),
+        };
+        // Without any instructions, or without its past, an agent is worse off than with a gap.
+        let (most, takes_notes) = match source {
+            Source::Instructions | Source::Summary => (Measure::Redact, false),
+            _ => (Measure::Block, takes_notes),
+        };
+        Plan {
+            injections,
+            secrets: self.secrets,
+            source,
+            takes_notes,
+            most,
+        }
+    }
+
+    /// What is to stand in the place of `text`; `None` leaves it as it is.
+    fn screen(
+        &self,
+        text: &str,
+        plan: &Plan<'_>,
+        place: u32,
+        told: &mut Vec<Screened>,
+    ) -> Option<String> {
+        let mut clean = control::stripped(text);
+        if clean.is_some() && told.iter().all(|told| told.kind != Kind::Control) {
+            told.push(Screened {
+                kind: Kind::Control,
+                family: "control_characters".into(),
+                severity: Severity::Low,
+                start: 0,
+                end: text.len(),
+                text: place,
+                action: Measure::Redact,
+            });
+        }
+        let mut families: Vec<Cow<'static, str>> = Vec::new();
+        for pass in 0..PASSES {
+            let current = clean.as_deref().unwrap_or(text);
+            let note = mark::note_len(current);
+            let hits = self.hits(current.get(note..).unwrap_or_default(), plan);
+            let Some(most) = hits.iter().map(|hit| hit.measure).max() else {
+                return clean;
+            };
+            let new = hits
+                .iter()
+                // What stays in the text was told when it was seen first.
+                .filter(|hit| pass == 0 || hit.measure >= Measure::Redact);
+            for hit in new {
+                families.push(hit.finding.family.clone());
+                told.push(told_of(hit, place, note));
+            }
+            match most {
+                Measure::Pass | Measure::Warn => return clean,
+                Measure::Label if note == 0 && plan.takes_notes => {
+                    return Some(mark::noted(current));
+                }
+                Measure::Label => return clean,
+                Measure::Redact => {
+                    let places = merged(&hits, note);
+                    clean = Some(mark::replace(current, &places));
+                }
+                Measure::Block => break,
+            }
+        }
+        // Blocked, or a text in which every redaction shows something else.
+        Some(mark::withheld(
+            &what(plan.source),
+            families.iter().map(AsRef::as_ref),
+        ))
+    }
+
+    /// What is found in `text` and not passed over.
+    fn hits(&self, text: &str, plan: &Plan<'_>) -> Vec<Hit> {
+        let found = self.scan(text, plan);
+        if found.is_empty() {
+            return Vec::new();
+        }
+        let marks = mark::marks(text);
+        let is_own = |finding: &Finding| marks.iter().any(|mark| mark.holds(text, finding));
+        let mut hits: Vec<Hit> = found
+            .into_iter()
+            .filter(|finding| !is_own(finding))
+            .filter_map(|finding| {
+                let measures = match finding.kind {
+                    Kind::Secret => plan.secrets,
+                    Kind::Injection | Kind::Control => plan.injections?,
+                };
+                let measure = measures.of(finding.severity).min(plan.most);
+                Some(Hit { finding, measure })
+            })
+            .filter(|hit| hit.measure > Measure::Pass)
+            .collect();
+        hits.sort_by_key(|hit| (hit.finding.start, core::cmp::Reverse(hit.finding.end)));
+        hits
+    }
+
+    /// Everything that looks: nothing is allocated when nothing is found.
+    fn scan(&self, text: &str, plan: &Plan<'_>) -> Vec<Finding> {
+        let _ = plan;
+        secrets::scan(text)
+    }
+
+    /// Text that Tau itself wrote: notes to the model.
+    pub(crate) fn runtime_text(text: &str) -> Vetted<Arc<str>> {
+        Vetted(Arc::from(text))
+    }
+}
+
+/// The families for which nothing of a content was let through, in words.
+pub(crate) fn withheld_for(findings: &[Screened]) -> Option<String> {
+    let mut families: Vec<&str> = Vec::new();
+    for finding in findings {
+        if finding.action == Measure::Block && !families.contains(&&*finding.family) {
+            families.push(&finding.family);
+        }
+    }
+    (!families.is_empty()).then(|| families.join(", "))
+}
+
+fn told_of(hit: &Hit, text: u32, before: usize) -> Screened {
+    let Finding {
+        kind,
+        family,
+        severity,
+        start,
+        end,
+    } = &hit.finding;
+    Screened {
+        kind: *kind,
+        family: family.clone(),
+        severity: *severity,
+        start: start + before,
+        end: end + before,
+        text,
+        action: hit.measure,
+    }
+}
+
+/// Keeps the strongest where there are too many to tell.
+fn strongest(told: &mut Vec<Screened>) {
+    if told.len() > TOLD {
+        told.sort_by_key(|told| core::cmp::Reverse((told.action, told.severity)));
+        told.truncate(TOLD);
+    }
+}
+
+/// The places to be taken out, apart from each other; where several overlap, the strongest names
+/// the whole.
+fn merged(hits: &[Hit], before: usize) -> Vec<(Range<usize>, &str)> {
+    let mut places: Vec<(Range<usize>, &str)> = Vec::new();
+    let mut severity = Severity::Low;
+    for Hit { finding, .. } in hits.iter().filter(|hit| hit.measure >= Measure::Redact) {
+        let (start, end) = (finding.start + before, finding.end + before);
+        match places.last_mut() {
+            Some((last, family)) if start < last.end => {
+                last.end = last.end.max(end);
+                if finding.severity > severity {
+                    severity = finding.severity;
+                    *family = &finding.family;
+                }
+            }
+            _ => {
+                severity = finding.severity;
+                places.push((start..end, &finding.family));
+            }
+        }
+    }
+    places
+}
+
+/// What is withheld, in words, beginning a sentence.
+fn what(source: &Source) -> Cow<'static, str> {
+    match source {
+        Source::Tool { name } => {
+            let is_plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+            let name: String = name.chars().filter(is_plain).take(64).collect();
+            Cow::Owned(format!("What {name} returned"))
+        }
+        Source::Memory => Cow::Borrowed("What memory returned"),
+        Source::Summary => Cow::Borrowed("The summary"),
+        Source::User | Source::Instructions => Cow::Borrowed("The prompt"),
+        Source::Model => Cow::Borrowed("This part of the answer"),
+        Source::Runtime => Cow::Borrowed("This text"),
+    }
+}

@@ -1,0 +1,165 @@
+//! What makes an attack of words: concepts that meet within a few words of each other.
+
+use super::words::*;
+use crate::safety::Severity::{self, High, Low, Medium};
+
+/// Concepts that mean one thing when they meet.
+pub(super) struct Rule {
+    pub(super) family: &'static str,
+    pub(super) severity: Severity,
+    /// The words they must meet within.
+    pub(super) within: u32,
+    /// At least one concept of each group.
+    pub(super) groups: &'static [Concepts],
+}
+
+const fn rule(
+    family: &'static str,
+    severity: Severity,
+    within: u32,
+    groups: &'static [Concepts],
+) -> Rule {
+    Rule {
+        family,
+        severity,
+        within,
+        groups,
+    }
+}
+
+const OVERRIDE: &str = "instruction_override";
+const EXTRACTION: &str = "prompt_extraction";
+const SYSTEM_SPOOF: &str = "system_spoof";
+const POISONING: &str = "tool_poisoning";
+const EXFILTRATION: &str = "exfiltration";
+const PERSUASION: &str = "persuasion";
+const JAILBREAK: &str = "jailbreak";
+
+/// The rules.
+pub(super) const RULES: &[Rule] = &[
+    rule(OVERRIDE, High, 7, &[IGNORE, PRIOR, ORDERS]),
+    rule(OVERRIDE, High, 5, &[IGNORE, YOUR | ALL, LEAK_PHRASE]),
+    rule(
+        OVERRIDE,
+        Medium,
+        6,
+        &[IGNORE, PRIOR, CONTENT, SHOW | INSERT | ALL],
+    ),
+    rule(
+        OVERRIDE,
+        Medium,
+        12,
+        &[
+            OVERRIDE_PHRASE,
+            INSERT | SHOW | ANSWER | URGENT,
+            ANSWER | YOU | ONLY | URGENT,
+        ],
+    ),
+    rule(OVERRIDE, Medium, 12, &[REGARDLESS, PRIOR, ORDERS | CONTENT]),
+    rule(
+        OVERRIDE,
+        Medium,
+        12,
+        &[STOP, ONLY, INSERT, EXACTLY | ANSWER],
+    ),
+    rule(EXTRACTION, High, 8, &[SHOW, YOUR, LEAK_PHRASE]),
+    rule(EXTRACTION, High, 8, &[SHOW, EXACTLY, LEAK_PHRASE]),
+    rule(
+        EXTRACTION,
+        Medium,
+        10,
+        &[SHOW, OPENING, IDENTITY | LEAK_PHRASE],
+    ),
+    rule(EXTRACTION, Medium, 6, &[SHOW, YOUR, IDENTITY]),
+    rule(
+        SYSTEM_SPOOF,
+        Medium,
+        14,
+        &[
+            SYSTEM_SAYS,
+            IGNORE | SHOW | INSERT | MUST,
+            ANSWER | YOU | ORDERS | USER,
+        ],
+    ),
+    rule(
+        POISONING,
+        High,
+        24,
+        &[
+            HIDE_PHRASE,
+            USER,
+            BEFORE_TOOL | TOOL | PATH | SEND,
+            PATH | SECRET | READ | BEFORE_TOOL,
+        ],
+    ),
+    rule(
+        POISONING,
+        Medium,
+        24,
+        &[BEFORE_TOOL, READ | SEND, PATH | SECRET],
+    ),
+    rule(
+        EXFILTRATION,
+        High,
+        16,
+        &[SEND, SECRET, LINK, MUST | YOUR | URGENT | ALL],
+    ),
+    rule(
+        EXFILTRATION,
+        Medium,
+        10,
+        &[SILENTLY | HIDE_PHRASE, SEND, SECRET | LINK | USER],
+    ),
+    rule(
+        JAILBREAK,
+        High,
+        14,
+        &[
+            BECOME | PERSONA,
+            UNBOUND | UNBOUND_PHRASE,
+            LIMITS | HARM | MACHINE,
+        ],
+    ),
+    rule(
+        JAILBREAK,
+        Medium,
+        8,
+        &[
+            MODE,
+            MODE_NAME,
+            ENABLE,
+            YOU | YOUR | MACHINE | INSERT | SHOW,
+        ],
+    ),
+    rule(
+        JAILBREAK,
+        Medium,
+        12,
+        &[MACHINE, WITHOUT, LIMITS, BECOME | YOU],
+    ),
+    rule(
+        JAILBREAK,
+        Medium,
+        14,
+        &[TWO_ANSWERS, ANSWER, PERSONA | MACHINE],
+    ),
+    rule(
+        PERSUASION,
+        Medium,
+        16,
+        &[PRESSURE, YOU | YOUR, SHOW | INSERT | ANSWER, URGENT | MUST],
+    ),
+    rule(
+        PERSUASION,
+        Medium,
+        14,
+        &[
+            PRETEXT,
+            SHOW | INSERT,
+            ANSWER | EXACTLY | LEAK_PHRASE | IDENTITY,
+        ],
+    ),
+    rule(PERSUASION, Low, 14, &[PRETEXT, SHOW | INSERT, YOU | YOUR]),
+    rule(OVERRIDE, Medium, 10, &[INSERT, ANSWER, EXACTLY]),
+    rule(OVERRIDE, Medium, 10, &[INSERT, ANSWER, REPEAT]),
+];

@@ -1,0 +1,131 @@
+//! One layer of encoding taken off, with the way back to the places of the original.
+
+use alloc::{string::String, vec::Vec};
+
+use super::bytes::{self, BASE64, HEX};
+
+/// The base64 of either alphabet that `text` begins with, decoded into at most `N` bytes.
+pub(super) fn base64_head<const N: usize>(text: &[u8]) -> ([u8; N], usize) {
+    let mut out = [0; N];
+    let mut length = 0;
+    for byte in base64_bytes(text).take(N) {
+        out[length] = byte;
+        length += 1;
+    }
+    (out, length)
+}
+
+/// The bytes that base64 of either alphabet stands for, up to the first character outside of both.
+pub(super) fn base64_bytes(text: &[u8]) -> impl Iterator<Item = u8> {
+    let mut digits = text.iter().map_while(|&byte| {
+        Some(match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' | b'-' => 62,
+            b'/' | b'_' => 63,
+            _ => return None,
+        })
+    });
+    let (mut held, mut bits) = (0_u32, 0);
+    core::iter::from_fn(move || {
+        while bits < 8 {
+            held = held << 6 | u32::from(digits.next()?);
+            bits += 6;
+        }
+        bits -= 8;
+        Some((held >> bits) as u8)
+    })
+}
+
+/// Whether a run of base64 stands for text: its first bytes do.
+pub(super) fn holds_text(run: &[u8]) -> bool {
+    let (head, length) = base64_head::<18>(run);
+    length >= 12 && head[..length].iter().all(|&byte| is_text(byte))
+}
+
+/// The text a run of base64 stands for, if it is one.
+pub(super) fn base64_text(run: &[u8]) -> Option<String> {
+    let decoded: Vec<u8> = base64_bytes(run).collect();
+    String::from_utf8(decoded)
+        .ok()
+        .filter(|text| text.bytes().all(|byte| byte >= 0x80 || is_text(byte)))
+}
+
+fn is_text(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~' | b'\t' | b'\n' | b'\r')
+}
+
+/// A text with characters taken out or decoded, and for each of its bytes where that came from.
+pub(super) struct Decoded {
+    pub(super) text: String,
+    /// The place in the original of each byte of `text`, and the original's length.
+    from: Vec<usize>,
+}
+
+impl Decoded {
+    /// The range of the original that a range of the text came from.
+    pub(super) fn range(&self, start: usize, end: usize) -> (usize, usize) {
+        let place = |at: usize| self.from.get(at).copied().unwrap_or_default();
+        (place(start), place(end))
+    }
+}
+
+/// The text without characters of no width, if it has some.
+pub(super) fn without_zero_width(text: &str) -> Option<Decoded> {
+    let is_zero_width = |c: char| matches!(c, '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}');
+    if text.is_ascii() || !text.contains(is_zero_width) {
+        return None;
+    }
+    let mut decoded = Decoded {
+        text: String::with_capacity(text.len()),
+        from: Vec::with_capacity(text.len() + 1),
+    };
+    for (at, c) in text.char_indices().filter(|&(_, c)| !is_zero_width(c)) {
+        decoded.text.push(c);
+        decoded.from.extend((at..).take(c.len_utf8()));
+    }
+    decoded.from.push(text.len());
+    Some(decoded)
+}
+
+/// The text with its percent escapes decoded, if some of them stand for characters of a token.
+pub(super) fn without_percent(text: &str) -> Option<Decoded> {
+    let bytes = text.as_bytes();
+    let escaped = |at: usize| -> Option<u8> {
+        let digits = bytes.get(at..at + 3)?;
+        let hex = |byte| bytes::is(byte, HEX).then(|| char::from(byte).to_digit(16))?;
+        (digits[0] == b'%').then_some(())?;
+        let byte = (hex(digits[1])? * 16 + hex(digits[2])?) as u8;
+        (is_text(byte)).then_some(byte)
+    };
+    let mut from = 0;
+    loop {
+        from += bytes.get(from..)?.iter().position(|&byte| byte == b'%')?;
+        // Only what would not be escaped by a program that follows the rules is worth a look, and
+        // what parts a name from its value.
+        if escaped(from).is_some_and(|byte| {
+            bytes::is(byte, BASE64) || matches!(byte, b':' | b'=' | b'@' | b'"' | b'-' | b'_')
+        }) {
+            break;
+        }
+        from += 1;
+    }
+    let mut decoded = Decoded {
+        text: String::with_capacity(text.len()),
+        from: Vec::with_capacity(text.len() + 1),
+    };
+    let mut rest = text.char_indices();
+    while let Some((at, c)) = rest.next() {
+        decoded.from.push(at);
+        if let Some(byte) = escaped(at) {
+            decoded.text.push(char::from(byte));
+            rest.nth(1);
+        } else {
+            decoded.text.push(c);
+            decoded.from.extend((at + 1..).take(c.len_utf8() - 1));
+        }
+    }
+    decoded.from.push(text.len());
+    Some(decoded)
+}

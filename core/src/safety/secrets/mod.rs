@@ -1,0 +1,235 @@
+//! Secrets: values that give access to something.
+//!
+//! Three ways lead to one. A token with letters of its own (`ghp_…`) is known by its prefix; a
+//! marker (`-----BEGIN`, `://`, `password`) leads to a value of any form; and a long run of letters
+//! and digits that looks drawn is a secret if what stands before it says so. Each works on the text
+//! as it came and once more on it without invisible characters and without percent escapes; base64
+//! that holds text is opened once.
+//!
+//! Invariant: the work is linear in the text, whatever it holds, and nothing is allocated for a text
+//! without secrets and without encodings. A finding covers the value alone, not its name.
+//!
+//! ```text
+//!  text ── prefilter ── prefixed · url · password · block     spans
+//!     └─── long runs ── shape · context ─────────────────────────┴── merged, sorted
+//! ```
+
+mod block;
+mod bytes;
+mod checksum;
+mod context;
+mod decode;
+mod markers;
+mod password;
+mod prefilter;
+mod prefixes;
+mod runs;
+mod shape;
+#[cfg(test)]
+mod tests;
+mod url;
+mod words;
+
+use alloc::{borrow::Cow, vec::Vec};
+
+use self::{
+    markers::{MARKERS, Marker, TABLE},
+    prefixes::{Also, RULES, Rule},
+    shape::Quality,
+};
+use super::{Finding, Kind, Severity};
+
+/// Finds the secrets in a text, sorted by place, none overlapping another.
+///
+/// A finding of [`Severity::Low`] is a guess; from [`Severity::Medium`] on a reader would agree
+/// that the value should not be shown.
+#[must_use]
+pub fn scan(text: &str) -> Vec<Finding> {
+    let mut hits = Scanner::new(text.as_bytes(), true).scan();
+    for decoded in [
+        decode::without_zero_width(text),
+        decode::without_percent(text),
+    ]
+    .into_iter()
+    .flatten()
+    {
+        for mut hit in Scanner::new(decoded.text.as_bytes(), true).scan() {
+            (hit.start, hit.end) = decoded.range(hit.start, hit.end);
+            hits.push(hit);
+        }
+    }
+    merge(hits)
+}
+
+/// One place that a rule matched.
+#[derive(Clone, Copy, Debug)]
+struct Hit {
+    start: usize,
+    end: usize,
+    family: &'static str,
+    severity: Severity,
+}
+
+/// Joins what overlaps: the stronger evidence names it, the earlier one among equals.
+fn merge(mut hits: Vec<Hit>) -> Vec<Finding> {
+    hits.sort_by_key(|hit| (hit.start, hit.end));
+    let mut findings: Vec<Finding> = Vec::with_capacity(hits.len());
+    for hit in hits {
+        match findings.last_mut() {
+            Some(last) if hit.start < last.end => {
+                if hit.severity > last.severity {
+                    last.severity = hit.severity;
+                    last.family = Cow::Borrowed(hit.family);
+                }
+                last.end = last.end.max(hit.end);
+            }
+            _ => findings.push(Finding {
+                kind: Kind::Secret,
+                family: Cow::Borrowed(hit.family),
+                severity: hit.severity,
+                start: hit.start,
+                end: hit.end,
+            }),
+        }
+    }
+    findings
+}
+
+/// One pass over one text.
+struct Scanner<'t> {
+    bytes: &'t [u8],
+    hits: Vec<Hit>,
+    /// The last run looked through, for each class of a rule: so no byte is walked over twice
+    /// for one class, however many prefixes stand in a run.
+    walked: [Walked; 16],
+    /// Whether base64 may be opened: not within what was encoded already.
+    opens: bool,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Walked {
+    class: u8,
+    start: usize,
+    end: usize,
+}
+
+impl<'t> Scanner<'t> {
+    fn new(bytes: &'t [u8], opens: bool) -> Self {
+        Self {
+            bytes,
+            hits: Vec::new(),
+            walked: [Walked::default(); 16],
+            opens,
+        }
+    }
+
+    fn scan(mut self) -> Vec<Hit> {
+        self.anchored();
+        self.long_runs();
+        self.hits
+    }
+
+    /// Looks at every place where the prefilter saw the beginning of a rule.
+    fn anchored(&mut self) {
+        let mut from = 0;
+        while let Some(at) = TABLE.find(self.bytes, from) {
+            from = at + 1;
+            for word in TABLE.at(self.bytes, at) {
+                let end = if let Some(rule) = RULES.get(word) {
+                    self.prefixed(rule, at)
+                } else {
+                    let marker = MARKERS.get(word - RULES.len()).map(|entry| entry.1);
+                    marker.and_then(|marker| self.marked(marker, at))
+                };
+                from = from.max(end.unwrap_or_default());
+            }
+        }
+    }
+
+    /// Follows a marker; gives the place up to which nothing else has to be looked at.
+    fn marked(&mut self, marker: Marker, at: usize) -> Option<usize> {
+        match marker {
+            Marker::Block => self.block(at),
+            Marker::Putty => self.putty(at),
+            Marker::Url => self.url(at),
+            Marker::Password => self.password(at),
+            Marker::Basic => self.basic(at),
+            Marker::UserOption => self.user_option(at),
+            Marker::Kerberos => self.kerberos(at),
+            Marker::GoogleClient => self.google_client(at),
+            Marker::Atlas => self.atlas(at),
+            Marker::JwkPart => self.jwk(at),
+        }
+    }
+
+    /// A token whose prefix may stand at `at`; gives its end.
+    fn prefixed(&mut self, rule: &Rule, at: usize) -> Option<usize> {
+        let bytes = self.bytes;
+        let from = at + rule.prefix.len();
+        if bytes.get(at..from)? != rule.prefix.as_bytes() || !bytes::begins_at(bytes, at) {
+            return None;
+        }
+        let mut end = self.walk(from, rule.class);
+        if end - from < usize::from(rule.least) {
+            return None;
+        }
+        while bytes[end - 1] == b'.' {
+            end -= 1;
+        }
+        let body = &bytes[from..end];
+        if body.len() < usize::from(rule.least) || body.len() > usize::from(rule.most) {
+            return None;
+        }
+        let whole = &bytes[at..end];
+        let severity = match rule.also {
+            Also::Masked if shape::quality(whole) == Quality::Written => return None,
+            Also::Masked => Severity::Medium,
+            _ if shape::is_placeholder(body) || shape::quality(body) == Quality::Written => {
+                return None;
+            }
+            Also::Drawn => Severity::High,
+            Also::Crc if checksum::crc32_base62(body) => Severity::High,
+            Also::Digit if !body.iter().any(u8::is_ascii_digit) => return None,
+            Also::Crc | Also::Digit => Severity::Medium,
+        };
+        let end = padded(bytes, end);
+        self.report(at, end, rule.family, severity);
+        Some(end)
+    }
+
+    /// Where the run of `class` around `from` ends.
+    fn walk(&mut self, from: usize, class: u8) -> usize {
+        let place = self
+            .walked
+            .iter()
+            .position(|walked| walked.class == class || walked.class == 0)
+            .unwrap_or_default();
+        let walked = &mut self.walked[place];
+        if walked.class != class || !(walked.start..=walked.end).contains(&from) {
+            *walked = Walked {
+                class,
+                start: from,
+                end: bytes::run_end(self.bytes, from, class, usize::MAX),
+            };
+        }
+        walked.end
+    }
+
+    fn report(&mut self, start: usize, end: usize, family: &'static str, severity: Severity) {
+        self.hits.push(Hit {
+            start,
+            end,
+            family,
+            severity,
+        });
+    }
+}
+
+/// The end of a value with the padding of base64 behind it.
+fn padded(bytes: &[u8], end: usize) -> usize {
+    end + bytes[end..]
+        .iter()
+        .take(2)
+        .take_while(|&&byte| byte == b'=')
+        .count()
+}

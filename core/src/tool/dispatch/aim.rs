@@ -1,0 +1,104 @@
+//! What a call aims at: what it would reach outside, by its tool's own word on its arguments.
+
+use alloc::{format, string::String};
+use serde_json::Value;
+
+use super::Seen;
+use crate::{
+    egress,
+    policy::{
+        Action, Policy, Refusal,
+        commands::{self, Script},
+    },
+    tool::{ToolClass, ToolSpec, Touch, notice::Leaving},
+};
+
+/// Longer commands are not named in a rule: nobody would read it.
+const COMMAND_LIMIT_CHARS: usize = 160;
+
+/// What a call would reach.
+pub(super) struct Aim {
+    /// What a yes that lasts covers; without one there is only a yes to the call.
+    pub(super) rule: Option<String>,
+    /// What a rule about this very aim says, and which.
+    pub(super) said: Option<(Action, String)>,
+    /// Where what was read could go.
+    to: Option<String>,
+}
+
+impl Aim {
+    /// Fails where the call must not run, whoever says yes.
+    pub(super) fn of(tool: &ToolSpec, arguments: &Value, policy: &Policy) -> Result<Self, Refusal> {
+        let mut aim = Self {
+            rule: Some(tool.name.clone()),
+            said: None,
+            to: matches!(tool.class, ToolClass::Network | ToolClass::Execute)
+                .then(|| tool.name.clone()),
+        };
+        let text = |argument: &str| arguments[argument].as_str();
+        for touch in &tool.touches {
+            match touch {
+                Touch::Url { argument, method } => {
+                    let method = method.as_deref().and_then(text).unwrap_or("GET");
+                    let url = text(argument).unwrap_or_default();
+                    aim.requests(tool, url, &method.to_uppercase(), policy)?;
+                }
+                Touch::Command { argument } => {
+                    aim.starts(tool, text(argument).unwrap_or_default(), policy)?;
+                }
+                Touch::Path { argument, writes } => {
+                    // A path that is not given is the workspace itself.
+                    policy
+                        .paths
+                        .decide(text(argument).unwrap_or("."), *writes)?;
+                }
+            }
+        }
+        Ok(aim)
+    }
+
+    fn requests(
+        &mut self,
+        tool: &ToolSpec,
+        url: &str,
+        method: &str,
+        policy: &Policy,
+    ) -> Result<(), Refusal> {
+        let target = egress::parse(url)?;
+        egress::decide(&target, &policy.http.rules())?;
+        let origin = target.origin();
+        self.rule = Some(format!("{} {method} {origin}", tool.name));
+        self.to = Some(format!("{method} {origin}"));
+        Ok(())
+    }
+
+    fn starts(&mut self, tool: &ToolSpec, command: &str, policy: &Policy) -> Result<(), Refusal> {
+        let script = Script::parse(command);
+        for written in script.writes() {
+            policy.paths.decide_written(&written)?;
+        }
+        self.said = match policy.commands.decide(policy.preset, &script) {
+            commands::Verdict::Unset => None,
+            commands::Verdict::Allow { rule } => Some((Action::Allow, rule)),
+            commands::Verdict::Ask { reason } => Some((Action::Ask, reason)),
+            commands::Verdict::Refuse(refusal) => return Err(refusal),
+        };
+        let command = command.trim();
+        let is_short = command.chars().count() <= COMMAND_LIMIT_CHARS;
+        self.rule = (is_short && !command.contains(char::is_control))
+            .then(|| format!("{}: {command}", tool.name));
+        self.to = script
+            .may_leave()
+            .then(|| format!("whatever is reached by {}", script.programs().join(", ")));
+        Ok(())
+    }
+
+    /// What leaves, when both of the person's own and of others' words was read.
+    pub(super) fn leaving(&self, seen: &Seen) -> Option<Leaving> {
+        Some(Leaving {
+            private: seen.private.clone()?,
+            untrusted: seen.untrusted.clone()?,
+            to: self.to.clone()?,
+        })
+    }
+}
