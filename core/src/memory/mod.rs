@@ -4,13 +4,7 @@
 //! it: the model's tools and a person's commands use the functions of this module and see the
 //! same entries. Search is by words: an entry without a word of the query is never returned.
 
-use alloc::{
-    collections::{BTreeMap, BTreeSet},
-    format,
-    string::String,
-    vec,
-    vec::Vec,
-};
+use alloc::{collections::BTreeSet, format, string::String, vec, vec::Vec};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -160,18 +154,18 @@ pub fn search(rows: &[(String, Vec<u8>)], query: &str, limit: usize) -> Vec<Memo
             (entry, words)
         })
         .collect();
-    let mut frequency: BTreeMap<String, u64> = BTreeMap::new();
-    let wanted = words(query);
-    for word in &wanted {
-        let count = all.iter().filter(|(_, words)| words.contains(word)).count();
-        frequency.insert(word.clone(), count as u64);
-    }
     let total = all.len() as u64;
+    let worth = |word: String| {
+        let holding = all.iter().filter(|(_, words)| words.contains(&word));
+        let worth = rarity(total, holding.count() as u64);
+        (word, worth)
+    };
+    let wanted: Vec<(String, u64)> = words(query).into_iter().map(worth).collect();
     let mut found: Vec<(u64, Memory)> = all
         .into_iter()
         .filter_map(|(entry, words)| {
-            let shared = wanted.intersection(&words);
-            let score: u64 = shared.map(|word| rarity(total, frequency[word])).sum();
+            let shared = wanted.iter().filter(|(word, _)| words.contains(word));
+            let score: u64 = shared.map(|(_, worth)| worth).sum();
             (score > 0).then_some((score, entry))
         })
         .collect();

@@ -5,7 +5,6 @@
 //! and by nothing else.
 
 use alloc::{
-    collections::BTreeSet,
     format,
     string::{String, ToString},
     vec::Vec,
@@ -203,7 +202,7 @@ pub(super) struct Answer {
     calls: Calls,
     usage: Usage,
     /// Blocks of unknown type, whose deltas are skipped with them.
-    unknown: BTreeSet<u64>,
+    unknown: Vec<u64>,
     content: bool,
     reason: Option<String>,
     stopped: bool,
@@ -322,7 +321,7 @@ impl Answer {
             other => {
                 settle(Situation::UnknownBlock, || format!("content block {other}"))?;
                 if let Some(number) = number {
-                    self.unknown.insert(number);
+                    self.unknown.push(number);
                 }
             }
         }
