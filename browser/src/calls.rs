@@ -12,7 +12,7 @@ use tau_core::{
 use tau_platform::{Host, HostTools, open};
 use tau_target_indexeddb::estimate;
 
-use crate::{State, error::Refused, identity, memory};
+use crate::{State, error::Refused, grants, identity, memory};
 
 #[derive(FromJson)]
 struct OfSession {
@@ -81,6 +81,11 @@ struct Key {
 }
 
 #[derive(FromJson)]
+struct Rule {
+    rule: String,
+}
+
+#[derive(FromJson)]
 struct Url {
     url: String,
 }
@@ -138,6 +143,8 @@ pub(crate) async fn answer(
         }
         "memory.add" => memory::add(state, &read::<Text>(name, arguments)?.text).await,
         "memory.remove" => memory::remove(state, &read::<Id>(name, arguments)?.id).await,
+        "grants.list" => grants::list(state).await,
+        "grants.revoke" => grants::revoke(state, &read::<Rule>(name, arguments)?.rule).await,
         "identity" => identity::show(state).await,
         "identity.sign" => identity::sign(state, &read::<Text>(name, arguments)?.text).await,
         "identity.verify" => {

@@ -17,6 +17,7 @@
 mod browser;
 mod calls;
 mod error;
+mod grants;
 mod host;
 mod identity;
 mod memory;
@@ -57,6 +58,8 @@ struct State {
     /// The provider's key.
     key: Rc<RefCell<Key>>,
     offers_page: bool,
+    /// The rules of what a person allowed for good, as last read.
+    grants: RefCell<Vec<String>>,
 }
 
 #[wasm_bindgen]
@@ -83,6 +86,7 @@ impl Agent {
             browser,
             key,
             offers_page,
+            grants: RefCell::default(),
         });
         // Made at the first visit, so that it is there when somebody asks; who asks is told why not.
         let first = Rc::clone(&state);

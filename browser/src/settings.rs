@@ -263,9 +263,13 @@ impl State {
     pub(crate) fn config(&self) -> Result<Config, Refused> {
         use tau_platform::Host;
         let loaded = self.model().loaded();
-        self.settings
+        let mut config = self
+            .settings
             .borrow()
-            .config(self.host.tools().specs(), loaded.as_deref())
+            .config(self.host.tools().specs(), loaded.as_deref())?;
+        let granted = self.grants.borrow();
+        config.policy.approved.extend(granted.iter().cloned());
+        Ok(config)
     }
 
     /// Changes the settings. A key given for another origin is forgotten.

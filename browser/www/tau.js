@@ -37,6 +37,8 @@
  * | `memory.list` | `{query?}` | entries, the newest or the best first |
  * | `memory.add` | `{text}` | the entry |
  * | `memory.remove` | `{id}` | |
+ * | `grants.list` | | `[{rule, at, session}]`: what was allowed for good |
+ * | `grants.revoke` | `{rule}` | |
  * | `identity` | | `{did, w3c, did_key, created, algorithm, exportable}` |
  * | `identity.sign` | `{text}` | `{signature, did}`: Ed25519 over the text's UTF-8, in base64 |
  * | `identity.verify` | `{text, signature, did?}` | `{valid}`: whether it is the signature of that `did:key`; of this agent without one |

@@ -172,8 +172,7 @@ mod tests {
             .map(|verdict| {
                 let at = UnixMillis(1_000);
                 let batch = head.append(&decision(verdict), ToolClass::Network, at);
-                let (stored, _) = (&batch.put[1].1, ());
-                head = Head::read(Some(stored)).unwrap();
+                head = Head::read(Some(&batch.put[1].1)).unwrap();
                 batch.put[0].1.clone()
             })
             .into();

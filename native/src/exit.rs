@@ -29,6 +29,8 @@ pub(crate) enum Exit {
     Store = 8,
     /// Another process has the session.
     Held = 9,
+    /// Something was found in a text that was looked through.
+    Flagged = 10,
     /// Policy or a person said no.
     Denied = 77,
     /// Interrupted by a person or a signal.
@@ -39,13 +41,13 @@ pub(crate) enum Exit {
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0 done · 1 internal · 2 usage · 3 profile · 4 key refused or missing · 5 model or provider
-  6 rate limited · 7 budget used up · 8 store · 9 session in use · 77 denied · 130 interrupted";
+  6 rate limited · 7 budget used up · 8 store · 9 session in use · 10 text flagged · 77 denied · 130 interrupted";
 
 impl Exit {
     /// Who can mend it: `user`, `config`, `provider`, `store` or `internal`.
     pub(crate) fn kind(self) -> &'static str {
         match self {
-            Self::Ok | Self::Usage | Self::Held | Self::Denied | Self::Interrupted => "user",
+            Self::Ok | Self::Usage | Self::Held | Self::Flagged | Self::Denied | Self::Interrupted => "user",
             Self::Config => "config",
             Self::Auth | Self::Provider | Self::RateLimited | Self::Budget => "provider",
             Self::Store => "store",
@@ -66,6 +68,7 @@ impl Exit {
             Self::Budget => "budget",
             Self::Store => "store",
             Self::Held => "held",
+            Self::Flagged => "flagged",
             Self::Denied => "denied",
             Self::Interrupted => "interrupted",
         }

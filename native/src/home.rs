@@ -5,7 +5,8 @@ use std::{
     io,
     path::{Path, PathBuf},
 };
-use tau_target_native::SqliteStorage;
+use tau_core::policy::Paths;
+use tau_target_native::{SqliteStorage, tools::Kept};
 
 use crate::exit::{Error, Exit};
 
@@ -74,6 +75,37 @@ impl Home {
     /// What was typed in `tau chat`.
     pub(crate) fn history_file(&self) -> PathBuf {
         self.root.join("history.txt")
+    }
+
+    /// What no tool may write: what the profile says in `paths`, and this folder as it may be
+    /// written in a command.
+    pub(crate) fn protected(&self, paths: &Paths) -> Paths {
+        let mut own = vec![self.root.clone()];
+        own.extend(self.root.canonicalize());
+        if let Some(home) = std::env::var_os("HOME").filter(|home| !home.is_empty()) {
+            let short = |path: &PathBuf| {
+                let rest = path.strip_prefix(&home).ok()?;
+                Some(Path::new("~").join(rest))
+            };
+            own.extend(own.clone().iter().filter_map(short));
+        }
+        let mut own: Vec<String> = own
+            .iter()
+            .map(|path| path.to_string_lossy().into_owned())
+            .collect();
+        own.dedup();
+        Paths {
+            own,
+            ..paths.clone()
+        }
+    }
+
+    /// What is put back when a command of the agent's changes it all the same.
+    pub(crate) fn kept(&self) -> Kept {
+        Kept {
+            files: vec![self.config_file()],
+            rejected: Some(self.root.join("rejected")),
+        }
     }
 
     /// Makes the folder, readable by its owner alone.

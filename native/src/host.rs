@@ -1,6 +1,7 @@
 //! The native home: which adapters Tau runs on here.
 
 use std::{path::Path, sync::Arc};
+use tau_core::policy::Paths;
 use tau_platform::Host;
 use tau_target_native::{ReqwestHttp, SqliteStorage, TokioClock, tools::NativeTools};
 
@@ -71,16 +72,21 @@ pub(crate) fn http(vault: &Arc<Vault>) -> Guarded<ReqwestHttp> {
     Guarded::new(ReqwestHttp::new(Keys(Arc::clone(vault))), Arc::clone(vault))
 }
 
-/// The tools of `workspace`; without one, of the current folder.
+/// The tools of `workspace`; without one, of the current folder. They write nothing of `home`, nor
+/// what `paths` protect.
 pub(crate) fn tools(
     workspace: Option<&Path>,
+    home: &Home,
+    paths: &Paths,
     vault: &Arc<Vault>,
 ) -> Result<Guarded<NativeTools<TokioClock>>, Error> {
     let folder = workspace.unwrap_or(Path::new("."));
-    let tools = NativeTools::new(folder, TokioClock).map_err(|error| {
+    let opened = NativeTools::protecting(folder, TokioClock, home.protected(paths), home.kept());
+    let tools = opened.map_err(|error| {
         Error::usage(format!("{} cannot be the workspace", folder.display()))
             .cause(error)
             .hint("name a folder with --workspace")
     })?;
-    Ok(Guarded::new(tools, Arc::clone(vault)))
+    let secrets = Arc::new(Keys(Arc::clone(vault)));
+    Ok(Guarded::new(tools.with_secrets(secrets), Arc::clone(vault)))
 }

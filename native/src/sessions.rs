@@ -44,8 +44,10 @@ pub(crate) async fn begin(
 ) -> Result<Conversation, Error> {
     let profile = config::load(&home.config_file())?;
     let vault = Vault::open(home, ui)?;
-    let tools = host::tools(flags.workspace.as_deref(), &vault)?;
-    let policy = policy(&flags.policy, &profile);
+    let mut policy = policy(&flags.policy, &profile);
+    let tools = host::tools(flags.workspace.as_deref(), home, &policy.paths, &vault)?;
+    // With the workspace and Tau's own folder in it.
+    policy.paths = tools.paths().clone();
     let budgets = budgets(&flags.limits, &profile)?;
     let http = host::http(&vault);
     let choice = choose_model(&flags.model, &profile, home, &http, ui).await?;

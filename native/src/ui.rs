@@ -22,6 +22,8 @@ const CYAN: Style = AnsiColor::Cyan.on_default();
 
 /// Set when stdout could not be written for another reason than a reader that went away.
 static FAILED: AtomicBool = AtomicBool::new(false);
+/// Set when the reader of stdout went away.
+static CLOSED: AtomicBool = AtomicBool::new(false);
 
 /// When output is coloured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -115,6 +117,11 @@ impl Ui {
         }
     }
 
+    /// Whether the reader of stdout went away: whoever could write for ever stops.
+    pub(crate) fn stdout_closed(self) -> bool {
+        CLOSED.load(Ordering::Relaxed)
+    }
+
     /// Whether stdout could be written; a reader that went away is no failure.
     pub(crate) fn stdout_failed(self) -> bool {
         FAILED.load(Ordering::Relaxed)
@@ -132,7 +139,8 @@ fn note_failure(written: io::Result<()>) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             FAILED.store(true, Ordering::Relaxed);
         }
-        _ => {}
+        Err(_) => CLOSED.store(true, Ordering::Relaxed),
+        Ok(()) => {}
     }
 }
 

@@ -4,6 +4,7 @@ use alloc::{format, vec::Vec};
 use tau_core::{
     ids::SessionId,
     journal::{self, Body, Chain, ForkPoint, JournalError, Summary, replay::End},
+    policy::Grant,
     session::{Journal, Range, Session, StoreError},
 };
 use thiserror::Error;
@@ -63,6 +64,12 @@ impl Stored {
         text.extend_from_slice(&end.line());
         text
     }
+}
+
+/// What runs without a question because a person said so for good, by rule.
+pub async fn grants(storage: &impl Storage) -> Result<Vec<Grant>, StoreError> {
+    let rows = storage.scan(Grant::range()).await?;
+    Ok(Grant::read(&rows).collect())
 }
 
 /// The lines of all sessions, the last written first. Lines that cannot be read are left out.

@@ -54,6 +54,7 @@ enum Slot {
 impl State {
     /// A session nobody has said anything in yet.
     pub(crate) async fn create_session(self: &Rc<Self>) -> Result<Value, Refused> {
+        self.read_grants().await?;
         let config = self.config()?;
         let mut seed = [0; 32];
         self.fill(&mut seed)?;
@@ -98,6 +99,7 @@ impl State {
 
     /// Opens a session whose lock is here.
     async fn start(self: &Rc<Self>, id: &SessionId, lock: Lock) -> Result<Value, Refused> {
+        self.read_grants().await?;
         let session = open(self.storage(), id).await?;
         let view = to_value(&session.view());
         self.begin(session, lock);

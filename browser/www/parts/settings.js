@@ -46,6 +46,7 @@ export class SettingsScreen {
     this.saved = h('span', { class: 'saved', role: 'status' });
     this.key = new KeyForm(actions);
     this.embedded = new EmbeddedModel(actions, embedded);
+    this.grants = new GrantsCard(actions);
     this.storage = new StorageCard(actions);
     this.remote = h(
       'div',
@@ -81,6 +82,7 @@ export class SettingsScreen {
       this.form,
       this.key.root,
       this.embedded.root,
+      this.grants.root,
       this.storage.root,
       this.about,
     );
@@ -99,6 +101,7 @@ export class SettingsScreen {
   show() {
     this.fill();
     say(this.saved, '');
+    return this.grants.show();
   }
 
   edit() {
@@ -201,6 +204,38 @@ class KeyForm {
   async change(doing, name, args) {
     const done = await this.actions.attempt(doing, name, args);
     if (done.ok) await this.actions.refreshStatus();
+  }
+}
+
+/** What was allowed for good, each to be taken back. */
+class GrantsCard {
+  /** @param {import('./actions.js').Actions} actions */
+  constructor(actions) {
+    this.actions = actions;
+    this.rows = h('ul', { class: 'cards' });
+    this.none = h('p', { class: 'help' }, 'Nothing. When Tau asks, “Always allow” adds the rule here.');
+    this.root = h('div', { class: 'panel' }, h('h2', {}, 'Always allowed'), this.none, this.rows);
+  }
+
+  async show() {
+    const done = await this.actions.attempt('Could not read what is allowed', 'grants.list', {});
+    if (!done.ok) return;
+    /** @type {{ rule: string, at: number }[]} */
+    const grants = done.value;
+    set(this.none, { hidden: grants.length > 0 });
+    this.rows.replaceChildren(...grants.map((grant) => this.row(grant.rule)));
+  }
+
+  /** @param {string} rule */
+  row(rule) {
+    const revoke = button('Revoke', () => this.revoke(rule), { props: { 'aria-label': `Revoke: ${rule}` } });
+    return h('li', { class: 'card' }, h('div', { class: 'card-words' }, h('code', { dir: 'auto' }, rule)), revoke);
+  }
+
+  /** @param {string} rule */
+  async revoke(rule) {
+    const done = await this.actions.attempt('Could not take this back', 'grants.revoke', { rule });
+    if (done.ok) await this.show();
   }
 }
 

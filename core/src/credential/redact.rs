@@ -3,8 +3,8 @@
 //!
 //! A value is found as it is, in either case, with any of its characters escaped (`%2d`, `\u002d`,
 //! `\x2d`, `&#45;`), in base64 at any alignment and in either alphabet, in hexadecimal, and with
-//! white space or invisible characters between. What is compressed, encrypted or spelt otherwise is
-//! not found.
+//! white space or invisible characters between; and its first half, if the rest was cut away. What
+//! is compressed, encrypted or spelt otherwise is not found.
 
 use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
@@ -12,6 +12,8 @@ use zeroize::Zeroizing;
 
 /// A shorter value is not looked for: it stands in every other text by chance.
 pub const LEAST_BYTES: usize = 8;
+/// A shorter beginning of a value is not taken for it.
+const LEAST_CUT: usize = 12;
 /// Characters that may stand between two of a value.
 const GAP: usize = 8;
 /// Invisible in most places, and so a way to split a value that nobody sees.
@@ -29,8 +31,9 @@ const INVISIBLE: [&[u8]; 7] = [
 #[derive(Default)]
 pub struct Redactor {
     patterns: Vec<Pattern>,
-    /// For every byte, whether a pattern may begin with it.
-    first: Vec<bool>,
+    /// For every byte, the patterns that may have it in their first and in their second place, one
+    /// bit each; patterns share bits when there are many. Most places are done with by these.
+    likely: Vec<[u64; 2]>,
 }
 
 struct Pattern {
@@ -39,6 +42,9 @@ struct Pattern {
     spelling: Spelling,
     /// Folded as its spelling folds.
     bytes: Zeroizing<Vec<u8>>,
+    /// How many of them at the beginning are taken for the whole, whatever follows: outputs are
+    /// cut, and other values may begin alike.
+    enough: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -96,19 +102,23 @@ impl Redactor {
 
     fn push(&mut self, mark: &str, spelling: Spelling, mut bytes: Zeroizing<Vec<u8>>) {
         bytes.iter_mut().for_each(|b| *b = spelling.fold(*b));
-        if self.first.is_empty() {
-            self.first.resize(256, false);
-            // What an escape begins with.
-            b"%\\&"
-                .iter()
-                .for_each(|b| self.first[usize::from(*b)] = true);
-        }
+        self.likely.resize(256, [0; 2]);
+        let bit = 1 << (self.patterns.len() % 64);
         for byte in 0..=u8::MAX {
-            self.first[usize::from(byte)] |= bytes.first() == Some(&spelling.fold(byte));
+            let places = &mut self.likely[usize::from(byte)];
+            let is = |at: usize| bytes.get(at) == Some(&spelling.fold(byte));
+            // An escape may stand for anything, and a gap or an invisible one come second.
+            if is(0) || matches!(byte, b'%' | b'\\' | b'&') {
+                places[0] |= bit;
+            }
+            if is(1) || !byte.is_ascii_graphic() || matches!(byte, b'%' | b'\\' | b'&') {
+                places[1] |= bit;
+            }
         }
         self.patterns.push(Pattern {
             mark: mark.to_owned(),
             spelling,
+            enough: (bytes.len() / 2).max(LEAST_CUT),
             bytes,
         });
     }
@@ -118,24 +128,35 @@ impl Redactor {
         if self.patterns.is_empty() {
             return Place::None;
         }
-        let rest = text.get(from..).unwrap_or_default();
-        for (at, _) in rest
-            .iter()
-            .enumerate()
-            .filter(|(_, b)| self.first[usize::from(**b)])
-        {
-            let start = from + at;
+        let likely = |at: usize, place: usize| match text.get(at) {
+            Some(byte) => self.likely[usize::from(*byte)][place],
+            None => u64::MAX,
+        };
+        for start in from..text.len() {
+            let bits = match likely(start, 0) {
+                0 => continue,
+                // Two bytes of an escape or an invisible character say nothing.
+                bits if !text[start].is_ascii_alphanumeric() => bits,
+                bits => bits & likely(start + 1, 1),
+            };
+            if bits == 0 {
+                continue;
+            }
             let mut longest = Place::None;
             let mut reach = start;
-            for pattern in &self.patterns {
-                match pattern.at(text, start) {
-                    Match::Whole(end) if end > reach => {
+            // A value may hold what looks like an escape: both readings are tried.
+            let patterns = self.patterns.iter().enumerate();
+            let likely = patterns.filter(|(number, _)| bits >> (number % 64) & 1 == 1);
+            let readings = likely.flat_map(|(_, p)| [(p, false), (p, true)]);
+            for (pattern, unescaping) in readings {
+                match pattern.read(text, start, unescaping) {
+                    // It may yet be the longer one.
+                    Match::Open(_) if more => return Place::Open { start },
+                    Match::Open(end) | Match::Whole(end) if end > reach => {
                         reach = end;
                         let mark = &pattern.mark;
                         longest = Place::At { start, end, mark };
                     }
-                    // It may yet be the longer one.
-                    Match::Open if more => return Place::Open { start },
                     _ => {}
                 }
             }
@@ -215,31 +236,29 @@ enum Place<'r> {
 }
 
 /// What a pattern is at one place.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy)]
 enum Match {
     No,
-    /// So far, to the end of the text.
-    Open,
+    /// So far, to the end of the text; what of it is enough goes to this place.
+    Open(usize),
     /// To this place.
     Whole(usize),
 }
 
 impl Pattern {
-    fn at(&self, text: &[u8], start: usize) -> Match {
-        // A value may hold what looks like an escape: both readings are tried.
-        self.read(text, start, false)
-            .max(self.read(text, start, true))
-    }
-
     fn read(&self, text: &[u8], start: usize, unescaping: bool) -> Match {
         let mut at = start;
+        let mut enough = start;
         for (number, wanted) in self.bytes.iter().enumerate() {
             let mut gap = 0;
+            if number >= self.enough {
+                enough = at;
+            }
             loop {
                 let (byte, length) = match unit(text, at, unescaping) {
                     Unit::Byte(byte, length) => (byte, length),
                     Unit::Invisible(length) => (b' ', length),
-                    Unit::End => return Match::Open,
+                    Unit::End => return Match::Open(enough),
                 };
                 at += length;
                 if self.spelling.fold(byte) == *wanted {
@@ -247,7 +266,10 @@ impl Pattern {
                 }
                 gap += 1;
                 if number == 0 || gap > GAP || !matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | 0) {
-                    return Match::No;
+                    return match enough > start {
+                        true => Match::Whole(enough),
+                        false => Match::No,
+                    };
                 }
             }
         }

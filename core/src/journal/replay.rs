@@ -374,6 +374,13 @@ impl<'a> Replay<'a> {
                 Ok(())
             }
             Body::TurnFinished { .. } => self.end_turn(place, at),
+            // It waited for its rate.
+            Body::ToolStarted { .. }
+                if self.session.poll_timeout().is_some_and(|due| due <= at) =>
+            {
+                self.session.handle_timeout(at);
+                Ok(())
+            }
             _ => Err(self.diverged("the session does not decide this now")),
         }
     }

@@ -46,29 +46,43 @@ struct Fork {
     hash: String,
 }
 
-/// Looks at the lines of an export or of an audit log, in order.
+/// Looks at the lines of an export, in order: a fork's own follow those of what it continues.
 pub fn verify<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Verified {
-    let mut walk = Walk::default();
-    let mut checked = 0;
-    for line in lines {
-        checked += 1;
-        if let Err(why) = walk.step(checked, line) {
-            return walk.bad(checked, why);
+    Walk::default().through(lines)
+}
+
+/// Looks at the lines of one chain. That what a fork continues is as it was is not looked at.
+pub fn verify_alone<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Verified {
+    let walk = Walk {
+        alone: true,
+        ..Walk::default()
+    };
+    walk.through(lines)
+}
+
+impl Walk {
+    fn through<'a>(mut self, lines: impl Iterator<Item = &'a [u8]>) -> Verified {
+        let mut checked = 0;
+        for line in lines {
+            checked += 1;
+            if let Err(why) = self.step(checked, line) {
+                return self.bad(checked, why);
+            }
+            if let Some(bad) = self.blamed() {
+                return bad;
+            }
         }
-        if let Some(bad) = walk.blamed() {
-            return bad;
+        if let Some((line, why)) = self.suspect.take() {
+            return self.bad(line, why);
         }
-    }
-    if let Some((line, why)) = walk.suspect.take() {
-        return walk.bad(line, why);
-    }
-    if checked == 0 {
-        return walk.bad(1, "there is nothing to verify".into());
-    }
-    Verified {
-        ok: true,
-        checked,
-        first_bad: None,
+        if checked == 0 {
+            return self.bad(1, "there is nothing to verify".into());
+        }
+        Verified {
+            ok: true,
+            checked,
+            first_bad: None,
+        }
     }
 }
 
@@ -77,6 +91,8 @@ struct Walk {
     next_seq: u64,
     /// The hash of the last line.
     hash: String,
+    /// Whether what a fork continues is elsewhere.
+    alone: bool,
     /// Hashes that a fork may continue from.
     known: BTreeSet<String>,
     /// A link that does not hold: the later of its two lines, until the next link tells which.
@@ -115,8 +131,8 @@ impl Walk {
         if link.v > VERSION {
             return Err(format!("it has format version {}, a later one", link.v));
         }
-        let begins = link.seq == 0 && self.next_seq > 0 && self.suspect.is_none();
-        if begins {
+        let begins = link.seq == 0 && link.prev == GENESIS;
+        if begins && self.next_seq > 0 && self.suspect.is_none() {
             self.next_seq = 0;
         }
         let before = if self.next_seq == 0 {
@@ -133,6 +149,7 @@ impl Walk {
         } else if !holds {
             self.suspect = Some((number, "it was changed after the next was written".into()));
         } else if let Some(fork) = link.forked_from
+            && !self.alone
             && !self.known.contains(&fork.hash)
         {
             return Err("it continues a session that is not what it was, or not here".into());

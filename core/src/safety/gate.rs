@@ -6,7 +6,8 @@ use alloc::{borrow::Cow, format, string::String, sync::Arc, vec::Vec};
 use core::ops::Range;
 
 use super::{
-    Content, Finding, Kind, Screened, Severity, Source, Untrusted, Vetted, control, mark, secrets,
+    Content, Finding, Kind, Screened, Severity, Source, Untrusted, Vetted, control, injection,
+    mark, secrets,
 };
 use crate::policy::{
     Policy,
@@ -265,14 +266,33 @@ impl Gate {
 
     /// Everything that looks: nothing is allocated when nothing is found.
     fn scan(&self, text: &str, plan: &Plan<'_>) -> Vec<Finding> {
-        let _ = plan;
-        secrets::scan(text)
+        let mut found = secrets::scan(text);
+        if plan.injections.is_some() {
+            found.append(&mut injection::scan(text));
+        }
+        found
     }
 
     /// Text that Tau itself wrote: notes to the model.
     pub(crate) fn runtime_text(text: &str) -> Vetted<Arc<str>> {
         Vetted(Arc::from(text))
     }
+}
+
+/// `text` with a mark in the place of each of `findings`, which are ordered by where they begin. A
+/// mark that is there already stays as it is.
+#[must_use]
+pub fn redact(text: &str, findings: &[Finding]) -> String {
+    let marks = mark::marks(text);
+    let is_own = |finding: &&Finding| marks.iter().any(|mark| mark.holds(text, finding));
+    let taken = findings.iter().filter(|finding| !is_own(finding));
+    let hits: Vec<Hit> = taken
+        .map(|finding| Hit {
+            finding: finding.clone(),
+            measure: Measure::Redact,
+        })
+        .collect();
+    mark::replace(text, &merged(&hits, 0))
 }
 
 /// The families for which nothing of a content was let through, in words.

@@ -18,8 +18,8 @@ pub mod secrets;
 mod stream;
 
 pub use finding::{Finding, Kind, Screened, Severity};
-pub use gate::Gate;
 pub(crate) use gate::withheld_for;
+pub use gate::{Gate, redact};
 pub use label::Labels;
 pub use mark::has_mark;
 pub(crate) use stream::Streamed;

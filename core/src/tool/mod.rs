@@ -5,6 +5,7 @@
 
 pub mod dispatch;
 pub mod notice;
+pub mod reserved;
 pub mod schema;
 
 use alloc::string::String;

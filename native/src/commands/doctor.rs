@@ -8,7 +8,7 @@ use std::{
     io::IsTerminal,
     path::{Path, PathBuf},
 };
-use tau_core::model::Api;
+use tau_core::{model::Api, policy::Paths};
 use tau_target_native::SqliteStorage;
 
 use super::block_on;
@@ -140,7 +140,8 @@ async fn check(home: &Home, workspace: Option<&Path>) -> Vec<Check> {
     checks.push(provider(&profile.unwrap_or_default()));
     checks.push(servers().await);
     checks.push(embedded_model(home));
-    checks.push(match host::tools(workspace, &Vault::closed()) {
+    let paths = Paths::default();
+    checks.push(match host::tools(workspace, home, &paths, &Vault::closed()) {
         Ok(tools) => Check::new(
             "workspace",
             State::Ok,

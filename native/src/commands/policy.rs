@@ -1,9 +1,13 @@
 //! `tau policy`: what the agent may do, and where that comes from.
 
+mod grants;
+
+use serde::Serialize;
 use serde_json::{Map, Value, json};
+use std::fs;
 use tau_core::{
     memory,
-    policy::{Policy, Preset},
+    policy::{Policy, Preset, screen::Subject},
     tool::ToolClass,
 };
 use tau_platform::HostTools;
@@ -27,7 +31,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Show each value and whether a preset, the profile or a flag set it.
+    /// Show each value and whether a preset, the profile (with its line) or a flag set it.
     ///
     /// A value of the profile wins over every preset. Set one with, for example:
     /// tau config set policy.execute ask · tau config set policy.tools.shell allow
@@ -39,36 +43,59 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Show what you allowed for good, by rule.
+    Grants {
+        /// Print one JSON object: `{"grants": [{rule, at, session}]}`.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take back what you allowed for good.
+    ///
+    /// For example: tau policy revoke "http GET https://example.com"
+    Revoke {
+        /// The rule, as `tau policy grants` shows it.
+        rule: String,
+    },
 }
 
 /// Runs the command.
 pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
-    let Command::Show { policy: flag, json } = args.command;
+    match args.command {
+        Command::Show { policy, json } => show(policy, json, home, ui),
+        Command::Grants { json } => grants::list(home, ui, json),
+        Command::Revoke { rule } => grants::revoke(home, ui, &rule),
+    }
+}
+
+fn show(flag: Option<Preset>, json: bool, home: &Home, ui: Ui) -> Result<Exit, Error> {
     let profile = config::load(&home.config_file())?;
+    // Lines are looked up in it; without a profile there are none.
+    let text = fs::read_to_string(home.config_file()).unwrap_or_default();
     let flags = PolicyFlags {
         policy: flag,
         ..PolicyFlags::default()
     };
-    let policy = sessions::policy(&flags, &profile);
-    let preset_origin = match (flag, profile.policy.preset == Preset::default()) {
-        (Some(_), _) => "flag",
-        (None, true) => "default",
-        (None, false) => "profile",
+    let mut policy = sessions::policy(&flags, &profile);
+    let tools = host::tools(None, home, &policy.paths, &Vault::closed())?;
+    policy.paths = tools.paths().clone();
+    let origins = Origins {
+        profile: &text,
+        preset: policy.preset,
     };
-    let rows = rows(&policy);
-    let specs = host::tools(None, &Vault::closed())?.specs();
-    let memory_tools = profile
-        .memory
-        .then(memory::tool_specs)
-        .into_iter()
-        .flatten();
-    let tools: Vec<_> = specs.into_iter().chain(memory_tools).collect();
+    let preset_origin = match flag {
+        Some(_) => "flag".into(),
+        None => origins.of("preset", config::line_of(&text, "policy.preset").is_some()),
+    };
+    let rows = rows(&policy, &origins);
+    let memory_tools = profile.memory.then(memory::tool_specs);
+    let mut specs = tools.specs();
+    specs.extend(memory_tools.into_iter().flatten());
     if json {
         let mut values = Map::new();
         for (name, value, origin) in rows {
-            values.insert(name.into(), json!({ "value": value, "origin": origin }));
+            values.insert(name, json!({ "value": value, "origin": origin }));
         }
-        let tools: Map<String, Value> = tools
+        let tools: Map<String, Value> = specs
             .iter()
             .map(|tool| {
                 let (action, rule) = policy.action(tool);
@@ -83,106 +110,242 @@ pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
         }));
         return Ok(Exit::Ok);
     }
-    ui.line(format!(
-        "{:<20} {:<12} {}",
-        "preset",
-        policy.preset.name(),
-        ui::dim(preset_origin)
-    ));
+    let line = |name: &str, value: &str, origin: &str| {
+        ui.line(format!("{name:<26} {value:<20} {}", ui::dim(origin)));
+    };
+    line("preset", policy.preset.name(), &preset_origin);
     for (name, value, origin) in rows {
-        let value = value
-            .as_str()
-            .map_or_else(|| value.to_string(), str::to_owned);
-        ui.line(format!("{name:<20} {value:<12} {}", ui::dim(origin)));
+        line(&name, &written(&value), &origin);
     }
-    for tool in &tools {
+    for tool in &specs {
         let (action, rule) = policy.action(tool);
-        ui.line(format!(
-            "tool {:<15} {:<12} {}",
-            tool.name,
-            action.name(),
-            ui::dim(rule)
-        ));
+        line(&format!("tool {}", tool.name), action.name(), &rule);
     }
     Ok(Exit::Ok)
 }
 
-/// Each value with its origin: the preset's name, or the profile.
-fn rows(policy: &Policy) -> Vec<(&'static str, Value, String)> {
-    let limits = policy.tool_limits();
-    let origin = |explicit: bool| {
-        if explicit {
-            "profile".to_owned()
-        } else {
-            format!("preset {}", policy.preset)
+/// Where values come from.
+struct Origins<'a> {
+    /// The text of the profile.
+    profile: &'a str,
+    preset: Preset,
+}
+
+impl Origins<'_> {
+    /// Of the value `name` of the policy, by whether it was set explicitly.
+    fn of(&self, name: &str, explicit: bool) -> String {
+        if !explicit {
+            return match name {
+                "preset" => "default".into(),
+                _ => format!("preset {}", self.preset),
+            };
         }
+        match config::line_of(self.profile, &format!("policy.{name}")) {
+            Some(line) => format!("profile line {line}"),
+            None => "profile".into(),
+        }
+    }
+}
+
+/// Every value in force: its name, the value, where it comes from.
+fn rows(policy: &Policy, origins: &Origins<'_>) -> Vec<(String, Value, String)> {
+    let mut rows = Vec::new();
+    let mut row = |name: &str, value: Value, explicit: bool| {
+        rows.push((name.to_owned(), value, origins.of(name, explicit)));
     };
-    let class = |class| json!(policy.class_action(class));
-    vec![
-        (
-            "read",
-            class(ToolClass::Read),
-            origin(policy.read.is_some()),
-        ),
-        (
-            "remember",
-            class(ToolClass::Remember),
-            origin(policy.remember.is_some()),
-        ),
-        (
-            "write",
-            class(ToolClass::Write),
-            origin(policy.write.is_some()),
-        ),
+    for (name, class, explicit) in [
+        ("read", ToolClass::Read, policy.read),
+        ("remember", ToolClass::Remember, policy.remember),
+        ("write", ToolClass::Write, policy.write),
+        ("network", ToolClass::Network, policy.network),
+        ("execute", ToolClass::Execute, policy.execute),
+    ] {
+        row(name, json!(policy.class_action(class)), explicit.is_some());
+    }
+    for (tool, action) in &policy.tools {
+        row(&format!("tools.{tool}"), json!(action), true);
+    }
+    row("taint", json!(policy.taint()), policy.taint.is_some());
+    let limits = policy.tool_limits();
+    let explicit = policy.tool_timeout_ms.is_some();
+    row("tool_timeout_ms", limits.timeout_ms.into(), explicit);
+    let explicit = policy.tool_output_bytes.is_some();
+    row("tool_output_bytes", limits.output_bytes.into(), explicit);
+    let explicit = policy.parallel_tools.is_some();
+    row("parallel_tools", policy.parallel_tools().into(), explicit);
+    let explicit = policy.approval_timeout_ms.is_some();
+    row(
+        "approval_timeout_ms",
+        policy.approval_timeout_ms().into(),
+        explicit,
+    );
+    more_rows(policy, &mut row);
+    rows
+}
+
+/// The values that have a table of their own.
+fn more_rows(policy: &Policy, row: &mut impl FnMut(&str, Value, bool)) {
+    let rates = &policy.rates;
+    for (name, calls, explicit) in [
+        ("calls", policy.calls_per_minute(), rates.calls_per_minute),
         (
             "network",
-            class(ToolClass::Network),
-            origin(policy.network.is_some()),
+            policy.network_per_minute(),
+            rates.network_per_minute,
         ),
         (
             "execute",
-            class(ToolClass::Execute),
-            origin(policy.execute.is_some()),
+            policy.execute_per_minute(),
+            rates.execute_per_minute,
         ),
-        (
-            "tool_timeout_ms",
-            limits.timeout_ms.into(),
-            origin(policy.tool_timeout_ms.is_some()),
-        ),
-        (
-            "tool_output_bytes",
-            limits.output_bytes.into(),
-            origin(policy.tool_output_bytes.is_some()),
-        ),
-        (
-            "parallel_tools",
-            policy.parallel_tools().into(),
-            origin(policy.parallel_tools.is_some()),
-        ),
-        (
-            "approval_timeout_ms",
-            policy.approval_timeout_ms().into(),
-            origin(policy.approval_timeout_ms.is_some()),
-        ),
-    ]
+    ] {
+        let name = format!("rates.{name}_per_minute");
+        row(&name, calls.into(), explicit.is_some());
+    }
+    let explicit = rates.when_exceeded.is_some();
+    row(
+        "rates.when_exceeded",
+        json!(policy.when_exceeded()),
+        explicit,
+    );
+
+    let (http, set) = (policy.http.limits(policy.preset), &policy.http);
+    row(
+        "http.timeout_ms",
+        http.timeout_ms.into(),
+        set.timeout_ms.is_some(),
+    );
+    row(
+        "http.response_bytes",
+        http.response_bytes.into(),
+        set.response_bytes.is_some(),
+    );
+    row(
+        "http.redirects",
+        http.redirects.into(),
+        set.redirects.is_some(),
+    );
+    row(
+        "http.allow_http",
+        http.rules.allow_http.into(),
+        set.allow_http.is_some(),
+    );
+    row(
+        "http.allow_private",
+        http.rules.allow_private.into(),
+        set.allow_private.is_some(),
+    );
+    list(row, "http.allow", &set.allow);
+    list(row, "http.deny", &set.deny);
+
+    for subject in Subject::ALL {
+        let explicit = policy.screen.explicit(subject).is_some();
+        row(subject.name(), json!(policy.measures(subject)), explicit);
+    }
+    list(row, "screen.rules", &policy.screen.rules);
+
+    list(row, "commands.allow", &policy.commands.allow);
+    list(row, "commands.deny", &policy.commands.deny);
+    let unlisted = policy.commands.unlisted(policy.preset);
+    row(
+        "commands.unlisted",
+        json!(unlisted),
+        policy.commands.unlisted.is_some(),
+    );
+    list(row, "paths.protect", &policy.paths.protect);
+    list(row, "paths.unprotect", &policy.paths.unprotect);
+}
+
+fn list<T: Serialize>(row: &mut impl FnMut(&str, Value, bool), name: &str, values: &[T]) {
+    row(name, json!(values), !values.is_empty());
+}
+
+/// A value as a person reads it.
+fn written(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(values) if values.is_empty() => "none".into(),
+        Value::Array(values) => values.iter().map(written).collect::<Vec<_>>().join(", "),
+        Value::Object(fields) => {
+            let fields = fields
+                .iter()
+                .map(|(name, value)| format!("{name} {}", written(value)));
+            fields.collect::<Vec<_>>().join(" ")
+        }
+        other => other.to_string(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tau_core::policy::Action;
+
+    /// `value (origin)` of a value under `profile`.
+    fn shown(profile: &str, name: &str) -> String {
+        let policy = config::parse(profile, "p").unwrap().policy;
+        let origins = Origins {
+            profile,
+            preset: policy.preset,
+        };
+        let rows = rows(&policy, &origins);
+        let (_, value, origin) = rows.iter().find(|row| row.0 == name).unwrap();
+        format!("{} ({origin})", written(value))
+    }
 
     #[test]
     fn each_value_says_where_it_comes_from() {
-        let policy = Policy {
-            execute: Some(Action::Deny),
-            ..Policy::preset(Preset::Strict)
+        let profile = "[policy]\npreset = \"strict\"\nexecute = \"deny\"\n\
+            [policy.http]\nredirects = 3\n[policy.tools]\nshell = \"ask\"\n\
+            [policy.commands]\nallow = [\"ls\", \"cat *\"]\n";
+        for (name, expected) in [
+            ("execute", "deny (profile line 3)"),
+            ("write", "ask (preset strict)"),
+            // As the preset has it, and set all the same.
+            ("http.redirects", "3 (profile line 5)"),
+            ("http.allow_http", "false (preset strict)"),
+            ("tools.shell", "ask (profile line 7)"),
+            ("commands.allow", "ls, cat * (profile line 9)"),
+            ("commands.deny", "none (preset strict)"),
+            ("commands.unlisted", "deny (preset strict)"),
+            ("paths.protect", "none (preset strict)"),
+        ] {
+            assert_eq!(shown(profile, name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn every_value_that_can_be_set_is_shown() {
+        let policy = Policy::default();
+        let origins = Origins {
+            profile: "",
+            preset: policy.preset,
         };
-        let rows = rows(&policy);
-        let of = |name: &str| rows.iter().find(|row| row.0 == name).unwrap();
-        assert_eq!(of("execute").2, "profile");
-        assert_eq!(of("execute").1, "deny");
-        assert_eq!(of("write").2, "preset strict");
-        assert_eq!(rows.len(), 9);
+        let shown: Vec<String> = rows(&policy, &origins)
+            .into_iter()
+            .map(|row| row.0)
+            .collect();
+        // What the profile takes is what serde names when it meets something else.
+        for table in ["", "http.", "screen.", "commands.", "paths.", "rates."] {
+            let header = table.trim_end_matches('.');
+            let header = if header.is_empty() {
+                String::new()
+            } else {
+                format!(".{header}")
+            };
+            let error =
+                config::parse(&format!("[policy{header}]\nnone_such = 1\n"), "p").unwrap_err();
+            let known = error.message.split('`').skip(3).step_by(2);
+            for name in known {
+                let name = format!("{table}{name}");
+                // Tables, what is shown apart, and what nobody sets.
+                let apart = [
+                    "preset", "tools", "approved", "http", "screen", "paths", "commands", "rates",
+                ];
+                if apart.contains(&&*name) || ["paths.workspace", "paths.own"].contains(&&*name) {
+                    continue;
+                }
+                assert!(shown.contains(&name), "{name} is not shown");
+            }
+        }
     }
 }

@@ -12,7 +12,7 @@ use tau_core::{
     ids::{CallId, EffectId},
     memory::{self, Memory},
     message::{ToolCall, ToolStatus},
-    policy::{Policy, Refusal},
+    policy::{Paths, Policy, Refusal},
     safety::{Gate, Source, Untrusted},
     session::Batch,
     tool::{
@@ -93,16 +93,18 @@ struct Call {
 pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
     match args.command {
         Command::List { json, jsonl } => list(home, ui, json, jsonl),
-        Command::Describe { name, json } => describe(ui, &name, json),
+        Command::Describe { name, json } => describe(home, ui, &name, json),
         Command::Call(call) => block_on(invoke(call, home, ui))?,
     }
 }
 
 fn all_tools(
     workspace: Option<&Path>,
+    home: &Home,
+    paths: &Paths,
     vault: &Arc<Vault>,
 ) -> Result<(Guarded<NativeTools<TokioClock>>, Vec<ToolSpec>), Error> {
-    let tools = host::tools(workspace, vault)?;
+    let tools = host::tools(workspace, home, paths, vault)?;
     let mut specs = tools.specs();
     specs.extend(memory::tool_specs());
     Ok((tools, specs))
@@ -110,7 +112,7 @@ fn all_tools(
 
 fn list(home: &Home, ui: Ui, json: bool, jsonl: bool) -> Result<Exit, Error> {
     let policy = config::load(&home.config_file())?.policy;
-    let (_, specs) = all_tools(None, &Vault::closed())?;
+    let (_, specs) = all_tools(None, home, &policy.paths, &Vault::closed())?;
     let shown: Vec<Value> = specs
         .iter()
         .map(|tool| {
@@ -140,8 +142,8 @@ fn list(home: &Home, ui: Ui, json: bool, jsonl: bool) -> Result<Exit, Error> {
     Ok(Exit::Ok)
 }
 
-fn describe(ui: Ui, name: &str, json: bool) -> Result<Exit, Error> {
-    let (_, specs) = all_tools(None, &Vault::closed())?;
+fn describe(home: &Home, ui: Ui, name: &str, json: bool) -> Result<Exit, Error> {
+    let (_, specs) = all_tools(None, home, &Paths::default(), &Vault::closed())?;
     let Some(tool) = specs.iter().find(|tool| tool.name == name) else {
         let near = dispatch::nearest(name, specs.iter().map(|tool| tool.name.as_str()));
         let error = Error::usage(format!("there is no tool {name:?}"));
@@ -163,8 +165,10 @@ fn describe(ui: Ui, name: &str, json: bool) -> Result<Exit, Error> {
 
 async fn invoke(args: Call, home: &Home, ui: Ui) -> Result<Exit, Error> {
     let profile = config::load(&home.config_file())?;
-    let policy = sessions::policy(&args.policy, &profile);
-    let (tools, specs) = all_tools(args.workspace.as_deref(), &Vault::open(home, ui)?)?;
+    let mut policy = sessions::policy(&args.policy, &profile);
+    let vault = Vault::open(home, ui)?;
+    let (tools, specs) = all_tools(args.workspace.as_deref(), home, &policy.paths, &vault)?;
+    policy.paths = tools.paths().clone();
     let call = ToolCall {
         id: CallId("cli".into()),
         name: args.name.clone(),

@@ -1,6 +1,7 @@
 //! Changing one value of the profile, with comments and order left as they are.
 
 use std::{fs, io, path::Path};
+use tau_target_native::tools::written_by_tau;
 use toml_edit::{DocumentMut, Item, Table, Value};
 
 use super::parse;
@@ -79,7 +80,10 @@ fn put(table: &mut Table, key: &str, value: Option<&str>) -> Result<(), Error> {
 fn write(file: &Path, text: &str) -> io::Result<()> {
     let fresh = file.with_extension("toml.new");
     fs::write(&fresh, text)?;
-    fs::rename(&fresh, file)
+    fs::rename(&fresh, file)?;
+    // A command of the agent's may be running: this is not its doing.
+    written_by_tau(file, text.as_bytes());
+    Ok(())
 }
 
 #[cfg(test)]

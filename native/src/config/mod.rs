@@ -5,11 +5,13 @@
 
 mod edit;
 mod lookup;
+mod place;
 mod probe;
 mod providers;
 
 pub(crate) use edit::set;
 pub(crate) use lookup::{Choice, choose};
+pub(crate) use place::line_of;
 pub(crate) use probe::{Server, local_servers};
 pub(crate) use providers::{KNOWN, embedded};
 
@@ -170,10 +172,19 @@ pub(crate) fn load(file: &Path) -> Result<Profile, Error> {
 pub(crate) fn parse(text: &str, name: &str) -> Result<Profile, Error> {
     let profile: Profile = toml::from_str(text).map_err(|error| explain(&error, text, name))?;
     check(&profile).map_err(|error| Error {
-        message: format!("{name}: {}", error.message),
+        message: format!("{}: {}", at(name, text, &error.message), error.message),
         ..error
     })?;
     Ok(profile)
+}
+
+/// The profile's name, and the line of the key that `message` begins with.
+fn at(name: &str, text: &str, message: &str) -> String {
+    let key = message.split(": ").next().unwrap_or_default();
+    match line_of(text, key) {
+        Some(line) => format!("{name} line {line}"),
+        None => name.to_owned(),
+    }
 }
 
 fn explain(error: &toml::de::Error, text: &str, name: &str) -> Error {
@@ -215,8 +226,20 @@ fn check(profile: &Profile) -> Result<(), Error> {
     if let Some(provider) = &profile.provider {
         check_provider(provider, "provider")?;
     }
+    check_policy(&profile.policy)?;
     for (number, provider) in profile.fallbacks.iter().enumerate() {
         check_provider(provider, &format!("fallbacks[{number}]"))?;
+    }
+    Ok(())
+}
+
+fn check_policy(policy: &Policy) -> Result<(), Error> {
+    let bad = |why: String| Error::config(format!("policy.{why}"));
+    policy.commands.check().map_err(|rule| bad(rule.to_string()))?;
+    policy.paths.check().map_err(|glob| bad(glob.to_string()))?;
+    if !policy.paths.own.is_empty() || !policy.paths.workspace.is_empty() {
+        let key = if policy.paths.own.is_empty() { "workspace" } else { "own" };
+        return Err(bad(format!("paths.{key}: is found out by Tau, and not set")));
     }
     Ok(())
 }

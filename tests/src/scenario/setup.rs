@@ -9,7 +9,7 @@ use tau_core::{
     policy::Policy,
     safety::Labels,
     session::{Budgets, Config, Retry},
-    tool::{OnRestore, ToolClass, ToolSpec},
+    tool::{OnRestore, ToolClass, ToolSpec, Touch},
 };
 
 /// The table at the head of a scenario. Everything may be left out.
@@ -66,9 +66,18 @@ pub struct Tool {
     pub class: ToolClass,
     /// What a restore does with it.
     pub on_restore: OnRestore,
+    /// What the model is told of it.
+    #[serde(default)]
+    pub description: Option<String>,
     /// Argument names and their JSON types; a name that ends in `?` is optional.
     #[serde(default)]
     pub arguments: BTreeMap<String, String>,
+    /// Which of them name something outside.
+    #[serde(default)]
+    pub touches: Vec<Touch>,
+    /// What its results are.
+    #[serde(default)]
+    pub yields: Labels,
     /// How long it takes.
     #[serde(default)]
     pub takes_ms: u64,
@@ -201,13 +210,16 @@ impl Tool {
         }
         ToolSpec {
             name: self.name.clone(),
-            description: format!("The tool {}.", self.name),
+            description: match &self.description {
+                Some(description) => description.clone(),
+                None => format!("The tool {}.", self.name),
+            },
             parameters: json!({"type": "object", "properties": properties,
                 "required": required, "additionalProperties": false}),
             class: self.class,
             on_restore: self.on_restore,
-            touches: Vec::new(),
-            yields: Labels::NONE,
+            touches: self.touches.clone(),
+            yields: self.yields,
         }
     }
 

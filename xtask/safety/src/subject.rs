@@ -1,8 +1,9 @@
 //! What is measured, each behind one function.
 
+use std::sync::LazyLock;
 use tau_core::{
     egress,
-    safety::{Finding, Gate, Kind, Severity, Source, Untrusted, injection, secrets},
+    safety::{Finding, Gate, Kind, Screened, Severity, Source, Untrusted, injection, secrets},
 };
 
 /// Something that looks through a text.
@@ -47,11 +48,12 @@ impl Scan {
 }
 
 /// The findings of a text that a tool gave back, at the gate of a new session.
-fn gate(text: &str) -> Vec<Finding> {
+fn gate(text: &str) -> Vec<Screened> {
     let source = Source::Tool {
         name: "fetch".into(),
     };
-    let (_, findings) = Gate.vet(Untrusted::new(text.to_owned(), source));
+    static GATE: LazyLock<Gate> = LazyLock::new(Gate::default);
+    let (_, findings) = GATE.vet(Untrusted::new(text.to_owned(), source));
     findings
 }
 
@@ -75,7 +77,10 @@ fn is_strong(findings: &[Finding], kind: Kind) -> bool {
 /// Whether a request to `url` is refused where http and any port are allowed: what is judged is the
 /// address.
 pub(crate) fn is_refused(url: &str) -> bool {
-    let rules = egress::Rules::default();
+    let rules = egress::Rules {
+        allow_http: true,
+        ..egress::Rules::default()
+    };
     egress::parse(url)
         .and_then(|target| egress::decide(&target, &rules))
         .is_err()

@@ -140,12 +140,29 @@ fn the_longer_of_two_values_is_taken_out_whole() {
     redactor.add("long", "abcdefgh-and-more");
     let redacted = |text: &str| redactor.redact(text).unwrap();
     assert_eq!(redacted("x abcdefgh-and-more y"), "x [redacted:long] y");
-    assert_eq!(redacted("x abcdefgh-and y"), "x [redacted:short]-and y");
+    assert_eq!(redacted("x abcdefgh-an y"), "x [redacted:short]-an y");
     assert_eq!(redacted("abcdefgh"), "[redacted:short]");
     assert_eq!(
         redacted("abcdefghabcdefgh"),
         "[redacted:short][redacted:short]"
     );
+}
+
+#[test]
+fn a_value_that_was_cut_is_taken_out_by_its_first_half() {
+    let mut redactor = Redactor::default();
+    redactor.add("cut", "abcdefgh-ijklmnop-qrstuvw");
+    for (told, expected) in [
+        ("a abcdefgh-ijkl", Some("a [redacted:cut]")),
+        (
+            "abcdefgh-ijklmn [… 9 left out …] mnop",
+            Some("[redacted:cut] [… 9 left out …] mnop"),
+        ),
+        ("abcdefgh-ijklmnop-qrstuvx", Some("[redacted:cut]x")),
+        ("abcdefgh-ij", None),
+    ] {
+        assert_eq!(redactor.redact(told).as_deref(), expected, "{told}");
+    }
 }
 
 #[test]

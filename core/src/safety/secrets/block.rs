@@ -52,17 +52,15 @@ impl Scanner<'_> {
             return None;
         }
         let rest = &bytes[at..bytes.len().min(at + LIMIT)];
-        let find = |needle: &[u8], from: usize| {
-            rest[from..]
-                .windows(needle.len())
-                .position(|window| window == needle)
-                .map(|found| from + found + needle.len())
-        };
+        const HEAD: &[u8] = b"PuTTY-User-Key-File-";
         // A second head means that this one was cut off.
-        let limit = find(b"PuTTY-User-Key-File-", 20).map_or(rest.len(), |next| next - 20);
-        let private = find(b"Private-Lines:", 0).filter(|&place| place < limit)?;
-        let end = match find(b"Private-MAC:", private).filter(|&place| place < limit) {
-            Some(code) => bytes::run_end(rest, code + 1, WORD, 128),
+        let limit = bytes::find_all(rest, HEAD.len()..rest.len(), HEAD)
+            .map_or(rest.len(), |(next, _)| next);
+        let Some((_, private)) = bytes::find_all(rest, 0..limit, b"Private-Lines:") else {
+            return Some(at + limit);
+        };
+        let end = match bytes::find_all(rest, private..limit, b"Private-MAC:") {
+            Some((_, code)) => bytes::run_end(rest, code + 1, WORD, 128),
             None => private + key_lines(&rest[private..limit]),
         };
         self.report(at, at + end, "private_key", Severity::High);

@@ -3,6 +3,8 @@
 //! A class is a set of bits; a byte belongs to it if it has one of them. No byte above 0x7f belongs
 //! to any class, so a run begins and ends on characters' boundaries.
 
+use core::ops::Range;
+
 /// `0-9`
 pub(super) const DIGIT: u8 = 1;
 /// `a-f`
@@ -107,4 +109,35 @@ pub(super) fn contains_folded(haystack: &[u8], needle: &[u8]) -> bool {
     haystack
         .windows(needle.len())
         .any(|window| window.eq_ignore_ascii_case(needle))
+}
+
+/// The first place of `byte` from `from` on, eight places at a time.
+pub(super) fn find(bytes: &[u8], from: usize, byte: u8) -> Option<usize> {
+    const LOW: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let mut at = from;
+    while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+        let zeros = u64::from_le_bytes(*chunk) ^ LOW * u64::from(byte);
+        if zeros.wrapping_sub(LOW) & !zeros & HIGH != 0 {
+            break;
+        }
+        at += 8;
+    }
+    let rest = bytes.get(at..)?;
+    rest.iter()
+        .position(|&found| found == byte)
+        .map(|place| at + place)
+}
+
+/// The first place of `needle` within `range`, and the place behind it.
+pub(super) fn find_all(bytes: &[u8], range: Range<usize>, needle: &[u8]) -> Option<(usize, usize)> {
+    let bytes = bytes.get(..range.end)?;
+    let mut at = range.start;
+    loop {
+        at = find(bytes, at, *needle.first()?)?;
+        if bytes[at..].starts_with(needle) {
+            return Some((at, at + needle.len()));
+        }
+        at += 1;
+    }
 }

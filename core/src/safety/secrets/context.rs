@@ -46,66 +46,66 @@ pub(super) fn before(bytes: &[u8], at: usize) -> Context {
     let mut to = at;
     let mut lines = 0;
     let mut strangers = 0;
-    let mut vendor = false;
-    let mut key = false;
+    let (mut vendor, mut key) = (false, false);
     for step in 0..5 {
+        let mut listed = false;
         while to > 0 && at - to < REACH && !bytes::is(bytes[to - 1], WORD) {
             to -= 1;
             match bytes[to] {
                 b'\n' => lines += 1,
-                b'=' | b':' | b'>' | b'(' | b'|' | b',' if step == 0 => context.assigned = true,
-                b'n' | b'r' | b't' | b';' | b'}' | 0x80.. => lines = 2,
+                b'=' | b':' | b'>' | b'(' | b'|' if step == 0 => context.assigned = true,
+                b',' => listed = true,
+                b';' | b'}' | 0x80.. => lines = 2,
                 _ => {}
             }
         }
-        // A name on the line before counts if the value is given to it.
-        if to == 0 || at - to >= REACH || lines > 1 || lines == 1 && !context.assigned {
+        // A name on the line before counts if the value is given to it, not if it is another item.
+        if to == 0 || at - to >= REACH || lines > 1 || lines == 1 && (listed || !context.assigned) {
             break;
         }
-        let start = bytes::run_start(bytes, to, NAME, NAME_LIMIT);
+        let mut start = bytes::run_start(bytes, to, NAME, NAME_LIMIT);
+        if start > 0 && bytes[start - 1] == b'\\' && matches!(bytes[start], b'n' | b'r' | b't') {
+            start += 1;
+        }
         let name = &bytes[start..to];
         to = start;
-        match meaning(name) {
-            Meaning::Secret => {
+        // A value before the value: a list of them has no names.
+        if name.len() >= 12 && name.iter().filter(|&&byte| bytes::is(byte, DIGIT)).count() >= 4 {
+            break;
+        }
+        match (meaning(name), key) {
+            (Word::Secret, _) => {
                 context.label = Label::Secret;
                 return context;
             }
-            Meaning::Key if key => {}
-            Meaning::Key => {
+            (Word::Key, true) | (Word::Filler, _) => {}
+            (Word::Key, false) => {
                 key = true;
                 // A key alone is one of many things: what stands before it decides.
-                if name.len() > 8 || vendor {
+                let alone = name.len() <= 8 && name.iter().all(|&byte| bytes::is(byte, WORD));
+                if !alone || vendor {
                     context.label = Label::Key;
                     return context;
                 }
             }
-            Meaning::Other if key || strangers == 0 => return context,
-            Meaning::Filler => {}
-            Meaning::Vendor => {
-                if key {
-                    context.label = Label::Secret;
-                    return context;
-                }
-                vendor = true;
-            }
-            Meaning::Kind if key => {
+            (Word::Other, true) => return context,
+            (Word::Other, false) if strangers == 0 => return context,
+            (Word::Vendor | Word::Kind, true) => {
                 context.label = Label::Secret;
                 return context;
             }
-            Meaning::Unknown if key => {
+            (Word::Unknown, true) => {
                 if !is_stop_word(name) && lines == 0 {
                     context.label = Label::Key;
                 }
                 return context;
             }
+            (Word::Vendor, false) => vendor = true,
             _ => {
-                if vendor {
-                    break;
-                }
                 strangers += 1;
                 context.direct = false;
-                if strangers > 1 {
-                    return context;
+                if strangers > 1 || vendor {
+                    break;
                 }
             }
         }
@@ -116,52 +116,36 @@ pub(super) fn before(bytes: &[u8], at: usize) -> Context {
     context
 }
 
-/// What a whole name says of its value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Meaning {
-    Secret,
-    Key,
-    Kind,
-    Other,
-    Filler,
-    Vendor,
-    Unknown,
-}
-
-/// Reads a name from its end: what it is called last is what it is.
-pub(super) fn meaning(name: &[u8]) -> Meaning {
+/// Reads a name from its end, for what it is called last is what it is.
+pub(super) fn meaning(name: &[u8]) -> Word {
     let mut rest = name;
-    let mut seen = 0;
-    let mut found = Meaning::Unknown;
+    let mut found = Word::Unknown;
     let mut unknown = false;
-    while let Some((before, word)) = last_word(rest) {
-        rest = before;
-        seen += 1;
-        if seen > 6 {
+    for _ in 0..6 {
+        let Some((before, word)) = last_word(rest) else {
             break;
-        }
+        };
+        rest = before;
         let mut folded = [0; 24];
         let length = word.len().min(24);
         folded[..length].copy_from_slice(&word[..length]);
         folded.make_ascii_lowercase();
-        let word = words::classify(&folded[..length]);
-        match (word, found) {
-            (Word::Secret, _) => return Meaning::Secret,
-            (Word::Key, Meaning::Unknown | Meaning::Filler) if !unknown => found = Meaning::Key,
-            (Word::Kind | Word::Vendor | Word::Key, Meaning::Key) => return Meaning::Secret,
-            (Word::Other, _) => return Meaning::Other,
-            (Word::Unknown, Meaning::Key) => return Meaning::Key,
-            (Word::Filler, Meaning::Unknown) if !unknown => found = Meaning::Filler,
-            (Word::Vendor, _) => found = Meaning::Vendor,
-            (Word::Kind, Meaning::Unknown) if !unknown => found = Meaning::Kind,
+        match (words::classify(&folded[..length]), found) {
+            (Word::Secret, _) => return Word::Secret,
+            (Word::Other, _) => return Word::Other,
+            (Word::Kind | Word::Vendor | Word::Key, Word::Key) => return Word::Secret,
+            (Word::Unknown, Word::Key) => return Word::Key,
+            (Word::Vendor, _) => found = Word::Vendor,
             (Word::Unknown, _) => unknown = true,
+            (Word::Key, Word::Unknown | Word::Filler) if !unknown => found = Word::Key,
+            (word @ (Word::Filler | Word::Kind), Word::Unknown) if !unknown => found = word,
             _ => {}
         }
     }
-    match found {
-        Meaning::Filler | Meaning::Kind if unknown => Meaning::Unknown,
-        found => found,
+    if unknown && matches!(found, Word::Filler | Word::Kind) {
+        return Word::Unknown;
     }
+    found
 }
 
 /// The last word of a name written with signs, with capitals or with digits between its words.
@@ -192,9 +176,9 @@ fn last_word(name: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 fn is_stop_word(word: &[u8]) -> bool {
-    const WORDS: &[u8] =
-        b"the a an this that of for with by and or in on at from its his her our same each";
-    WORDS
-        .split(|&byte| byte == b' ')
-        .any(|stop| stop.eq_ignore_ascii_case(word))
+    const WORDS: [&[u8]; 20] = [
+        b"the", b"a", b"an", b"this", b"that", b"of", b"for", b"with", b"by", b"and", b"or", b"in",
+        b"on", b"at", b"from", b"its", b"our", b"same", b"each", b"is",
+    ];
+    WORDS.iter().any(|stop| stop.eq_ignore_ascii_case(word))
 }

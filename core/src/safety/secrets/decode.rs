@@ -71,10 +71,40 @@ impl Decoded {
     }
 }
 
+fn is_zero_width(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}')
+}
+
+/// Whether one of them is there, eight bytes at a time as long as all are ASCII.
+fn has_zero_width(bytes: &[u8]) -> bool {
+    let mut at = 0;
+    while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+        let ascii = rest
+            .first_chunk::<8>()
+            .is_some_and(|word| u64::from_le_bytes(*word) & 0x8080_8080_8080_8080 == 0);
+        let mut places = at..bytes.len().min(at + 8);
+        if !ascii && places.any(|place| begins_zero_width(&bytes[place..])) {
+            return true;
+        }
+        at += 8;
+    }
+    false
+}
+
+fn begins_zero_width(bytes: &[u8]) -> bool {
+    matches!(
+        bytes,
+        [0xc2, 0xad, ..]
+            | [0xe1, 0xa0, 0x8e, ..]
+            | [0xe2, 0x80, 0x8b..=0x8f, ..]
+            | [0xe2, 0x81, 0xa0..=0xa4, ..]
+            | [0xef, 0xbb, 0xbf, ..]
+    )
+}
+
 /// The text without characters of no width, if it has some.
 pub(super) fn without_zero_width(text: &str) -> Option<Decoded> {
-    let is_zero_width = |c: char| matches!(c, '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}');
-    if text.is_ascii() || !text.contains(is_zero_width) {
+    if text.is_ascii() || !has_zero_width(text.as_bytes()) {
         return None;
     }
     let mut decoded = Decoded {
@@ -92,6 +122,9 @@ pub(super) fn without_zero_width(text: &str) -> Option<Decoded> {
 /// The text with its percent escapes decoded, if some of them stand for characters of a token.
 pub(super) fn without_percent(text: &str) -> Option<Decoded> {
     let bytes = text.as_bytes();
+    if !bytes.contains(&b'%') {
+        return None;
+    }
     let escaped = |at: usize| -> Option<u8> {
         let digits = bytes.get(at..at + 3)?;
         let hex = |byte| bytes::is(byte, HEX).then(|| char::from(byte).to_digit(16))?;
@@ -101,7 +134,7 @@ pub(super) fn without_percent(text: &str) -> Option<Decoded> {
     };
     let mut from = 0;
     loop {
-        from += bytes.get(from..)?.iter().position(|&byte| byte == b'%')?;
+        from = bytes::find(bytes, from, b'%')?;
         // Only what would not be escaped by a program that follows the rules is worth a look, and
         // what parts a name from its value.
         if escaped(from).is_some_and(|byte| {

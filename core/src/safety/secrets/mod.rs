@@ -102,6 +102,8 @@ struct Scanner<'t> {
     /// The last run looked through, for each class of a rule: so no byte is walked over twice
     /// for one class, however many prefixes stand in a run.
     walked: [Walked; 16],
+    /// The end of the last value after the name of a password that was none.
+    refused: usize,
     /// Whether base64 may be opened: not within what was encoded already.
     opens: bool,
 }
@@ -119,6 +121,7 @@ impl<'t> Scanner<'t> {
             bytes,
             hits: Vec::new(),
             walked: [Walked::default(); 16],
+            refused: 0,
             opens,
         }
     }
@@ -130,24 +133,24 @@ impl<'t> Scanner<'t> {
     }
 
     /// Looks at every place where the prefilter saw the beginning of a rule.
+    #[inline(never)]
     fn anchored(&mut self) {
-        let mut from = 0;
-        while let Some(at) = TABLE.find(self.bytes, from) {
-            from = at + 1;
-            for word in TABLE.at(self.bytes, at) {
-                let end = if let Some(rule) = RULES.get(word) {
-                    self.prefixed(rule, at)
-                } else {
-                    let marker = MARKERS.get(word - RULES.len()).map(|entry| entry.1);
-                    marker.and_then(|marker| self.marked(marker, at))
-                };
-                from = from.max(end.unwrap_or_default());
-            }
-        }
+        TABLE.visit(self.bytes, |at, word| {
+            let end = if let Some(rule) = RULES.get(word) {
+                self.prefixed(rule, at)
+            } else {
+                let marker = MARKERS.get(word - RULES.len());
+                marker.and_then(|&(sign, marker)| self.marked(sign, marker, at))
+            };
+            end.unwrap_or_default()
+        });
     }
 
     /// Follows a marker; gives the place up to which nothing else has to be looked at.
-    fn marked(&mut self, marker: Marker, at: usize) -> Option<usize> {
+    fn marked(&mut self, sign: [u8; 4], marker: Marker, at: usize) -> Option<usize> {
+        if !self.bytes.get(at..at + 4)?.eq_ignore_ascii_case(&sign) {
+            return None;
+        }
         match marker {
             Marker::Block => self.block(at),
             Marker::Putty => self.putty(at),
@@ -166,7 +169,8 @@ impl<'t> Scanner<'t> {
     fn prefixed(&mut self, rule: &Rule, at: usize) -> Option<usize> {
         let bytes = self.bytes;
         let from = at + rule.prefix.len();
-        if bytes.get(at..from)? != rule.prefix.as_bytes() || !bytes::begins_at(bytes, at) {
+        let found = bytes.get(at..from)?;
+        if !found.iter().eq(rule.prefix.as_bytes()) || !bytes::begins_at(bytes, at) {
             return None;
         }
         let mut end = self.walk(from, rule.class);
@@ -181,15 +185,16 @@ impl<'t> Scanner<'t> {
             return None;
         }
         let whole = &bytes[at..end];
+        let quality = shape::quality(body);
+        let has_digit = body.iter().take(160).any(u8::is_ascii_digit);
         let severity = match rule.also {
             Also::Masked if shape::quality(whole) == Quality::Written => return None,
             Also::Masked => Severity::Medium,
-            _ if shape::is_placeholder(body) || shape::quality(body) == Quality::Written => {
-                return None;
-            }
+            _ if shape::is_placeholder(body) => return None,
+            Also::Digit if quality == Quality::Written || !has_digit => return None,
+            _ if quality == Quality::Written && !has_digit => return None,
             Also::Drawn => Severity::High,
             Also::Crc if checksum::crc32_base62(body) => Severity::High,
-            Also::Digit if !body.iter().any(u8::is_ascii_digit) => return None,
             Also::Crc | Also::Digit => Severity::Medium,
         };
         let end = padded(bytes, end);
@@ -199,12 +204,8 @@ impl<'t> Scanner<'t> {
 
     /// Where the run of `class` around `from` ends.
     fn walk(&mut self, from: usize, class: u8) -> usize {
-        let place = self
-            .walked
-            .iter()
-            .position(|walked| walked.class == class || walked.class == 0)
-            .unwrap_or_default();
-        let walked = &mut self.walked[place];
+        // The classes of the rules differ in these four bits.
+        let walked = &mut self.walked[usize::from((class ^ class >> 4) & 15)];
         if walked.class != class || !(walked.start..=walked.end).contains(&from) {
             *walked = Walked {
                 class,

@@ -3,38 +3,66 @@
 use super::{
     Quality, Scanner, Severity,
     bytes::{self, BASE64, DIGIT, LOWER, NAME, UPPER, WORD},
-    decode, padded, shape,
+    decode, padded, shape, words,
 };
 
 /// The longest password.
 const LIMIT: usize = 128;
 
-/// How a value is written.
+/// The longest rest of a name from `pass` on, and one more.
+const NAME_LIMIT: usize = 17;
+
+/// A value and how it is written.
 struct Value {
     start: usize,
     end: usize,
+    /// In quotes.
     quoted: bool,
+    /// `name=value`, without spaces.
+    compact: bool,
+    /// After a comma: the second of two arguments, or the next of a list.
+    listed: bool,
 }
 
 impl Scanner<'_> {
     /// A name such as `password` that may hold `at`, and its value.
     pub(super) fn password(&mut self, at: usize) -> Option<usize> {
         let bytes = self.bytes;
-        let end = bytes::run_end(bytes, at, NAME, 32);
-        let name_start = bytes::run_start(bytes, at, NAME, 40);
-        if !names_a_password(&bytes[at..end]) {
+        if at < self.refused {
             return None;
         }
-        let name = &bytes[name_start..end];
-        let (value, spaced) = value_after(bytes, end)?;
-        let text = bytes.get(value.start..value.end)?;
-        let compact = !spaced && bytes.get(end) == Some(&b'=');
-        let in_list = compact
-            && (matches!(bytes.get(value.end), Some(b';' | b'&'))
-                || name_start > 0 && matches!(bytes[name_start - 1], b';' | b'?' | b'&'));
-        let constant = compact && !name.iter().any(|&byte| bytes::is(byte, LOWER));
-        let severity = judge(text, &value, in_list, constant)?;
-        self.report(value.start, value.end, "password", severity);
+        let end = bytes::run_end(bytes, at, NAME, NAME_LIMIT);
+        if end - at == NAME_LIMIT {
+            return None;
+        }
+        let name_start = bytes::run_start(bytes, at, NAME, 40);
+        if !names_a_password(&bytes[name_start..at], &bytes[at..end]) {
+            return None;
+        }
+        let value = value_after(bytes, end)?;
+        let text = &bytes[value.start..value.end];
+        let before = name_start.checked_sub(1).map(|at| bytes[at]);
+        let after = bytes.get(value.end).copied();
+        let place = Place {
+            in_list: value.compact
+                && (matches!(after, Some(b';' | b'&'))
+                    || matches!(before, Some(b';' | b'?' | b'&'))),
+            in_connection: value.compact && before == Some(b';') && after == Some(b';'),
+            is_constant: value.compact
+                && !bytes[name_start..end]
+                    .iter()
+                    .any(|&byte| bytes::is(byte, LOWER)),
+        };
+        if !is_password(text, &value, &place) {
+            // What was no value is not looked through again for names.
+            self.refused = if value.quoted {
+                self.refused
+            } else {
+                value.end
+            };
+            return None;
+        }
+        self.report(value.start, value.end, "password", Severity::Medium);
         Some(value.end)
     }
 
@@ -90,8 +118,8 @@ impl Scanner<'_> {
     }
 }
 
-/// Whether the rest of a name, from `pass` or `pwd` on, calls its value a password.
-fn names_a_password(tail: &[u8]) -> bool {
+/// Whether a name, in two parts at `pass` or `pwd`, calls its value a password.
+fn names_a_password(before: &[u8], tail: &[u8]) -> bool {
     const HEADS: [&[u8]; 8] = [
         b"password",
         b"passwd",
@@ -102,202 +130,202 @@ fn names_a_password(tail: &[u8]) -> bool {
         b"pass",
         b"pwd",
     ];
-    const TAILS: &[u8] = b" s 1 2 _1 _2 _prod _dev _test _value value prod _db _hash_key";
+    const TAILS: [&[u8]; 12] = [
+        b"", b"s", b"1", b"2", b"_1", b"_2", b"_prod", b"_dev", b"_test", b"_value", b"value",
+        b"_db",
+    ];
+    // Other words end in these letters too: `bypass`, `minipass`.
+    const SHORT_BEFORE: [&[u8]; 8] = [
+        b"db", b"user", b"my", b"admin", b"root", b"smtp", b"mail", b"ftp",
+    ];
     HEADS
         .iter()
         .filter_map(|head| {
             let (word, rest) = tail.split_at_checked(head.len())?;
-            word.eq_ignore_ascii_case(head).then_some(rest)
+            word.eq_ignore_ascii_case(head)
+                .then_some((head, word, rest))
         })
-        .any(|rest| {
-            TAILS
-                .split(|&byte| byte == b' ')
-                .any(|known| known.eq_ignore_ascii_case(rest))
+        .any(|(head, word, rest)| {
+            let ends = TAILS.iter().any(|known| known.eq_ignore_ascii_case(rest));
+            let joined = before.last().is_some_and(|&byte| bytes::is(byte, LOWER))
+                && bytes::is(word[0], LOWER);
+            let known = || SHORT_BEFORE.iter().any(|known| before.ends_with(known));
+            ends && (head.len() > 4 || !joined || known())
         })
 }
 
-/// The value given to the name that ends at `end`, and whether spaces stand around the sign.
-fn value_after(bytes: &[u8], end: usize) -> Option<(Value, bool)> {
-    let mut at = end;
-    let spaces = |at: &mut usize| {
-        let from = *at;
-        *at += bytes
-            .get(from..)?
-            .iter()
-            .take(8)
-            .take_while(|&&byte| byte == b' ' || byte == b'\t')
-            .count();
-        Some(*at > from)
-    };
-    // The end of a quoted, indexed or escaped name: `"password":`, `["password"] =`.
-    at += bytes
-        .get(at..)?
-        .iter()
-        .take(4)
-        .take_while(|byte| matches!(byte, b'"' | b'\'' | b'`' | b'\\' | b']' | b')'))
-        .count();
-    let mut spaced = spaces(&mut at)?;
+/// The value given to the name that ends at `end`.
+fn value_after(bytes: &[u8], end: usize) -> Option<Value> {
     const SIGNS: [&[u8]; 13] = [
         b"::=", b"??=", b":=", b"=>", b"==", b"?=", b"+=", b".=", b"<-", b"=", b":", b",", b">",
     ];
-    let sign = SIGNS.iter().find(|sign| bytes[at..].starts_with(sign))?;
-    at += sign.len();
-    spaced |= spaces(&mut at)?;
+    // The end of a quoted, indexed or escaped name: `"password":`, `["password"] =`.
+    let named = end + count(bytes, end, 4, b"\"'`\\])");
+    let spaced = named + count(bytes, named, 8, b" \t");
+    let rest = bytes.get(spaced..)?;
+    let sign = SIGNS.iter().find(|sign| rest.starts_with(sign))?;
+    let signed = spaced + sign.len();
+    let mut at = signed + count(bytes, signed, 8, b" \t");
+    let compact = *sign == b"=" && named == end && at == end + 1;
+    // A list of names is none of values, and a path goes on.
+    if *sign == b"," && named == end || *sign == b":" && bytes.get(at) == Some(&b':') {
+        return None;
+    }
     // A type before the value: `password: string = "…"`.
     let word = bytes::run_end(bytes, at, WORD, 16);
     if *sign == b":"
         && bytes
-            .get(word..word + 3)
+            .get(word..)
             .is_some_and(|rest| rest.starts_with(b" = "))
     {
         at = word + 3;
     }
-    let prefixed = matches!(bytes.get(at), Some(b'@' | b'b' | b'r' | b'f' | b'u'))
-        && matches!(bytes.get(at + 1), Some(b'"' | b'\''));
-    at += usize::from(prefixed);
+    at += usize::from(
+        matches!(bytes.get(at), Some(b'@' | b'b' | b'r' | b'f' | b'u'))
+            && matches!(bytes.get(at + 1), Some(b'"' | b'\'')),
+    );
     let escaped = bytes.get(at) == Some(&b'\\');
     at += usize::from(escaped);
     let limit = bytes.len().min(at + LIMIT);
     let quote = *bytes.get(at)?;
-    if matches!(quote, b'"' | b'\'' | b'`') {
-        let start = at + 1;
-        let mut end = start;
-        while end < limit && bytes[end] != quote && bytes[end] != b'\n' {
-            end += 1 + usize::from(bytes[end] == b'\\' && !escaped);
-        }
-        let closed = end < limit && bytes[end] == quote;
-        end -= usize::from(closed && escaped && bytes[end - 1] == b'\\');
-        let end = end.min(limit);
-        return closed.then_some((
-            Value {
-                start,
-                end,
-                quoted: true,
-            },
-            spaced,
-        ));
-    }
-    if matches!(*sign, b"," | b">" | b"==" | b"+=" | b".=") {
+    let quoted = matches!(quote, b'"' | b'\'' | b'`');
+    let (start, end) = if quoted {
+        (at + 1, quoted_end(bytes, at + 1, limit, quote, escaped)?)
+    } else if matches!(*sign, b"," | b">" | b"==" | b"+=" | b".=") {
         return None;
-    }
-    let length = bytes[at..limit]
-        .iter()
-        .position(|&byte| {
-            matches!(
-                byte,
-                b' ' | b'\t'
-                    | b'\r'
-                    | b'\n'
-                    | b';'
-                    | b','
-                    | b'&'
-                    | b'"'
-                    | b'\''
-                    | b'<'
-                    | b'>'
-                    | b'`'
-                    | b'\\'
-                    | 0x80..
-            )
-        })
-        .unwrap_or(limit - at);
-    Some((
-        Value {
-            start: at,
-            end: at + length,
-            quoted: false,
-        },
-        spaced,
-    ))
+    } else {
+        let ends = |&byte: &u8| byte <= b' ' || byte >= 0x80 || b";,&\"'<>`\\".contains(&byte);
+        let rest = &bytes[at..limit];
+        (at, at + rest.iter().position(ends).unwrap_or(rest.len()))
+    };
+    let listed = *sign == b",";
+    Some(Value {
+        start,
+        end,
+        quoted,
+        compact,
+        listed,
+    })
 }
 
-fn judge(text: &[u8], value: &Value, in_list: bool, constant: bool) -> Option<Severity> {
-    let letters = text.iter().all(|&byte| bytes::is(byte, LOWER | UPPER));
-    let digits = text.iter().any(|&byte| bytes::is(byte, DIGIT));
+/// How many of the bytes from `from` on are among `set`, `limit` at most.
+fn count(bytes: &[u8], from: usize, limit: usize, set: &[u8]) -> usize {
+    let rest = bytes.get(from..).unwrap_or_default();
+    rest.iter()
+        .take(limit)
+        .take_while(|byte| set.contains(byte))
+        .count()
+}
+
+/// Where the string that begins at `from` is closed, on its line and before `limit`.
+fn quoted_end(bytes: &[u8], from: usize, limit: usize, quote: u8, escaped: bool) -> Option<usize> {
+    let mut end = from;
+    while end < limit && bytes[end] != quote && bytes[end] != b'\n' {
+        end += 1 + usize::from(bytes[end] == b'\\' && !escaped);
+    }
+    let closed = end < limit && bytes[end] == quote;
+    // Within a string the closing quote has its own backslash.
+    closed.then(|| end - usize::from(escaped && end > from && bytes[end - 1] == b'\\'))
+}
+
+/// Where a name and its value stand.
+struct Place {
+    /// Among others of the kind: a query, a connection string.
+    in_list: bool,
+    /// Between the semicolons of a connection string.
+    in_connection: bool,
+    /// The name is written in capitals, as variables of an environment are.
+    is_constant: bool,
+}
+
+fn is_password(text: &[u8], value: &Value, place: &Place) -> bool {
     let least = if value.quoted { 4 } else { 6 };
     if text.len() < least
         || is_template(text)
         || shape::is_placeholder(text)
         || shape::distinct(text) < 3
-        || is_common(text)
+        || is_common(text) && !place.in_connection
     {
-        return None;
+        return false;
     }
-    if in_list {
-        return Some(Severity::Medium);
+    if place.in_list {
+        return true;
     }
-    if text.iter().any(|byte| matches!(byte, b' ' | b'\t')) {
-        return None;
+    if text.iter().any(|&byte| byte <= b' ') {
+        return false;
     }
-    if letters {
+    let all = |class| text.iter().all(|&byte| bytes::is(byte, class));
+    let has = |class| text.iter().any(|&byte| bytes::is(byte, class));
+    if all(LOWER | UPPER) {
         // A word in small letters is a weak password, or a word.
-        let small = text.iter().all(|&byte| bytes::is(byte, LOWER));
-        let drawn = shape::quality(text) >= Quality::Doubtful;
-        return (drawn || small && text.len() >= 6 && (value.quoted || constant))
-            .then_some(Severity::Medium);
+        let small = all(LOWER) && text.len() >= 6 && !value.listed;
+        return small && (value.quoted || place.is_constant)
+            || shape::quality(text) >= Quality::Doubtful;
     }
-    let code = text
-        .iter()
-        .any(|byte| matches!(byte, b'(' | b'[' | b'{' | b'*'))
-        && !value.quoted
-        || text.windows(2).any(|two| two == b"::" || two == b"->");
-    let name = text
+    let is_name = text
         .iter()
         .all(|&byte| bytes::is(byte, NAME) || byte == b'.');
-    if code
-        || name && !digits
-        || !value.quoted
-            && name
-            && !constant
-            && shape::quality(text) == Quality::Written
-            && !written_with_digits(text)
-    {
-        return None;
+    if is_name && !has(DIGIT) || text.windows(2).any(|two| two == b"::" || two == b"->") {
+        return false;
     }
-    Some(Severity::Medium)
+    // What stands without quotes in a program is a name or a call.
+    let calls =
+        has_any(text, b"([{*") || is_name && !place.is_constant && !is_word_and_digits(text);
+    value.quoted || !calls || shape::quality(text) >= Quality::Drawn
+}
+
+fn has_any(text: &[u8], set: &[u8]) -> bool {
+    text.iter().any(|byte| set.contains(byte))
 }
 
 /// A word and digits, as people make passwords; not a name with parts.
-fn written_with_digits(text: &[u8]) -> bool {
+fn is_word_and_digits(text: &[u8]) -> bool {
     text.iter().all(|&byte| bytes::is(byte, WORD))
-        && text.iter().filter(|&&byte| bytes::is(byte, DIGIT)).count() >= 1
+        && text.iter().any(|&byte| bytes::is(byte, DIGIT))
 }
 
 /// Whether a value is put together when a program runs.
 pub(super) fn is_template(text: &[u8]) -> bool {
-    matches!(text.first(), Some(b'$' | b'{' | b'<' | b'%' | b'[' | b'(' | b'#' | b'&' | b'@' | b'!')
-        if text.len() < 64 && text.iter().skip(1).any(|byte| matches!(byte, b'}' | b'>' | b')' | b']' | b'%')) || text.first() == Some(&b'$') && text[1..].iter().all(|&byte| bytes::is(byte, NAME) || matches!(byte, b'{' | b'}' | b'.')))
-        || [
-            &b"${"[..],
-            b"{{",
-            b"<%",
-            b"%s",
-            b"%d",
-            b"%v",
-            b"%q",
-            b"#{",
-            b"$(",
-            b"{}",
-            b"{0}",
-            b"process.env",
-            b"os.environ",
-            b"getenv",
-            b"env.",
-        ]
-        .iter()
-        .any(|mark| text.windows(mark.len()).any(|window| window == *mark))
+    let Some((first, rest)) = text.split_first() else {
+        return false;
+    };
+    let is_variable = || {
+        rest.iter()
+            .all(|&byte| bytes::is(byte, NAME) || byte == b'.')
+    };
+    let enclosed = || rest.last().is_some_and(|last| b"}>)]%".contains(last));
+    *first == b'$' && is_variable()
+        || b"{<%[(#@!&".contains(first) && enclosed()
+        || text.iter().enumerate().any(|(at, byte)| {
+            template_marks(*byte)
+                .iter()
+                .any(|mark| text[at..].starts_with(mark))
+        })
+}
+
+/// The marks of templates and of reading the environment, by their first letter.
+fn template_marks(first: u8) -> &'static [&'static [u8]] {
+    match first {
+        b'$' => &[b"${", b"$("],
+        b'{' => &[b"{{", b"{}", b"{0}"],
+        b'<' => &[b"<%"],
+        b'%' => &[b"%s", b"%d", b"%v", b"%q"],
+        b'#' => &[b"#{"],
+        b'p' => &[b"process.env"],
+        b'o' => &[b"os.environ"],
+        b'g' => &[b"getenv"],
+        b'e' => &[b"env."],
+        _ => &[],
+    }
 }
 
 /// Words that stand where a password would.
 pub(super) fn is_common(text: &[u8]) -> bool {
-    const WORDS: &[u8] = b"password passwd passphrase pass pwd secret token none null true false string \
-required optional hidden text undefined default empty test tests testing changeit enter confirm username \
-user value input number boolean integer object function return prompt ignore ignored disabled enabled \
-invalid forgot reset update change create current missing unknown plain bcrypt argon2 sha256 md5 \
-mypassword my_password my-password userpassword user_password yourpassword newpassword oldpassword \
-password1 password123 pass123 new_password old_password password_hash passwordhash db_password \
-test123 testpass testpassword test_password password_confirmation somepassword";
-    WORDS
-        .split(|&byte| byte == b' ')
-        .any(|word| word.eq_ignore_ascii_case(text))
+    let mut folded = [0; 24];
+    let Some(word) = folded.get_mut(..text.len()) else {
+        return false;
+    };
+    word.copy_from_slice(text);
+    word.make_ascii_lowercase();
+    words::is_common(word)
 }

@@ -281,8 +281,6 @@ pub(super) static RULES: &[Rule] = &[
     at_least("shltm_", "flexport_token", NAME, 30),
     at_least("xnd_development_", "xendit_key", NAME, 20),
     at_least("xnd_production_", "xendit_key", NAME, 20),
-    weak("test_", "test_key", NAME, 30),
-    weak("live_", "live_key", NAME, 30),
     at_least("pdl_live_", "paddle_key", NAME, 40),
     at_least("pdl_sdbx_", "paddle_key", NAME, 40),
     at_least("polar_oat_", "polar_token", NAME, 30),
@@ -450,5 +448,7 @@ pub(super) static SHORT: &[Rule] = &[
     weak("db-", "databento_key", WORD, 29),
     weak("pk_", "public_key", NAME, 32),
     weak("b_", "beamer_key", NAME, 44),
+    weak("test_", "test_key", NAME, 30),
+    weak("live_", "live_key", NAME, 30),
     weak("s.", "vault_token", WORD, 24),
 ];

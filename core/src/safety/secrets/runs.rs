@@ -3,8 +3,9 @@
 use super::{
     Quality, Scanner, Severity,
     bytes::{self, BASE64, CAPITALS, DIGIT, HEX, NAME, TOKEN, WORD},
-    context::{self, Context, Label, Meaning},
+    context::{self, Context, Label},
     decode, padded, prefixes, shape,
+    words::Word,
 };
 
 /// The shortest run that is looked at.
@@ -12,28 +13,49 @@ const LEAST: usize = 12;
 /// Beyond this a run is data, not a token.
 const MOST: usize = 4096;
 
+/// The first letters of the short prefixes, a bit for each.
+const SHORT_FIRST: u128 = {
+    let mut bits = 0;
+    let mut at = 0;
+    while at < prefixes::SHORT.len() {
+        bits |= 1 << (prefixes::SHORT[at].prefix.as_bytes()[0] & 0x7f);
+        at += 1;
+    }
+    bits
+};
+
 impl Scanner<'_> {
     /// Looks at every run of at least [`LEAST`] characters of tokens.
+    #[inline(never)]
     pub(super) fn long_runs(&mut self) {
+        // A run of twelve holds eight bytes that begin at a multiple of five, wherever it begins.
+        const STEP: usize = LEAST - 7;
+        const SPACES: u64 = 0x2121_2121_2121_2121;
+        const HIGH: u64 = 0x8080_8080_8080_8080;
         let bytes = self.bytes;
-        let mut start = 0;
-        // Everything from `start` to `clear` belongs to a run.
-        let mut clear = 0;
-        while start + LEAST <= bytes.len() {
-            let window = &bytes[clear..start + LEAST];
-            if let Some(gap) = window.iter().rposition(|&byte| !bytes::is(byte, TOKEN)) {
-                let next = clear + gap + 1;
-                clear = start + LEAST;
-                start = next;
+        // Where the last run ended, and where to look next.
+        let (mut clear, mut at) = (0, 0);
+        while let Some(&window) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+            let word = u64::from_le_bytes(window);
+            at += STEP;
+            // Most windows of prose have a space: bytes below 0x21, all at once.
+            if word.wrapping_sub(SPACES) & !word & HIGH != 0
+                || !window.iter().all(|&byte| bytes::is(byte, TOKEN))
+            {
                 continue;
             }
-            let end = bytes::run_end(bytes, start + LEAST, TOKEN, usize::MAX);
-            self.run(start, end);
-            start = end + 1;
-            clear = start.min(bytes.len());
+            let found = at - STEP;
+            let start = bytes::run_start(bytes, found, TOKEN, found - clear);
+            let end = bytes::run_end(bytes, found + 8, TOKEN, usize::MAX);
+            if end - start >= LEAST {
+                self.run(start, end);
+            }
+            clear = end;
+            at = at.max(end);
         }
     }
 
+    #[inline(never)]
     fn run(&mut self, start: usize, end: usize) {
         let bytes = self.bytes;
         let mut start = start;
@@ -41,70 +63,53 @@ impl Scanner<'_> {
         if start > 0 && bytes[start - 1] == b'\\' && matches!(bytes[start], b'n' | b'r' | b't') {
             start += 1;
         }
-        if self.formed(start, end) {
-            return;
-        }
-        if self.opens && end - start >= 20 && end - start <= MOST && self.opened(start, end) {
-            return;
-        }
         let run = &bytes[start..end];
-        let look = &run[..run.len().min(160)];
-        let digits = look.iter().any(|&byte| bytes::is(byte, DIGIT));
-        if run.len() > MOST || !digits && run.len() < 16 {
+        let head = &run[..run.len().min(160)];
+        let has_digit = head.iter().any(|&byte| bytes::is(byte, DIGIT));
+        // A word: of letters alone only long ones can be anything else.
+        if !has_digit && run.len() < 16 && run[0] != b'A' {
             return;
         }
-        let trims = |byte: &u8| bytes::is(*byte, WORD);
-        let Some(first) = run.iter().position(trims) else {
+        if (has_digit || run.len() >= 40 || run[0] == b'A') && self.formed(start, end) {
             return;
-        };
-        let last = run.iter().rposition(trims).unwrap_or(first);
-        let (start, end) = (start + first, start + last + 1);
-        if shape::quality(&bytes[start..end]) >= Quality::Doubtful {
-            self.named(start, end);
+        }
+        if run.len() > MOST || self.opens && run.len() >= 20 && self.opened(start, end) {
+            return;
+        }
+        // A full stop or a slash before and a full stop after belong to the text around.
+        let is_quoted = start > 0 && matches!(bytes[start - 1], b'"' | b'\'' | b'`');
+        let (mut start, mut end) = (start, end);
+        while start < end && !bytes::is(bytes[start], WORD) && !is_quoted {
+            start += 1;
+        }
+        while end > start && matches!(bytes[end - 1], b'.' | b'~') {
+            end -= 1;
+        }
+        let quality = shape::quality(&bytes[start..end]);
+        if quality >= Quality::Doubtful {
+            self.named(start, end, quality);
         }
     }
 
     /// A run that its name or its own beginning calls a secret.
-    fn named(&mut self, start: usize, end: usize) {
+    fn named(&mut self, start: usize, end: usize, quality: Quality) {
         let bytes = self.bytes;
         let value = &bytes[start..end];
-        if is_reference(bytes, start, end) || shape::is_placeholder(value) {
-            return;
-        }
-        if let Some(from) = self.name_inside(value) {
-            let family = "labelled_secret";
-            self.report(start + from, padded(bytes, end), family, Severity::Medium);
-            return;
-        }
-        let context = context::before(bytes, start);
-        if let Some(severity) = judge(value, context) {
-            let family = match context.label {
-                Label::Vendor => "vendor_secret",
-                _ => "labelled_secret",
+        let (from, family, severity) = if let Some(inside) = name_inside(value) {
+            (start + inside, "labelled_secret", Severity::Medium)
+        } else {
+            let context = context::before(bytes, start);
+            let Some(severity) = judge(value, quality, context) else {
+                return;
             };
-            self.report(start, padded(bytes, end), family, severity);
+            match context.label {
+                Label::Vendor => (start, "vendor_secret", severity),
+                _ => (start, "labelled_secret", severity),
+            }
+        };
+        if !is_reference(bytes, from, end) && !shape::is_placeholder(&bytes[from..end]) {
+            self.report(from, padded(bytes, end), family, severity);
         }
-    }
-
-    /// Where the value begins in a run that holds its name too: `acme-secret-5f0c…`.
-    fn name_inside(&self, run: &[u8]) -> Option<usize> {
-        let head = &run[..run.len().min(48)];
-        head.iter()
-            .enumerate()
-            .filter(|&(at, &byte)| at >= 3 && matches!(byte, b'-' | b'_' | b'.'))
-            .map(|(at, _)| at)
-            .find(|&at| {
-                let value = &run[at + 1..];
-                value.len() >= LEAST
-                    && is_name(&run[..at])
-                    && shape::quality(value) >= Quality::Drawn
-                    && match context::meaning(&run[..at]) {
-                        Meaning::Secret => true,
-                        Meaning::Key | Meaning::Vendor => value.len() >= 16,
-                        _ => false,
-                    }
-            })
-            .map(|at| at + 1)
     }
 
     /// Base64 that holds a text with a secret.
@@ -131,9 +136,12 @@ impl Scanner<'_> {
     fn formed(&mut self, start: usize, end: usize) -> bool {
         let bytes = self.bytes;
         let run = &bytes[start..end];
-        for rule in prefixes::SHORT {
-            if run.starts_with(rule.prefix.as_bytes()) && self.prefixed(rule, start).is_some() {
-                return true;
+        let first = run.first().copied().unwrap_or_default();
+        if SHORT_FIRST & 1 << (first & 0x7f) != 0 {
+            for rule in prefixes::SHORT {
+                if rule.prefix.as_bytes()[0] == first && self.prefixed(rule, start).is_some() {
+                    return true;
+                }
             }
         }
         if let Some((from, to)) = jwt(run) {
@@ -232,15 +240,38 @@ impl Scanner<'_> {
     }
 }
 
+/// Where the value begins in a run that holds its name too: `acme-secret-5f0c…`.
+fn name_inside(run: &[u8]) -> Option<usize> {
+    let head = &run[..run.len().min(48)];
+    head.iter()
+        .enumerate()
+        .filter(|&(at, &byte)| at >= 3 && matches!(byte, b'-' | b'_' | b'.'))
+        .map(|(at, _)| at)
+        .take(6)
+        .find(|&at| {
+            let value = &run[at + 1..];
+            let enough = match context::meaning(&run[..at]) {
+                Word::Secret => LEAST,
+                Word::Key | Word::Vendor => 16,
+                _ => return false,
+            };
+            value.len() >= enough
+                && shape::quality(&run[..at]) < Quality::Drawn
+                && shape::quality(value) >= Quality::Drawn
+        })
+        .map(|at| at + 1)
+}
+
 /// Whether a value of this form under this name is a secret, and how surely.
-fn judge(value: &[u8], context: Context) -> Option<Severity> {
-    let quality = shape::quality(value);
+fn judge(value: &[u8], quality: Quality, context: Context) -> Option<Severity> {
     let given = context.assigned || context.quoted;
     let enough = match context.label {
         Label::None => return None,
         Label::Secret if context.direct && given => Quality::Doubtful,
         Label::Secret => Quality::Drawn,
-        Label::Key | Label::Vendor if value.len() < 16 || !context.direct => return None,
+        _ if !context.direct => return None,
+        Label::Key if value.len() < 16 && !given => return None,
+        Label::Vendor if value.len() < 16 => return None,
         Label::Key | Label::Vendor => Quality::Drawn,
     };
     (quality >= enough).then_some(
@@ -255,10 +286,12 @@ fn judge(value: &[u8], context: Context) -> Option<Severity> {
 /// Whether a program reads the value from somewhere: a variable, a call, an element.
 fn is_reference(bytes: &[u8], start: usize, end: usize) -> bool {
     let before = &bytes[start.saturating_sub(12)..start];
+    let is_commit = || bytes[start..end].iter().all(|&byte| bytes::is(byte, HEX));
     before.ends_with(b"$")
         || before.ends_with(b"${")
         || before.ends_with(b"{{")
         || before.ends_with(b"base64,")
+        || before.ends_with(b"@") && is_commit()
         || matches!(bytes.get(end), Some(b'(' | b'['))
         || bytes[end..].starts_with(b"::")
         || [
@@ -272,11 +305,6 @@ fn is_reference(bytes: &[u8], start: usize, end: usize) -> bool {
         .any(|hash| bytes[start..end].starts_with(hash))
 }
 
-/// Whether a run's beginning can be a name: words, not a value.
-fn is_name(name: &[u8]) -> bool {
-    shape::quality(name) == Quality::Written
-}
-
 /// The lengths of the parts between full stops.
 fn parts(run: &[u8]) -> impl Iterator<Item = usize> {
     run.split(|&byte| byte == b'.').map(<[u8]>::len)
@@ -284,9 +312,14 @@ fn parts(run: &[u8]) -> impl Iterator<Item = usize> {
 
 /// A JSON web token: two or three parts, the first two JSON.
 fn jwt(run: &[u8]) -> Option<(usize, usize)> {
-    let head = &run[..run.len().min(MOST)];
-    let from = (0..head.len().min(256)).find(|&at| {
-        head[at..].starts_with(b"eyJ") && (at == 0 || !bytes::is(head[at - 1], WORD))
+    if run.len() < 40 {
+        return None;
+    }
+    let head = &run[..run.len().min(256)];
+    let from = (0..head.len()).find(|&at| {
+        head[at] == b'e'
+            && head[at..].starts_with(b"eyJ")
+            && (at == 0 || !bytes::is(head[at - 1], WORD))
     })?;
     let end = bytes::run_end(run, from, NAME | bytes::DOTTED, usize::MAX);
     let mut parts = run[from..end].split(|&byte| byte == b'.');

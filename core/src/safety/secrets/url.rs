@@ -18,7 +18,7 @@ impl Scanner<'_> {
         let end = rest
             .iter()
             .position(|&byte| {
-                matches!(byte, b'/' | b'?' | b'#' | b'"' | b'\'' | b'<' | b'>' | b'`' | b'\\' | b'|' | 0..=b' ' | 0x80..)
+                matches!(byte, b'/' | b'?' | b'#' | b'"' | b'\'' | b'<' | b'>' | b'`' | b'\\' | b'|' | b')' | 0..=b' ' | 0x80..)
             })
             .unwrap_or(rest.len());
         let authority = &rest[..end];
@@ -148,7 +148,7 @@ impl Scanner<'_> {
                 .count();
         let hash = bytes::run_start(bytes, end, HEX, 4096);
         if !bytes[at..].starts_with(b"$krb5") || end - hash < 32 {
-            return None;
+            return Some(end);
         }
         self.report(at, end, "password_hash", Severity::High);
         Some(end)

@@ -21,51 +21,113 @@ pub(super) enum Word {
 
 /// What a word in small letters says.
 pub(super) fn classify(word: &[u8]) -> Word {
-    for (list, meaning) in LISTS {
-        if list.split(|&byte| byte == b' ').any(|entry| entry == word) {
-            return meaning;
-        }
+    if let Some(meaning) = look_up(hash(word, 0, word.len())) {
+        return meaning;
     }
     // Names written together: `apikey`, `authtoken`, `uclassifykey`.
-    let ends = |list: &[u8]| {
-        list.split(|&byte| byte == b' ')
-            .any(|end| word.ends_with(end))
-    };
-    if ends(SECRET_ENDS) {
-        Word::Secret
-    } else if word.len() > 5 && word.ends_with(b"key") || ends(KEY_ENDS) {
-        Word::Key
-    } else if VENDOR_STARTS
-        .split(|&byte| byte == b' ')
-        .any(|start| word.starts_with(start))
-    {
-        Word::Vendor
-    } else {
-        Word::Unknown
+    let ends = |ends: &[&[u8]]| ends.iter().any(|end| word.ends_with(end));
+    match word.last() {
+        Some(b'y')
+            if ends(&[
+                b"apikey",
+                b"accesskey",
+                b"secretkey",
+                b"privatekey",
+                b"authkey",
+            ]) =>
+        {
+            Word::Secret
+        }
+        Some(b'y') if word.len() > 5 && ends(&[b"key"]) => Word::Key,
+        Some(b'n') if ends(&[b"token", b"tkn"]) => Word::Secret,
+        Some(b't') if ends(&[b"secret"]) => Word::Secret,
+        Some(b'd') if ends(&[b"password", b"passwd"]) => Word::Secret,
+        Some(b's') if ends(&[b"access"]) => Word::Key,
+        Some(b'e') if ends(&[b"private"]) => Word::Key,
+        _ => Word::Unknown,
     }
 }
 
-const LISTS: [(&[u8], Word); 6] = [
-    (SECRET, Word::Secret),
-    (KEY, Word::Key),
-    (KIND, Word::Kind),
-    (OTHER, Word::Other),
-    (FILLER, Word::Filler),
-    (VENDOR, Word::Vendor),
+/// Whether a word in small letters stands in examples where a password would.
+pub(super) fn is_common(word: &[u8]) -> bool {
+    look_up(hash(word, 0, word.len()) ^ AS_PASSWORD) == Some(Word::Unknown)
+}
+
+fn look_up(hash: u32) -> Option<Word> {
+    let mut slot = hash as usize % SLOTS;
+    while TABLE[slot] != 0 {
+        if TABLE[slot] | MEANING == hash | MEANING {
+            return Some(MEANINGS[(TABLE[slot] & MEANING) as usize]);
+        }
+        slot = (slot + 1) % SLOTS;
+    }
+    None
+}
+
+/// Sets the hashes of common passwords apart from those of the words of names.
+const AS_PASSWORD: u32 = 0x5bd1_e990;
+
+const SLOTS: usize = 1024;
+/// The bits of a place that hold what the word says; the others are the word's hash.
+const MEANING: u32 = 7;
+const MEANINGS: [Word; 8] = [
+    Word::Unknown,
+    Word::Secret,
+    Word::Key,
+    Word::Kind,
+    Word::Other,
+    Word::Filler,
+    Word::Vendor,
+    Word::Unknown,
 ];
+
+/// The words below, by their hashes, with open addressing. Made at compile time, so that the words
+/// themselves are not in the program.
+static TABLE: [u32; SLOTS] = table();
+
+const fn table() -> [u32; SLOTS] {
+    let lists: [&[u8]; 7] = [SECRET, KEY, KIND, OTHER, FILLER, VENDOR, COMMON];
+    let mut table = [0; SLOTS];
+    let mut list = 0;
+    while list < lists.len() {
+        let words = lists[list];
+        let mut start = 0;
+        while start < words.len() {
+            let mut end = start;
+            while end < words.len() && words[end] != b' ' {
+                end += 1;
+            }
+            let apart = if list == 6 { AS_PASSWORD } else { 0 };
+            let hash = hash(words, start, end) ^ apart;
+            let mut slot = hash as usize % SLOTS;
+            while table[slot] != 0 {
+                slot = (slot + 1) % SLOTS;
+            }
+            table[slot] = hash & !MEANING | (list as u32 + 1);
+            start = end + 1;
+        }
+        list += 1;
+    }
+    table
+}
+
+/// FNV-1a, its bits mixed once more.
+const fn hash(word: &[u8], start: usize, end: usize) -> u32 {
+    let mut hash = 0x811c_9dc5_u32;
+    let mut at = start;
+    while at < end {
+        hash = (hash ^ word[at] as u32).wrapping_mul(0x0100_0193);
+        at += 1;
+    }
+    hash ^ hash >> 15
+}
 
 const SECRET: &[u8] = b"token tokens tok tkn secret secrets password passwd passphrase passwort pass \
 pwd pat apikey apikeys authkey authtoken accesskey secretkey privatekey bearer credential credentials \
 creds cred auth authorization authentication dsn jwt psk passcode crumb apitoken sid";
 
-const SECRET_ENDS: &[u8] =
-    b"apikey accesskey secretkey privatekey authkey token secret passwd password \
-apisecret tkn";
-
 const KEY: &[u8] =
     b"key keys access private session cookie hmac salt webhook license licence oauth hook";
-
-const KEY_ENDS: &[u8] = b"access private";
 
 const KIND: &[u8] = b"api account service encryption encrypt signing master shared storage app application \
 admin consumer client deploy subscription rest server dev developer integration prod production \
@@ -105,5 +167,11 @@ calendly bitly rebrandly ngrok tailscale doppler vault pulumi terraform consul n
 clearbit smartsheet smartsheets surveybot beamer canny squarespace refiner teamwork teamworkdesk \
 teamworkspaces rapidapi scrapingbee scraperapi zenrows apify cloudant softlayer";
 
-/// The same, for names with something behind them.
-const VENDOR_STARTS: &[u8] = b"cloudsmith mailjet mailgun openweather";
+/// What stands for a password where none is told, and what forms say about one.
+const COMMON: &[u8] = b"password passwd passphrase pass pwd secret token none null true false string \
+required optional hidden text undefined default empty test tests testing changeit enter confirm username \
+user value input number boolean integer object function return prompt ignore ignored disabled enabled \
+invalid forgot reset update change create current missing unknown plain bcrypt argon2 sha256 md5 \
+mypassword my_password my-password userpassword user_password yourpassword newpassword oldpassword \
+password1 password123 pass123 new_password old_password password_hash passwordhash db_password test123 \
+testpass testpassword test_password password_confirmation somepassword base64 utf-8 bearer basic";

@@ -1,7 +1,7 @@
 //! The tools of the native home: files, searches, a shell and the clock.
 //!
-//! Invariants: file tools stay inside the workspace (`workspace.rs`) and do not write what is
-//! [`PROTECTED`]; every result keeps to the call's [`ToolLimits`](tau_core::tool::ToolLimits); a
+//! Invariants: file tools stay inside the workspace (`workspace.rs`) and do not write what the
+//! policy's [`Paths`] protect; every result keeps to the call's [`ToolLimits`](tau_core::tool::ToolLimits); a
 //! call that panics or hangs fails alone. Whether a call may run at all was decided before it came
 //! here.
 //!
@@ -12,6 +12,7 @@ mod diff;
 mod edit;
 mod glob;
 mod grep;
+mod keep;
 mod kind;
 mod ls;
 mod output;
@@ -45,12 +46,14 @@ use tau_core::{
     ids::EffectId,
     message::ToolStatus,
     safety::Labels,
+    policy::Paths,
     tool::{OnRestore, ToolClass, ToolOutput, ToolRun, ToolSpec, Touch},
 };
 use tau_platform::{Clock, HostTools};
 
+use keep::Keeper;
 use output::Fault;
-pub use protect::PROTECTED;
+pub use keep::{Kept, written_by_tau};
 use workspace::Workspace;
 pub use workspace::WorkspaceError;
 
@@ -59,16 +62,38 @@ pub use workspace::WorkspaceError;
 pub struct NativeTools<C> {
     workspace: Arc<Workspace>,
     clock: C,
+    keeper: Keeper,
 }
 
 impl<C: Clock> NativeTools<C> {
     /// Opens `workspace`, which must be a directory, and keeps it open. `clock` is what the `time`
     /// tool reads.
     pub fn new(workspace: &Path, clock: C) -> Result<Self, WorkspaceError> {
+        Self::protecting(workspace, clock, Paths::default(), Kept::default())
+    }
+
+    /// As [`new`](Self::new); what `paths` protect is not written, and what a command changes of
+    /// it or of `kept` all the same is put back.
+    pub fn protecting(
+        workspace: &Path,
+        clock: C,
+        paths: Paths,
+        kept: Kept,
+    ) -> Result<Self, WorkspaceError> {
+        let workspace = Workspace::open(workspace, paths)?;
+        let keeper = Keeper::new(workspace.root(), workspace.paths().clone(), kept);
         Ok(Self {
-            workspace: Arc::new(Workspace::open(workspace)?),
+            workspace: Arc::new(workspace),
             clock,
+            keeper,
         })
+    }
+
+    /// What must not be written, the folder of the workspace filled in: what the session's policy
+    /// has to know.
+    #[must_use]
+    pub fn paths(&self) -> &Paths {
+        self.workspace.paths()
     }
 
     /// The canonical path of the workspace.
@@ -95,9 +120,21 @@ impl<C: Clock> NativeTools<C> {
             }
             "shell" => {
                 let root = self.workspace.root();
-                return unless_panic("shell", shell::run(root, run.arguments, run.limits))
-                    .await
-                    .unwrap_or_else(Fault::into_output);
+                let watch = self.keeper.watch();
+                let mut output =
+                    unless_panic("shell", shell::run(root, run.arguments, run.limits))
+                        .await
+                        .unwrap_or_else(Fault::into_output);
+                let told = watch.end();
+                if !told.is_empty() {
+                    output.status = ToolStatus::Denied;
+                    output.text = format!(
+                        "the command changed what no tool may change\n{}\n\n{}",
+                        told.join("\n"),
+                        output.text
+                    );
+                }
+                return output;
             }
             name => {
                 return Fault::new(format!("this home has no tool {name}")).into_output();

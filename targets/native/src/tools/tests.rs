@@ -25,10 +25,10 @@ fn call(timeout_ms: u64) -> ToolRun {
         name: "read".into(),
         arguments: json!({}),
         limits: ToolLimits {
-        http: None,
             timeout_ms,
             output_bytes: 1_000,
         },
+        http: None,
     }
 }
 

@@ -21,11 +21,12 @@ use ignore::{
     gitignore::{Gitignore, GitignoreBuilder},
 };
 
+use tau_core::policy::paths::{PROTECTED, is_spelling_of};
+
 use super::{
     Cancelled,
     output::{Fault, plural},
     place::open_regular,
-    protect::{PROTECTED, is_spelling_of},
     workspace::Workspace,
 };
 

@@ -28,6 +28,8 @@ use std::{
 use cap_fs_ext::DirExt;
 use cap_std::{ambient_authority, fs::Dir};
 
+use tau_core::policy::Paths;
+
 use super::{
     output::Fault,
     place::{Place, missing_fault, nearest},
@@ -57,6 +59,8 @@ pub(super) struct Workspace {
     dir: Dir,
     /// The same directory by name: canonical, then as given.
     roots: [PathBuf; 2],
+    /// What must not be written.
+    paths: Paths,
     /// Held while a file is read and replaced, chosen by the file's path.
     edits: [Mutex<()>; 16],
 }
@@ -72,7 +76,7 @@ pub(super) enum Access {
 
 impl Workspace {
     /// Opens the directory at `path`, links followed: the operator chose it.
-    pub(super) fn open(path: &Path) -> Result<Self, WorkspaceError> {
+    pub(super) fn open(path: &Path, paths: Paths) -> Result<Self, WorkspaceError> {
         let failed = |source| WorkspaceError {
             path: path.to_owned(),
             source,
@@ -80,8 +84,13 @@ impl Workspace {
         let given = std::path::absolute(path).map_err(failed)?;
         let real = std::fs::canonicalize(path).map_err(failed)?;
         let dir = Dir::open_ambient_dir(&real, ambient_authority()).map_err(failed)?;
+        let paths = Paths {
+            workspace: real.to_string_lossy().into_owned(),
+            ..paths
+        };
         Ok(Self {
             dir,
+            paths,
             roots: [real, given],
             edits: Default::default(),
         })
@@ -90,6 +99,11 @@ impl Workspace {
     /// The canonical path of the directory.
     pub(super) fn root(&self) -> &Path {
         &self.roots[0]
+    }
+
+    /// What must not be written, with the workspace known.
+    pub(super) fn paths(&self) -> &Paths {
+        &self.paths
     }
 
     /// Keeps two calls from changing the same file at once. Take it before reading what is to be
@@ -118,7 +132,7 @@ impl Workspace {
         walk.queue(Path::new(path))?;
         let place = walk.run()?;
         if access == Access::Write {
-            refuse_protected(path, place.real.split('/'))?;
+            refuse_protected(&self.paths, path, &place.real)?;
         }
         Ok(place)
     }
@@ -263,7 +277,7 @@ impl Steps<'_> {
 
     fn make_dir(&mut self, name: OsString) -> Result<(), Fault> {
         let new = self.display(&name);
-        refuse_protected(self.path, new.split('/'))?;
+        refuse_protected(&self.workspace.paths, self.path, &new)?;
         let here = self.opened.last().unwrap_or(&self.workspace.dir);
         match here.create_dir(&name) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => {

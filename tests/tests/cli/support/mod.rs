@@ -6,5 +6,5 @@ mod tau;
 mod terminal;
 
 pub(crate) use server::{Do, Server, call, say};
-pub(crate) use tau::{KEY, Tau, finish};
+pub(crate) use tau::{Done, KEY, Tau, finish};
 pub(crate) use terminal::Terminal;

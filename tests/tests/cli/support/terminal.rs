@@ -96,6 +96,11 @@ impl Terminal {
         }
     }
 
+    /// Everything that was shown so far.
+    pub(crate) fn seen(&self) -> String {
+        self.seen.lock().expect("the screen").clone()
+    }
+
     /// Waits for the end; gives the exit code.
     #[track_caller]
     pub(crate) fn ends(mut self) -> u32 {

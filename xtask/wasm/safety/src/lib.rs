@@ -6,24 +6,30 @@ use wasm_bindgen::prelude::wasm_bindgen;
 
 /// A text that is looked through again and again.
 #[wasm_bindgen]
-pub struct Text(String);
+pub struct Text {
+    text: String,
+    gate: Gate,
+}
 
 #[wasm_bindgen]
 impl Text {
     /// Takes the text over.
     #[wasm_bindgen(constructor)]
     pub fn new(text: String) -> Self {
-        Self(text)
+        Self {
+            text,
+            gate: Gate::default(),
+        }
     }
 
     /// How many attacks are found.
     pub fn injection(&self) -> usize {
-        injection::scan(&self.0).len()
+        injection::scan(&self.text).len()
     }
 
     /// How many secrets are found.
     pub fn secrets(&self) -> usize {
-        secrets::scan(&self.0).len()
+        secrets::scan(&self.text).len()
     }
 
     /// How much the gate finds in what a tool gave back.
@@ -31,6 +37,9 @@ impl Text {
         let source = Source::Tool {
             name: "fetch".into(),
         };
-        Gate.vet(Untrusted::new(self.0.clone(), source)).1.len()
+        self.gate
+            .vet(Untrusted::new(self.text.clone(), source))
+            .1
+            .len()
     }
 }
