@@ -166,10 +166,10 @@ pub fn field_or<T: FromJson>(
     }
 }
 
-/// Which of `names` an object has in its field `tag`.
+/// Which of `names` an object has in its field `tag`, which is no field of the variant.
 pub fn tagged(value: &mut Value, tag: &str, names: &[&str]) -> Result<usize, Error> {
-    match object(value, None)?.get_mut(tag) {
-        Some(value) => named(value, names).map_err(|error| error.within(tag)),
+    match object(value, None)?.remove(tag) {
+        Some(mut name) => named(&mut name, names).map_err(|error| error.within(tag)),
         None => Err(missing(tag)),
     }
 }
