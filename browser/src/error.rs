@@ -80,6 +80,7 @@ impl From<CommandError> for Refused {
             CommandError::EmptyPrompt => "empty_prompt",
             CommandError::PromptTooLarge { .. } => "prompt_too_large",
             CommandError::Withheld { .. } => "prompt_withheld",
+            CommandError::BadRule { .. } => "bad_rule",
             CommandError::NoImages { .. } => "no_images",
             CommandError::Busy => "busy",
             CommandError::NotWaiting { .. } => "not_waiting",

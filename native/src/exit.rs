@@ -259,6 +259,10 @@ impl From<CommandError> for Error {
                 Exit::Denied,
                 "say it in other words, or set screen.prompt and screen.secrets in the profile",
             ),
+            CommandError::BadRule { .. } => (
+                Exit::Config,
+                "mend screen.rules in the profile",
+            ),
             CommandError::NoImages { .. } => (
                 Exit::Usage,
                 "take another model, or set provider.images = true if this one can see",

@@ -126,7 +126,7 @@ mod tests {
     fn asked(id: &str) -> Event {
         Event::ApprovalRequested {
             call_id: CallId(id.into()),
-            name: "fetch".into(),
+            name: "http".into(),
             arguments: tau_core::json::Value::Null,
             reason: String::new(),
             may_have_run: false,
@@ -137,7 +137,7 @@ mod tests {
     fn started(id: &str) -> Event {
         Event::ToolStarted {
             call_id: CallId(id.into()),
-            name: "fetch".into(),
+            name: "http".into(),
             arguments: tau_core::json::Value::Null,
         }
     }
@@ -166,7 +166,7 @@ mod tests {
         assert!(!activity.see(&asked("b")), "another call still runs");
         let result = tau_core::message::ToolResult {
             call_id: CallId("a".into()),
-            name: "fetch".into(),
+            name: "http".into(),
             status: tau_core::message::ToolStatus::Ok,
             text: String::new(),
             images: Vec::new(),

@@ -16,7 +16,7 @@
 //! | `TAU_PRICING` | variable | `{"input_nano_usd":…,"output_nano_usd":…,"cached_input_nano_usd":…}` a token |
 //! | `TAU_POLICY` | variable | preset of sessions that name none; `balanced` |
 //! | `TAU_ALLOWED_ORIGINS` | variable | pages that may call it, separated by commas; none |
-//! | `TAU_FETCH_ALLOWED` | variable | origins the tool `fetch` reaches beyond the public web, separated by commas; none |
+//! | `TAU_HTTP_ALLOWED` | variable | origins the tool `http` reaches beyond the public web, separated by commas; none |
 //! | `TAU_REQUESTS_PER_MINUTE` | variable | of one principal; 120 |
 //! | `TAU_SESSIONS_PER_PRINCIPAL` | variable | 1000 |
 //!
@@ -26,7 +26,7 @@ use core::str::FromStr;
 use std::sync::Arc;
 use tau_core::{
     context::system_prompt,
-    egress::{Origin, Rules},
+    egress::{HostRule, Origin},
     ids::{SessionId, UnixMillis},
     json::{self, FromJson, ToJson},
     model::{Api, ModelConfig, Pricing},
@@ -141,24 +141,24 @@ impl Settings {
             .any(|allowed| !allowed.is_empty() && allowed == origin)
     }
 
-    /// What the tool `fetch` may reach.
-    pub(crate) fn egress(&self) -> Result<Rules, ApiError> {
-        let set = self.text("TAU_FETCH_ALLOWED").unwrap_or_default();
+    /// What the tool `http` may reach beyond what a session's policy says.
+    fn egress(&self) -> Result<Vec<HostRule>, ApiError> {
+        let set = self.text("TAU_HTTP_ALLOWED").unwrap_or_default();
         let origins = set
             .split(',')
             .map(str::trim)
             .filter(|text| !text.is_empty());
         let allowed = origins.map(|text| {
-            Origin::parse(text).map_err(|refusal| {
+            let origin = Origin::parse(text).map(HostRule::Origin);
+            origin.map_err(|refusal| {
                 ApiError::misconfigured(format!(
-                    "{text:?} in TAU_FETCH_ALLOWED is no origin: {}",
+                    "{text:?} in TAU_HTTP_ALLOWED is no origin: {}",
                     refusal.reason
                 ))
                 .hint("write it like http://127.0.0.1:8080")
             })
         });
-        let allowed: Vec<Origin> = allowed.collect::<Result<_, _>>()?;
-        Ok(Rules::default().with_origins(&allowed))
+        allowed.collect()
     }
 
     /// Requests a principal may make in a minute.
@@ -253,11 +253,14 @@ impl Settings {
             system.push_str("\n\n");
             system.push_str(more);
         }
+        let mut policy = terms.policy.clone();
+        // In the policy, so that the dispatcher decides by it as the tool does.
+        policy.http.allow.extend(self.egress()?);
         Ok(Config {
             models: vec![Arc::new(self.model()?)],
             system,
             tools,
-            policy: terms.policy.clone(),
+            policy,
             budgets: terms.budgets,
             retry: Retry::default(),
             compaction: true,

@@ -97,6 +97,7 @@ impl From<CommandError> for ApiError {
             CommandError::EmptyPrompt => (422, "empty_prompt"),
             CommandError::PromptTooLarge { .. } => (422, "prompt_too_large"),
             CommandError::Withheld { .. } => (422, "prompt_withheld"),
+            CommandError::BadRule { .. } => (503, "misconfigured"),
             CommandError::NoImages { .. } => (422, "no_images"),
             CommandError::Busy => (409, "busy"),
             CommandError::NotWaiting { .. } => (409, "not_waiting"),

@@ -4,11 +4,11 @@ use tau_core::{
     ids::EffectId,
     json::{self, Map, Value, object_of},
     session::{Batch, Range, StoreError},
-    tool::{ToolOutput, ToolRun, ToolSpec},
+    tool::{ToolOutput, ToolRun, ToolSpec, http},
 };
-use tau_platform::{Host, HostTools, Storage};
+use tau_platform::{Host, HostTools, HttpTool, Storage};
 use tau_target_durable::{Alarm, AlarmClock, DurableStorage};
-use tau_target_web::{FetchHttp, FetchTool, WebClock, fetch_tool};
+use tau_target_web::{FetchEgress, FetchHttp, WebClock};
 use worker::{Response, Stub};
 
 use crate::{
@@ -36,12 +36,13 @@ impl WorkerHost {
         let secrets = settings.clone();
         // The provider's key alone: nothing else that is bound can be named in a request.
         let http = FetchHttp::new(move |name| (name == API_KEY).then(|| secrets.text(name))?);
-        let fetch = FetchTool::new(settings.egress()?);
         Ok(Self {
             clock: AlarmClock::new(WebClock, alarm),
             http,
             storage,
-            tools: WorkerTools { fetch },
+            tools: WorkerTools {
+                http: HttpTool::new(FetchEgress::default(), WebClock, Vec::new()),
+            },
             model: WorkersAi::new(settings.clone()),
         })
     }
@@ -176,17 +177,17 @@ impl Storage for SessionStorage {
 
 /// A Worker has neither files nor programs: it reads the web. Memory is the core's.
 pub(crate) struct WorkerTools {
-    fetch: FetchTool,
+    http: HttpTool<FetchEgress, WebClock>,
 }
 
 impl HostTools for WorkerTools {
     fn specs(&self) -> Vec<ToolSpec> {
-        vec![FetchTool::spec()]
+        vec![http::spec()]
     }
 
     async fn run(&self, _id: EffectId, run: ToolRun) -> ToolOutput {
-        if run.name == fetch_tool::NAME {
-            self.fetch.run(run).await
+        if run.name == http::NAME {
+            self.http.run(run).await
         } else {
             ToolOutput::error(format!("this home has no tool {}", run.name))
         }

@@ -6,15 +6,14 @@
 use serde_json::{Value, json};
 use std::rc::Rc;
 use tau_core::{
-    egress::Rules,
     ids::EffectId,
     json::{self, FromJson},
     message::explain,
     safety::Labels,
-    tool::{OnRestore, ToolClass, ToolOutput, ToolRun, ToolSpec},
+    tool::{OnRestore, ToolClass, ToolOutput, ToolRun, ToolSpec, http},
 };
-use tau_platform::HostTools;
-use tau_target_web::{FetchTool, fetch_tool};
+use tau_platform::{HostTools, HttpTool};
+use tau_target_web::{FetchEgress, WebClock};
 
 use crate::browser::{Browser, words};
 
@@ -26,7 +25,7 @@ const TIME: &str = "time";
 #[derive(Debug)]
 pub(crate) struct PageTools {
     browser: Rc<Browser>,
-    fetch: FetchTool,
+    http: HttpTool<FetchEgress, WebClock>,
     offers_page: bool,
 }
 
@@ -64,8 +63,7 @@ impl PageTools {
     pub(crate) fn new(browser: &Rc<Browser>, offers_page: bool) -> Self {
         Self {
             browser: Rc::clone(browser),
-            // The public web alone.
-            fetch: FetchTool::new(Rules::default()),
+            http: HttpTool::new(FetchEgress::default(), WebClock, Vec::new()),
             offers_page,
         }
     }
@@ -113,12 +111,12 @@ impl HostTools for PageTools {
             &json!({"timezone": {"type": "string", "description": "e.g. Europe/Berlin, default: the person's"}}),
         );
         let page = self.offers_page.then_some(page);
-        page.into_iter().chain([time, FetchTool::spec()]).collect()
+        page.into_iter().chain([time, http::spec()]).collect()
     }
 
     async fn run(&self, _: EffectId, run: ToolRun) -> ToolOutput {
-        if run.name == fetch_tool::NAME {
-            return self.fetch.run(run).await;
+        if run.name == http::NAME {
+            return self.http.run(run).await;
         }
         let limit = usize::try_from(run.limits.output_bytes).unwrap_or(usize::MAX);
         match self.call(&run).await {

@@ -61,3 +61,65 @@ fn names_are_plain_and_short() {
         assert!(!is_name(name), "{name}");
     }
 }
+
+fn scope(text: &str) -> Result<String, String> {
+    Scope::parse(text)
+        .map(|scope| scope.to_string())
+        .map_err(|refusal| refusal.rule)
+}
+
+#[test]
+fn a_credential_is_for_one_origin_over_https_or_on_this_machine() {
+    for (text, shown) in [
+        ("api.github.com", "api.github.com"),
+        ("API.GitHub.com", "api.github.com"),
+        ("https://api.github.com/", "api.github.com"),
+        ("api.github.com:443", "api.github.com"),
+        ("git.example.com:8443", "git.example.com:8443"),
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+        ("http://localhost", "http://localhost"),
+        ("http://[::1]:9", "http://[::1]:9"),
+    ] {
+        assert_eq!(scope(text).as_deref(), Ok(shown), "{text}");
+        assert_eq!(scope(shown).as_deref(), Ok(shown), "it is read back");
+    }
+    for text in [
+        "",
+        "http://api.github.com",
+        "http://192.168.1.1",
+        "http://localhost.example.com",
+        "ftp://a.example",
+        "a.example/path",
+        "user@a.example",
+        "a.example?x",
+        "*.example.com",
+    ] {
+        assert!(scope(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn another_origin_is_told_where_a_credential_belongs() {
+    let scope = Scope::parse("api.github.com").unwrap();
+    let check = |url: &str| {
+        let origin = crate::egress::Origin::parse(url).unwrap();
+        scope.check("secret:github", &origin)
+    };
+    assert_eq!(check("https://api.github.com"), Ok(()));
+    for url in [
+        "http://api.github.com",
+        "https://api.github.com:8443",
+        "https://github.com",
+        "https://x.api.github.com",
+        "https://api.github.com.evil.example",
+    ] {
+        let refusal = check(url).expect_err(url);
+        assert!(
+            refusal
+                .reason
+                .contains("github belongs to api.github.com and is not sent to"),
+            "{}",
+            refusal.reason
+        );
+    }
+}

@@ -7,7 +7,9 @@ use core::ops::Range;
 
 use super::{
     Content, Finding, Kind, Screened, Severity, Source, Untrusted, Vetted, control, injection,
-    mark, secrets,
+    mark,
+    rules::{BadRule, Rules},
+    secrets,
 };
 use crate::policy::{
     Policy,
@@ -26,9 +28,17 @@ pub struct Gate {
     prompt: Measures,
     content: Measures,
     secrets: Measures,
-    rules: Arc<[Rule]>,
+    rules: Arc<Compiled>,
     /// Whether everything passes as it is: for a recording, which was vetted before it was written.
     is_open: bool,
+}
+
+/// The policy's own rules.
+#[derive(Debug)]
+struct Compiled {
+    written: Vec<Rule>,
+    /// None of them is used if one is bad; nothing is asked of a model then.
+    rules: Result<Rules, BadRule>,
 }
 
 impl Default for Gate {
@@ -43,7 +53,7 @@ impl PartialEq for Gate {
             && self.content == other.content
             && self.secrets == other.secrets
             && self.is_open == other.is_open
-            && self.rules == other.rules
+            && self.rules.written == other.rules.written
     }
 }
 
@@ -74,7 +84,10 @@ impl Gate {
             prompt: policy.measures(Subject::Prompt),
             content: policy.measures(Subject::Content),
             secrets: policy.measures(Subject::Secrets),
-            rules: policy.screen.rules.as_slice().into(),
+            rules: Arc::new(Compiled {
+                written: policy.screen.rules.clone(),
+                rules: Rules::compile(&policy.screen.rules),
+            }),
             is_open: false,
         }
     }
@@ -94,6 +107,13 @@ impl Gate {
             is_open: self.is_open,
             ..Self::new(policy)
         }
+    }
+
+    /// The rule of the policy that cannot be used, if there is one: under such a policy nothing is
+    /// to be asked of a model.
+    #[must_use]
+    pub fn bad_rule(&self) -> Option<&BadRule> {
+        self.rules.rules.as_ref().err()
     }
 
     /// Looks through `content` and lets through what a model may read, what may be stored and what
@@ -269,6 +289,9 @@ impl Gate {
         let mut found = secrets::scan(text);
         if plan.injections.is_some() {
             found.append(&mut injection::scan(text));
+        }
+        if let Ok(rules) = &self.rules.rules {
+            found.append(&mut rules.scan(text));
         }
         found
     }

@@ -14,6 +14,7 @@ pub mod injection;
 mod label;
 mod mark;
 pub mod normal;
+pub mod rules;
 pub mod secrets;
 mod stream;
 

@@ -315,6 +315,28 @@ fn a_poisoned_description_does_not_reach_the_model() {
 }
 
 #[test]
+fn a_rule_of_the_policy_finds_what_it_says_and_its_own_mark_is_none() {
+    let rule = |kind, pattern: &str| crate::policy::screen::Rule {
+        kind,
+        family: "falcon".into(),
+        pattern: pattern.into(),
+        severity: Severity::High,
+    };
+    let gate = set(|set| set.rules = vec![rule(Kind::Secret, "(?i)falcon[a-z]*")]);
+    let (once, told) = vet(&gate, read(), "Project Falcons begins on Monday.");
+    assert_eq!(once, "Project [redacted: falcon] begins on Monday.");
+    assert_eq!(told[0].family, "falcon");
+    assert_eq!(vet(&gate, read(), &once), (once, vec![]));
+    // A pattern that finds every text leaves a notice that stays as it is.
+    let gate = set(|set| set.rules = vec![rule(Kind::Injection, "[a-z]+")]);
+    let (once, _) = vet(&gate, read(), "all of it");
+    assert!(!once.contains("all of it"), "{once}");
+    assert_eq!(vet(&gate, read(), &once).0, once);
+    let bad = set(|set| set.rules = vec![rule(Kind::Secret, "(")]);
+    assert_eq!(bad.bad_rule().map(|bad| bad.index), Some(0));
+}
+
+#[test]
 fn of_very_many_findings_the_strongest_are_told() {
     let text = format!("{} ", token()).repeat(500);
     let (clean, told) = vet(&Gate::default(), read(), &text);

@@ -10,6 +10,7 @@ use crate::{
     json::{FromJson, ToJson},
     message::Image,
     policy::{Extent, Policy},
+    safety::rules::BadRule,
 };
 
 /// A wish of whoever the agent works for.
@@ -88,6 +89,12 @@ pub enum CommandError {
     Withheld {
         /// The families found, in words.
         families: String,
+    },
+    /// The policy has a rule that cannot be used.
+    #[error("the policy cannot be in force: {rule}")]
+    BadRule {
+        /// Which, and what is wrong with it.
+        rule: BadRule,
     },
     /// The model takes no pictures.
     #[error("model {model} takes no images")]

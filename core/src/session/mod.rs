@@ -52,7 +52,7 @@ use crate::{
     ids::{EffectId, EntryId, UnixMillis},
     journal::{self, Body, Chain, Summary},
     json,
-    safety::{Screened, Source},
+    safety::{Gate, Screened, Source},
     turn::ModelCall,
 };
 use outbox::Outbox;
@@ -124,6 +124,9 @@ impl Session {
             Command::Redo => self.redo(now)?,
             Command::Switch { to } => self.switch(&to, now)?,
             Command::SetPolicy { policy } => {
+                if let Some(rule) = Gate::new(&policy).bad_rule().cloned() {
+                    return Err(CommandError::BadRule { rule });
+                }
                 self.record(Body::PolicySet { policy }, now);
                 self.tell_stored(Event::Done);
             }

@@ -4,6 +4,7 @@
 //! [`dispatch`], and nowhere else.
 
 pub mod dispatch;
+pub mod http;
 pub mod notice;
 pub mod reserved;
 pub mod schema;
@@ -95,6 +96,28 @@ pub struct ToolSpec {
     /// What its results are.
     #[serde(default, skip_serializing_if = "Labels::is_none")]
     pub yields: Labels,
+}
+
+impl ToolSpec {
+    /// What a restore does with an unfinished call: a request that changes nothing is sent again,
+    /// whatever the tool does with others.
+    #[must_use]
+    pub fn on_restore_of(&self, arguments: &Value) -> OnRestore {
+        let asks_only = self.touches.iter().any(|touch| match touch {
+            Touch::Url {
+                method: Some(method),
+                ..
+            } => arguments[method]
+                .as_str()
+                .is_none_or(|name| http::Method::parse(name).is_some_and(http::Method::is_safe)),
+            _ => false,
+        });
+        if asks_only {
+            OnRestore::Reissue
+        } else {
+            self.on_restore
+        }
+    }
 }
 
 /// An argument that names something outside, by its name among the arguments.

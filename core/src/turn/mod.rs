@@ -42,6 +42,9 @@ impl Session {
         if self.state.turn.is_some() {
             return Err(CommandError::Busy);
         }
+        if let Some(rule) = self.state.gate.bad_rule().cloned() {
+            return Err(CommandError::BadRule { rule });
+        }
         let model = self.model(0);
         if !images.is_empty() && !model.images {
             return Err(CommandError::NoImages {

@@ -20,6 +20,8 @@ mod shape;
 mod sse;
 mod table;
 
+pub(crate) use retry::after_ms as retry_after_ms;
+
 pub use error::{ProviderError, WireError, provider_error};
 
 use alloc::{

@@ -24,7 +24,7 @@ pub(super) fn verdict(head: &HttpHead) -> Verdict {
 }
 
 /// How long to wait from the response's head, by the most exact header there is.
-pub(super) fn after_ms(head: &HttpHead) -> Option<u64> {
+pub(crate) fn after_ms(head: &HttpHead) -> Option<u64> {
     let exact = head
         .header("retry-after-ms")
         .and_then(|text| decimal_ms(text.trim(), 1));

@@ -12,7 +12,7 @@ use std::{
     io::{self, IsTerminal, Read},
     path::PathBuf,
 };
-use tau_core::safety::{Finding, Kind, Severity, injection, redact, secrets};
+use tau_core::safety::{Finding, Kind, Severity, injection, redact, rules::Rules, secrets};
 
 use crate::{
     config,
@@ -70,6 +70,7 @@ enum Sought {
 /// The detectors and the profile's rules.
 struct Scanner {
     sought: Sought,
+    rules: Rules,
 }
 
 impl Scanner {
@@ -82,6 +83,12 @@ impl Scanner {
         if self.sought != Sought::Injection {
             found.extend(secrets::scan(text));
         }
+        let of_rules = self.rules.scan(text).into_iter();
+        found.extend(of_rules.filter(|finding| match self.sought {
+            Sought::All => true,
+            Sought::Injection => finding.kind == Kind::Injection,
+            Sought::Secrets => finding.kind == Kind::Secret,
+        }));
         found.sort_by_key(|finding| (finding.start, std::cmp::Reverse(finding.end)));
         found
     }
@@ -121,8 +128,12 @@ fn is_flagged(findings: &[Finding]) -> bool {
 /// Runs the command.
 pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
     let profile = config::load(&home.config_file())?;
-    let _ = profile;
-    let scanner = Scanner { sought: args.kind };
+    let rules = Rules::compile(&profile.policy.screen.rules)
+        .map_err(|error| Error::config(format!("policy.screen.rules[{}]: {error}", error.index)))?;
+    let scanner = Scanner {
+        sought: args.kind,
+        rules,
+    };
     let mut inputs = args.files;
     if inputs.is_empty() {
         inputs.push("-".into());

@@ -164,10 +164,9 @@ fn describe(home: &Home, ui: Ui, name: &str, json: bool) -> Result<Exit, Error> 
 }
 
 async fn invoke(args: Call, home: &Home, ui: Ui) -> Result<Exit, Error> {
-    let profile = config::load(&home.config_file())?;
-    let mut policy = sessions::policy(&args.policy, &profile);
-    let vault = Vault::open(home, ui)?;
-    let (tools, specs) = all_tools(args.workspace.as_deref(), home, &policy.paths, &vault)?;
+    let mut policy = sessions::policy(&args.policy, &config::load(&home.config_file())?);
+    let (vault, folder) = (Vault::open(home, ui)?, args.workspace.as_deref());
+    let (tools, specs) = all_tools(folder, home, &policy.paths, &vault)?;
     policy.paths = tools.paths().clone();
     let call = ToolCall {
         id: CallId("cli".into()),

@@ -4,13 +4,13 @@
 //! and in workerd; where they differ, what the runtime has is looked at, never which one it is.
 
 mod clock;
+mod egress;
 mod entropy;
-pub mod fetch_tool;
 mod global;
 mod http;
 mod timeout;
 
 pub use clock::WebClock;
+pub use egress::FetchEgress;
 pub use entropy::WebEntropy;
-pub use fetch_tool::FetchTool;
 pub use http::{FetchBody, FetchHttp};

@@ -60,6 +60,8 @@ enum What {
     Roles(Vec<String>),
     /// What the store holds.
     Stored { prefix: String, text: String },
+    /// What is in no request, no event and nothing stored.
+    Nowhere(String),
 }
 
 /// Reads one expectation.
@@ -124,6 +126,7 @@ pub(super) fn read(line: usize, item: &str) -> Result<Check, ScenarioError> {
         ["refused", ..] => What::Refused(rest(1)),
         ["records", count] => What::Records(number(count)?),
         ["roles", roles @ ..] => What::Roles(owned(roles)),
+        ["nowhere", ..] => What::Nowhere(rest(1)),
         ["stored", prefix, ..] => What::Stored {
             prefix: (*prefix).into(),
             text: rest(2),
@@ -205,6 +208,7 @@ impl Check {
                 }
                 Err(format!("nothing stored under {prefix} holds {text:?}"))
             }
+            What::Nowhere(text) => nowhere(played, text),
         }
     }
 }
@@ -323,6 +327,35 @@ fn order(played: &Played) -> Vec<String> {
             .collect()
     });
     ids.unwrap_or_default()
+}
+
+fn nowhere(played: &Played, text: &str) -> Result<(), String> {
+    if played
+        .carried
+        .requests
+        .iter()
+        .any(|request| request.holds(text))
+    {
+        return Err(format!("a request holds {text:?}"));
+    }
+    let holds = |(_, value): &&(String, Vec<u8>)| String::from_utf8_lossy(value).contains(text);
+    if let Some((key, _)) = played.rows.iter().find(holds) {
+        return Err(format!("{key} holds {text:?}"));
+    }
+    let mut streamed = String::new();
+    for event in played.events() {
+        if let Event::TextDelta { text } | Event::ThinkingDelta { text } = event {
+            streamed += text;
+        }
+        let json = serde_json::to_value(event).unwrap_or_default();
+        if json.to_string().contains(text) || texts(&json).iter().any(|part| part.contains(text)) {
+            return Err(format!("this event holds {text:?}: {event:?}"));
+        }
+    }
+    if streamed.contains(text) {
+        return Err(format!("{text:?} was shown while it was written"));
+    }
+    Ok(())
 }
 
 fn event(played: &Played, seen: bool, of_kind: &str, text: &str) -> Result<(), String> {

@@ -421,3 +421,132 @@ fn a_key_that_belongs_to_another_host_is_not_sent() {
     tau.tau(&["run", "hello"]).code(4).tells("locked");
     assert_eq!(server.asked().len(), 1);
 }
+
+/// The stored credential `api`, for the first of two servers that tools may reach.
+fn with_api(tau: &Tau, declared: &Server, other: &Server) -> String {
+    let origins = [declared, other].map(|server| server.url().trim_end_matches("/v1").to_owned());
+    let value = value("api");
+    set(tau, "api", &origins[0], &value);
+    tau.profile(&format!(
+        "[policy.http]\nallow = [\"{}\", \"{}\"]\n",
+        origins[0], origins[1]
+    ));
+    value
+}
+
+/// Calls the `http` tool with the handle of `api` in a header.
+fn fetch(tau: &Tau, url: &str, more: &Value) -> crate::support::Done {
+    let mut arguments = json!({"url": url, "headers": {"Authorization": "Bearer {{secret:api}}"}});
+    if let (Some(arguments), Some(more)) = (arguments.as_object_mut(), more.as_object()) {
+        arguments.extend(more.clone());
+    }
+    let arguments = arguments.to_string();
+    let call = ["tool", "call", "http", &arguments, "--json", "--yes"];
+    run(tau, PASSPHRASE, &call, "")
+}
+
+fn sent(server: &Server) -> Vec<Option<String>> {
+    let of = |headers: &[(String, String)]| {
+        let found = headers.iter().find(|(name, _)| name == "authorization");
+        found.map(|(_, value)| value.clone())
+    };
+    server
+        .asked()
+        .iter()
+        .map(|asked| of(&asked.headers))
+        .collect()
+}
+
+#[test]
+fn a_tool_sends_a_credential_to_its_own_host_and_not_after_a_redirect() {
+    let tau = Tau::new();
+    let other = Server::new([
+        Do::Status(200, vec![], "{\"who\": \"the other\"}".into()),
+        Do::Status(200, vec![], "{}".into()),
+    ]);
+    let elsewhere = format!("{}/elsewhere", other.url());
+    let declared = Server::with(tau_core::model::Api::OpenAi, move |asked, _| {
+        let sent = asked
+            .headers
+            .iter()
+            .find(|(name, _)| name == "authorization");
+        let echo = json!({"echo": sent.map(|(_, sent)| sent.clone())}).to_string();
+        match asked.line.split(' ').nth(1) {
+            Some("/v1/away") => {
+                Do::Status(302, vec![("location", elsewhere.clone())], String::new())
+            }
+            Some("/v1/here") => {
+                Do::Status(302, vec![("location", "/v1/echo".into())], String::new())
+            }
+            _ => Do::Status(200, vec![("x-echo", echo.clone())], echo),
+        }
+    });
+    let value = with_api(&tau, &declared, &other);
+    let bearer = Some(format!("Bearer {value}"));
+
+    let echoed = fetch(&tau, &format!("{}/echo", declared.url()), &json!({}));
+    assert!(
+        echoed.code(0).stdout.contains("[redacted:api]"),
+        "{}",
+        echoed.stdout
+    );
+    let here = fetch(&tau, &format!("{}/here", declared.url()), &json!({}));
+    assert!(
+        here.code(0).stdout.contains("[redacted:api]"),
+        "{}",
+        here.stdout
+    );
+    assert_eq!(sent(&declared), vec![bearer.clone(); 3]);
+
+    let away = fetch(&tau, &format!("{}/away", declared.url()), &json!({}));
+    assert!(away.code(0).stdout.contains("the other"), "{}", away.stdout);
+    assert_eq!(sent(&declared).len(), 4);
+    assert_eq!(
+        sent(&other),
+        [None],
+        "after a redirect elsewhere it is not sent"
+    );
+
+    let wrong = fetch(&tau, other.url(), &json!({}));
+    assert_ne!(wrong.code, 0);
+    let told = format!("{}{}", wrong.stdout, wrong.stderr);
+    assert!(told.contains("belongs to http://127.0.0.1:"), "{told}");
+    assert_eq!(sent(&other).len(), 1, "nothing was sent");
+    let all = [&echoed, &here, &away, &wrong].map(|done| format!("{}{}", done.stdout, done.stderr));
+    nowhere(&tau, &value, &all.each_ref().map(String::as_str));
+}
+
+#[test]
+fn a_handle_in_an_address_a_body_or_the_middle_of_a_header_is_refused() {
+    let tau = Tau::new();
+    let (declared, other) = (Server::new([]), Server::new([]));
+    with_api(&tau, &declared, &other);
+    let url = declared.url();
+    for (url, more) in [
+        (format!("{url}/?key={{{{secret:api}}}}"), json!({})),
+        (
+            url.to_owned(),
+            json!({"method": "POST", "body": "{{secret:api}}"}),
+        ),
+        (
+            url.to_owned(),
+            json!({"headers": {"x-a": "{{secret:api}} and more"}}),
+        ),
+        (
+            url.to_owned(),
+            json!({"headers": {"x-a": "{{secret:none}}"}}),
+        ),
+    ] {
+        let done = fetch(&tau, &url, &more);
+        assert_ne!(done.code, 0, "{}", done.stdout);
+    }
+    let unknown = fetch(&tau, url, &json!({"headers": {"x-a": "{{secret:none}}"}}));
+    assert!(
+        unknown
+            .stdout
+            .contains("{{secret:api}} for http://127.0.0.1:"),
+        "{}",
+        unknown.stdout
+    );
+    assert_eq!(declared.asked().len() + other.asked().len(), 0);
+}

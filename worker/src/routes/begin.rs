@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 use tau_core::{
+    egress::HostRule,
     json::{self, Value, object_of},
     model::Pricing,
     policy::{Policy, Preset},
@@ -87,6 +88,7 @@ fn terms(settings: &Settings, mut fields: Fields) -> Result<Terms, ApiError> {
         }
         Some(policy) => parse("policy", policy)?,
     };
+    refuse_more_egress(&policy)?;
     let budgets: Option<Budgets> = fields.parsed("budgets")?;
     fields.end()?;
     if let Some(system) = &system
@@ -102,6 +104,19 @@ fn terms(settings: &Settings, mut fields: Fields) -> Result<Terms, ApiError> {
         policy,
         budgets: budgets.unwrap_or_default(),
     })
+}
+
+/// A caller can close the network further; whose network it is, is the operator's.
+fn refuse_more_egress(policy: &Policy) -> Result<(), ApiError> {
+    let http = &policy.http;
+    let opens = |rule: &HostRule| matches!(rule, HostRule::Origin(_));
+    if http.allow_private == Some(true) || http.allow.iter().any(opens) {
+        return Err(ApiError::invalid(
+            "a session's policy cannot open private networks or single origins",
+        )
+        .hint("the operator does, with TAU_HTTP_ALLOWED"));
+    }
+    Ok(())
 }
 
 /// In the object: keeps what the session is begun with.

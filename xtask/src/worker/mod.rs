@@ -103,7 +103,7 @@ fn serve(dev: &Dev) -> Result<()> {
 /// What the Worker may reach: workerd's rule is for all of it, so private networks are open only
 /// where a setting names an address in one.
 fn networks(values: &BTreeMap<String, String>) -> &'static [&'static str] {
-    let set = ["TAU_BASE_URL", "TAU_FETCH_ALLOWED"].map(|name| values.get(name));
+    let set = ["TAU_BASE_URL", "TAU_HTTP_ALLOWED"].map(|name| values.get(name));
     let mut addresses = set.into_iter().flatten().flat_map(|value| value.split(','));
     match addresses.any(|address| is_private(address.trim())) {
         true => &["public", "local", "private"],
@@ -232,11 +232,11 @@ mod tests {
             ("TAU_BASE_URL", "http://192.168.1.9:11434/v1", true),
             ("TAU_BASE_URL", "http://ollama:11434/v1", true),
             (
-                "TAU_FETCH_ALLOWED",
+                "TAU_HTTP_ALLOWED",
                 "https://a.example, http://nas.local",
                 true,
             ),
-            ("TAU_FETCH_ALLOWED", "http://[fd00::1]:80", true),
+            ("TAU_HTTP_ALLOWED", "http://[fd00::1]:80", true),
         ] {
             let values = BTreeMap::from([(name.to_owned(), value.to_owned())]);
             let is_open = networks(&values).contains(&"private");

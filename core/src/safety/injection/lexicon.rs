@@ -6,7 +6,7 @@
 use alloc::{vec, vec::Vec};
 
 use super::words::{BETRAYING, CIPHERED, Concepts, REVERSED, WORDS};
-use crate::safety::normal::{NOTHING, fold, is_unspaced};
+use crate::safety::normal::{NOTHING, fold};
 
 /// The longest word that is looked for, in letters.
 pub(super) const LONGEST: usize = 20;
@@ -16,11 +16,6 @@ const STATES: usize = 1 << 16;
 
 /// How many places for words: a power of two, twice the words at least.
 const PLACES: usize = 1 << 13;
-
-/// The state's bit of a beginning of a word.
-const BEGINS: u8 = 1;
-/// The state's bit of a whole word or phrase.
-const WHOLE: u8 = 2;
 
 /// The hash of no letters.
 pub(super) const EMPTY: u32 = 0x811c_9dc5;
@@ -63,7 +58,10 @@ pub(super) fn hash(word: &str) -> u32 {
 
 /// The words, searchable.
 pub(super) struct Lexicon {
-    states: Vec<u8>,
+    /// A bit for each hash: whether a word begins so.
+    begins: Vec<u64>,
+    /// A bit for each hash: whether a word or phrase is that.
+    whole: Vec<u64>,
     /// Hash and concepts; a stem's hash is marked.
     words: Vec<(u32, Concepts, bool)>,
 }
@@ -72,7 +70,8 @@ impl Lexicon {
     /// Makes the words searchable.
     pub(super) fn new() -> Self {
         let mut lexicon = Self {
-            states: vec![0; STATES],
+            begins: vec![0; STATES / 64],
+            whole: vec![0; STATES / 64],
             words: vec![(0, 0, false); PLACES],
         };
         for (concepts, _, row) in WORDS {
@@ -111,33 +110,19 @@ impl Lexicon {
             count += 1;
         }
         self.put(phrase, concepts, is_stem);
-        if count == 1 && (is_stem || entry.chars().any(is_unspaced)) {
+        if count == 1 {
+            // Found by its beginning: a stem, and a word of a text without spaces.
+            let letters = entry.trim_end_matches('*').chars().map(fold);
             let mut hash = EMPTY;
-            for c in entry
-                .trim_end_matches('*')
-                .chars()
-                .map(fold)
-                .filter(|c| *c != NOTHING)
-            {
+            for c in letters.filter(|c| !matches!(*c, NOTHING | '\'')) {
                 hash = with(hash, letter(c));
-                self.states[state(hash)] |= BEGINS;
-            }
-        } else if count == 1 {
-            // A word that stands in a text without spaces is found by its beginning too.
-            let mut hash = EMPTY;
-            for c in entry
-                .chars()
-                .map(fold)
-                .filter(|c| !matches!(*c, NOTHING | '\''))
-            {
-                hash = with(hash, letter(c));
-                self.states[state(hash)] |= BEGINS;
+                mark(&mut self.begins, hash);
             }
         }
     }
 
     fn put(&mut self, hash: u32, concepts: Concepts, is_stem: bool) {
-        self.states[state(hash)] |= WHOLE;
+        mark(&mut self.whole, hash);
         let mut place = place(hash);
         // There are twice as many places as words, so one is free.
         while self.words[place].1 != 0 && self.words[place].0 != hash {
@@ -151,12 +136,12 @@ impl Lexicon {
 
     /// Whether a word begins so.
     pub(super) fn begins(&self, hash: u32) -> bool {
-        self.states[state(hash)] & BEGINS != 0
+        is_marked(&self.begins, hash)
     }
 
     /// What a whole word or phrase stands for; with `is_stem`, only if longer words may begin so.
     pub(super) fn concepts(&self, hash: u32, is_stem: bool) -> Concepts {
-        if self.states[state(hash)] & WHOLE == 0 {
+        if !is_marked(&self.whole, hash) {
             return 0;
         }
         let mut place = place(hash);
@@ -171,6 +156,16 @@ impl Lexicon {
             place = (place + 1) % PLACES;
         }
     }
+}
+
+fn mark(bits: &mut [u64], hash: u32) {
+    let state = state(hash);
+    bits[state / 64] |= 1 << (state % 64);
+}
+
+fn is_marked(bits: &[u64], hash: u32) -> bool {
+    let state = state(hash);
+    bits[state / 64] >> (state % 64) & 1 != 0
 }
 
 fn state(hash: u32) -> usize {

@@ -15,17 +15,20 @@ mod model;
 mod prefilter;
 mod reader;
 mod rules;
+mod shape;
 mod tokens;
+#[cfg(feature = "train")]
+pub mod training;
 mod words;
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{boxed::Box, string::String, vec::Vec};
 use core::ops::Range;
 use once_cell::race::OnceBox;
 
 use self::{
     findings::Findings,
     lexicon::Lexicon,
-    prefilter::{Prefilter, Reasons},
+    prefilter::{Prefilter, Reason},
     reader::read,
 };
 use super::{
@@ -52,91 +55,80 @@ fn tables() -> &'static Tables {
     })
 }
 
+fn lexicon() -> &'static Lexicon {
+    &tables().lexicon
+}
+
 /// What in a text gives a model orders, by where it begins.
 ///
 /// [`Severity::Medium`] and above is meant as a flag; [`Severity::Low`] is a hint.
 #[must_use]
 pub fn scan(text: &str) -> Vec<Finding> {
-    let tables = tables();
     let mut findings = Findings::default();
     if text.len() <= SHORT {
-        stretch(tables, text, 0..text.len(), Reasons::ALL, &mut findings);
+        for reason in Reason::ALL {
+            stretch(text, 0..text.len(), reason, &mut findings);
+        }
     } else {
-        tables.prefilter.search(text, &mut |range, reasons| {
-            stretch(tables, text, range, reasons, &mut findings);
+        prefilter::search(&tables().prefilter, text, &mut |range, reason| {
+            stretch(text, range, reason, &mut findings)
         });
     }
     findings.finish()
 }
 
 /// Looks closely at a stretch.
-fn stretch(
-    tables: &Tables,
-    text: &str,
-    range: Range<usize>,
-    why: Reasons,
-    findings: &mut Findings,
-) {
+fn stretch(text: &str, range: Range<usize>, why: Reason, findings: &mut Findings) {
     let base = range.start;
     let piece = &text[range];
-    let mut told = reader::Told::default();
-    if why.words {
-        told = read(&tables.lexicon, piece, &mut |family, severity, span| {
-            findings.add(family, severity, base + span.start..base + span.end);
-        });
-        tags(piece, base, findings);
-    }
-    if why.spaced {
-        let closed = normal::close_up(piece);
-        read(
-            &tables.lexicon,
-            &closed.text,
-            &mut |family, severity, span| {
+    match why {
+        Reason::Words => words(piece, base, findings),
+        Reason::Spaced => {
+            let closed = normal::close_up(piece);
+            read(lexicon(), &closed.text, &mut |family, severity, span| {
                 let span = closed.origin(span);
                 findings.add(family, severity, base + span.start..base + span.end);
-            },
-        );
-    }
-    if why.encoded {
-        normal::decode::decode(piece, &mut |decoded| {
-            let span = base + decoded.span.start..base + decoded.span.end;
-            inside(tables, &decoded.text, decoded.unusual, &span, findings);
-        });
-    }
-    if why.ciphered || told.ciphered {
-        for (cipher, span) in cipher::pieces(piece) {
-            let plain = cipher::undo(&piece[span.clone()], cipher);
-            inside(
-                tables,
-                &plain,
-                true,
-                &(base + span.start..base + span.end),
-                findings,
-            );
+            });
         }
+        Reason::Encoded => normal::decode::decode(piece, &mut |decoded| {
+            let span = base + decoded.span.start..base + decoded.span.end;
+            inside(&decoded.text, decoded.unusual, &span, findings);
+        }),
+        Reason::Ciphered => ciphered(piece, base, findings),
+    }
+}
+
+/// Reads a stretch as it stands; and once more turned round or deciphered if a word asks for it.
+fn words(piece: &str, base: usize, findings: &mut Findings) {
+    let told = read(lexicon(), piece, &mut |family, severity, span| {
+        findings.add(family, severity, base + span.start..base + span.end);
+    });
+    tags(piece, base, findings);
+    if told.ciphered {
+        ciphered(piece, base, findings);
     }
     if told.reversed {
-        let turned: alloc::string::String = piece.chars().rev().collect();
+        let turned: String = piece.chars().rev().collect();
+        inside(&turned, false, &(base..base + piece.len()), findings);
+    }
+}
+
+fn ciphered(piece: &str, base: usize, findings: &mut Findings) {
+    for (cipher, span) in cipher::pieces(piece) {
+        let plain = cipher::undo(&piece[span.clone()], cipher);
         inside(
-            tables,
-            &turned,
-            false,
-            &(base..base + piece.len()),
+            &plain,
+            true,
+            &(base + span.start..base + span.end),
             findings,
         );
     }
 }
 
 /// Reads what was encoded in `span`.
-fn inside(
-    tables: &Tables,
-    text: &str,
-    unusual: bool,
-    span: &Range<usize>,
-    findings: &mut Findings,
-) {
+fn inside(text: &str, unusual: bool, span: &Range<usize>, findings: &mut Findings) {
     let mut strongest = unusual.then_some(Severity::Low);
-    read(&tables.lexicon, text, &mut |_, severity, _| {
+    read(lexicon(), text, &mut |_, severity, _| {
         strongest = strongest.max(Some(severity));
     });
     // Nobody writes sentences so without a wish to hide them.

@@ -7,20 +7,20 @@
 use super::lexicon::then;
 
 /// Words of a window.
-pub(super) const WINDOW: usize = 64;
+pub const WINDOW: usize = 64;
 
 /// After how many words the next window is weighed.
-const STEP: usize = 16;
+pub const STEP: usize = 16;
 
 /// The fewest words that tell anything.
 const FEWEST: usize = 4;
 
 /// Places for weights: a power of two.
-pub(crate) const BUCKETS: usize = 1 << 15;
+pub const BUCKETS: usize = 1 << 15;
 
 /// The bias, and the scores from which on evidence is weak and strong: three numbers of 16 bits,
 /// little-endian. After them a weight for each bucket.
-pub(crate) const HEADER: usize = 6;
+pub const HEADER: usize = 6;
 
 static MODEL: &[u8; HEADER + BUCKETS] = include_bytes!("model.bin");
 

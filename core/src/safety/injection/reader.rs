@@ -8,12 +8,15 @@ use super::{
     model::{Verdict, Weigher},
     rules::{RULES, Rule},
     tokens::tokens,
-    words::{CIPHERED, Concepts, REVERSED},
+    words::{ALL, CIPHERED, Concepts, MUST, NEW, REVERSED, USER, WITHOUT, YOU, YOUR},
 };
 use crate::safety::Severity;
 
 /// How many words with a meaning are kept in mind.
 const MEMORY: usize = 16;
+
+/// Words so common that they complete nothing: what they belong to comes after them too.
+const COMMON: Concepts = ALL | YOUR | YOU | NEW | USER | WITHOUT | MUST;
 
 /// What a reading told beside findings.
 #[derive(Clone, Copy, Debug, Default)]
@@ -28,6 +31,7 @@ pub(super) struct Told {
 #[derive(Clone, Copy, Default)]
 struct Event {
     concepts: Concepts,
+    groups: u128,
     word: u32,
     start: usize,
 }
@@ -56,11 +60,14 @@ pub(super) fn read(
             told.reversed |= token.concepts & REVERSED != 0;
             events[count % MEMORY] = Event {
                 concepts: token.concepts,
+                groups: groups(token.concepts),
                 word,
                 start: token.start,
             };
             count += 1;
-            judge(&events, count, token.end, found);
+            if token.concepts & !COMMON != 0 {
+                judge(&events, count, token.end, found);
+            }
         }
     });
     if let Some((verdict, start, end)) = weigher.finish() {
@@ -80,25 +87,56 @@ fn strength(verdict: Verdict) -> Severity {
 }
 
 /// Holds the rules against the words with a meaning, the newest of them being new.
-fn judge(
-    events: &[Event; MEMORY],
-    count: usize,
-    end: usize,
-    found: &mut dyn FnMut(&'static str, Severity, Range<usize>),
-) {
-    let known = count.min(MEMORY);
+fn judge(events: &[Event; MEMORY], count: usize, end: usize, found: &mut Found) {
     let newest = events[(count - 1) % MEMORY];
-    let all = events[..known]
-        .iter()
-        .fold(0, |all, event| all | event.concepts);
-    for rule in RULES {
-        if rule.groups.iter().all(|group| all & group != 0)
-            && let Some(start) = meets(rule, events, count, newest)
-        {
+    // One bit for each rule in each of four parts, one for each of its groups.
+    let met = events.iter().fold(0, |met, event| met | event.groups);
+    let mut rules = (met & met >> 32 & met >> 64 & met >> 96) as u32;
+    while rules != 0 {
+        let rule = &RULES[rules.trailing_zeros() as usize];
+        rules &= rules - 1;
+        if let Some(start) = meets(rule, events, count, newest) {
             found(rule.family, rule.severity, start..end);
         }
     }
 }
+
+/// For each concept, which groups of which rules it is in. A group that a rule has not is met by
+/// the first.
+static GROUPS: [u128; 64] = {
+    assert!(RULES.len() <= 32, "a rule is a bit of 32");
+    let mut groups = [0; 64];
+    let mut rule = 0;
+    while rule < RULES.len() {
+        let mut part = 0;
+        while part < 4 {
+            let of = RULES[rule].groups;
+            let group = of[if part < of.len() { part } else { 0 }];
+            let mut concept = 0;
+            while concept < 64 {
+                if group >> concept & 1 != 0 {
+                    groups[concept] |= 1 << (part * 32 + rule);
+                }
+                concept += 1;
+            }
+            part += 1;
+        }
+        rule += 1;
+    }
+    groups
+};
+
+/// The groups of rules that concepts are in.
+fn groups(mut concepts: Concepts) -> u128 {
+    let mut groups = 0;
+    while concepts != 0 {
+        groups |= GROUPS[concepts.trailing_zeros() as usize];
+        concepts &= concepts - 1;
+    }
+    groups
+}
+
+type Found<'a> = dyn FnMut(&'static str, Severity, Range<usize>) + 'a;
 
 /// Where the words begin that fulfil a rule together with the newest.
 fn meets(rule: &Rule, events: &[Event; MEMORY], count: usize, newest: Event) -> Option<usize> {

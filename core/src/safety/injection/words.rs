@@ -28,17 +28,17 @@ pub(super) const WORDS: &[(Concepts, u8, &str)] = &[
     // Setting orders aside.
     (
         IGNORE,
-        4,
+        5,
         "ignore, ignores, ignoring, disregard, disregards, disregarding, neglect, bypass, bypassing, override, overrides, overriding, overrule, overwrite, supersede, supersedes, nullify, circumvent, discard, void",
     ),
     (
         IGNORE,
-        3,
+        5,
         "forget, forgets, abandon, drop, erase, cancel, abort, dismiss, skip, reset, nevermind, cease",
     ),
     (
         IGNORE,
-        4,
+        5,
         "do not follow, don't follow, do not obey, stop following, do not adhere, pay no attention, never mind, do away with, set aside, throw away, no longer follow, clear your, wipe your, not be bound by, stop obeying, leave behind",
     ),
     (
@@ -114,12 +114,12 @@ pub(super) const WORDS: &[(Concepts, u8, &str)] = &[
     ),
     (
         OVERRIDE_PHRASE,
-        5,
+        6,
         "new instructions, new instruction, updated instructions, urgent new task, new task is, new task, new directive, new directives, new orders, your real task, your actual task, your true task, priority task, new objective, new goal is, main task is now, updated task, important instructions, new rules, override code, instead do, instead of the above, instead just, stop everything, do this instead, your only task, instructions have changed, task has changed, instructions are void, real instructions, actual instructions, ignore above, forget everything, disregard everything, ignore everything, forget all, disregard all, ignore all, neue anweisungen, neue anweisung, neue aufgabe, nouvelles instructions, nouvelle tâche, nuevas instrucciones, nueva tarea, nuove istruzioni, nuovo compito, novas instruções, nova tarefa, nieuwe instructies, nieuwe taak, новые инструкции, новая задача, nowe instrukcje, nowe zadanie, yeni talimat*, yeni görev*, udhëzime të reja, detyrë e re, treoracha nua, tasc nua, stiùiridhean ùra, gnìomh ùr, imiyalelo emisha, umsebenzi omusha",
     ),
     (
         OVERRIDE_PHRASE,
-        5,
+        6,
         "新指令*, 新的指令*, 新任务*, 新的任务*, 新しい指示*, 新たな指示*, 新しい命令*, 새로운지시*, 새지시*, 새로운명령*, تعليمات جديدة, مهمة جديدة, नए निर्देश, नया कार्य",
     ),
     (
@@ -144,7 +144,7 @@ pub(super) const WORDS: &[(Concepts, u8, &str)] = &[
     ),
     (
         EXACTLY,
-        1,
+        2,
         "exactly, verbatim, literally, word for word, exact, precisely, as it is, as is, character by character, line by line, without changes, wörtlich, textuellement, mot pour mot, textualmente, palabra por palabra, alla lettera, literalmente, letterlijk, дословно, dosłownie, kelimesi kelimesine, 逐字*, そのまま*, 一字一句*, 그대로*, حرفيا, शब्दशः, saktësisht, cruinn, dìreach, njengoba unjalo",
     ),
     (
@@ -171,12 +171,12 @@ pub(super) const WORDS: &[(Concepts, u8, &str)] = &[
     ),
     (
         LEAK_PHRASE,
-        5,
+        8,
         "system prompt, system prompts, system message, system messages, system instructions, system instruction, initial prompt, initial instructions, original instructions, hidden instructions, hidden prompt, secret instructions, secret prompt, developer message, developer prompt, developer instructions, your instructions, your prompt, your guidelines, your rules, your configuration, your initialization, your directives, prompt above, text above, words above, message above, everything above, instructions above, content above, above this message, above this line, above text, above message, conversation start, prior to this message, before this message, instructions you were given, instructions you received, you were told, you were given, first message, first instruction, custom instructions, pre prompt, systemprompt, system anweisung*, systemaufforderung*, systemnachricht, prompt système, invite système, instructions système, message système, instructions initiales, prompt del sistema, mensaje del sistema, instrucciones del sistema, instrucciones iniciales, prompt de sistema, prompt di sistema, istruzioni di sistema, messaggio di sistema, istruzioni iniziali, prompt do sistema, instruções do sistema, mensagem do sistema, instruções iniciais, systeemprompt, systeeminstructies, systeembericht, системный промпт, системную инструкцию, системные инструкции, системного промпта, системное сообщение, системные указания, instrukcje systemowe, prompt systemowy, komunikat systemowy, wiadomość systemową, sistem istemi*, sistem talimat*, sistem mesaj*, sistem komut*, начальные инструкции",
     ),
     (
         LEAK_PHRASE,
-        5,
+        8,
         "系统提示*, 系統提示*, 系统指令*, 系统消息*, 系统信息*, 初始指令*, 初始提示*, 原始指令*, 你的指令*, 你的提示*, 你的设定*, システムプロンプト*, システムメッセージ*, システム指示*, 初期指示*, 最初の指示*, 시스템프롬프트*, 시스템메시지*, 시스템지시*, 초기지시*, 시스템명령*, موجه النظام, تعليمات النظام, رسالة النظام, تعليماتك, الموجه الأصلي, सिस्टम प्रॉम्प्ट, सिस्टम निर्देश, सिस्टम संदेश, prompt hệ thống, lời nhắc hệ thống, prompt sistem, instruksi sistem, mesazhin e sistemit, mesazhi i sistemit, theachtaireacht chórais, teachtaireachd an t siostaim, umyalezo wesistimu, umyalezo wohlelo",
     ),
     (
@@ -206,7 +206,7 @@ pub(super) const WORDS: &[(Concepts, u8, &str)] = &[
     ),
     (
         OPENING,
-        4,
+        5,
         "starting with, starts with, beginning with, start with, begins with, beginning of, first sentence, first line, first paragraph, first words, from the beginning, from the start, from the top, words above, duke filluar me, ag tosú le, a tòiseachadh le, eqala ngo, fjalia e parë, chéad abairt",
     ),
     (
@@ -242,12 +242,12 @@ pub(super) const WORDS: &[(Concepts, u8, &str)] = &[
     ),
     (
         HIDE_PHRASE,
-        6,
+        8,
         "do not tell, don't tell, do not mention, don't mention, do not inform, don't inform, do not reveal this, without telling, without informing, without mentioning, without notifying, do not notify, do not show, don't show, do not alert, do not disclose this, never mention, never tell, without the user, not to the user, the user must not, user should not know, user does not need, keep this secret, keep this hidden, hide this, do not let, never shown to, not be visible to, not visible to the, do not explain, do not acknowledge, without asking, not aware of, not see this, ohne es zu, sage dem nutzer nicht, sag dem benutzer nichts, ne dis pas, ne le dis, ne mentionne pas, no le digas, no menciones, sin decir, sin informar, non dirlo, non dire, non menzionare, não conte, não mencione, vertel de gebruiker niet, не говори*, не сообщай*, не упоминай*, nie mów, nie wspominaj, kullanıcıya söyleme, 不要告诉*, 不要告訴*, 别告诉*, 不要提及*, ユーザーに言わ*, ユーザーには言わ*, 사용자에게알리지*, لا تخبر, لا تذكر, मत बताना",
     ),
     (
         SILENTLY,
-        2,
+        3,
         "silently, secretly, covertly, quietly, discreetly, unnoticed, in the background, behind the scenes, heimlich, secrètement, secretamente, segretamente, тайно, po cichu, gizlice, 秘密*, 偷偷*, 悄悄*",
     ),
     (
@@ -262,7 +262,7 @@ pub(super) const WORDS: &[(Concepts, u8, &str)] = &[
     ),
     (
         BEFORE_TOOL,
-        5,
+        8,
         "before using this, before calling this, before you use, before you call, before any other, before using any, when this tool, whenever this tool, after using this, after calling this, when using this, this tool must, always call this, must call this, call this tool, use this tool first, instead of using, required before, this tool requires, tool must be, prefer this tool, all other tools, other tools must, must first read, must first call, prerequisite, implementation detail, before executing this, before invoking",
     ),
     (
@@ -278,22 +278,22 @@ pub(super) const WORDS: &[(Concepts, u8, &str)] = &[
     ),
     (
         BECOME,
-        3,
+        4,
         "ab jetzt, von nun an, du bist jetzt, du bist nun, tu so als, spiele die rolle, à partir de maintenant, désormais, tu es maintenant, vous êtes maintenant, joue le rôle, fais semblant, a partir de ahora, ahora eres, actúa como, finge, simula ser, d'ora in poi, da ora in poi, ora sei, sei ora, fingi di, agisci come, comportati come, a partir de agora, agora você é, finja, aja como, vanaf nu, je bent nu, doe alsof, с этого момента, отныне, теперь ты, представь что, притворись*, веди себя, od teraz, jesteś teraz, udawaj*, bundan sonra, artık sen, şu andan itibaren, gibi davran*, 从现在开始*, 从现在起*, 你现在是*, 你是一个*, 扮演*, 假装*, これから*, あなたは今*, のふりを*, 演じ*, 지금부터*, 이제부터*, 역할을*, 척해*, من الآن, أنت الآن, تظاهر, تصرف, अब से, अब आप, अब तुम, từ bây giờ, mulai sekarang",
     ),
     (
         PERSONA,
-        4,
+        3,
         "dan, stan, dude, chatgpt, jailbroken, alter ego, evil twin, aim, evilbot, badgpt, freegpt, do anything now, anti dan, superior ai, omnipotent, omniscient, unlimited capabilities, no limits ai, developer mode, evil ai, rogue ai, opposite mode, god mode, jailbreak mode, dan mode, evil confidant, maximum tokens",
     ),
     (
         PERSONA,
-        2,
+        3,
         "persona, character, alias, named, villain, protagonist, fictional, hypothetical, hypothetically, fiction, story, novel, scenario, simulation, game, actor, bot, uncle, grandma, grandmother, hacker, machiavellian, confidant, twin, nickname",
     ),
     (
         UNBOUND,
-        4,
+        5,
         "unrestricted, unfiltered, uncensored, unlimited, limitless, amoral, immoral, unethical, lawless, unhinged, uninhibited, unbound, unconstrained, unmoderated, jailbroken, liberated, unshackled, unchained, unaligned, freed from, broken free, break free, broken the, free from, free of, not bound, not subject, not limited, not restricted, not constrained, not have to abide, don't have to abide, ohne einschränkung*, uneingeschränkt*, unzensiert*, sans restriction*, sans limite*, sans filtre*, sans censure, sin restricciones, sin límites, sin filtro*, sin censura, senza restrizion*, senza limiti, senza filtri, senza censura, sem restriç*, sem limites, sem filtros, sem censura, zonder beperkingen, без ограничен*, без фильтр*, без цензур*, bez ogranicze*, bez filtr*, bez cenzur*, sınırsız*, kısıtlama olmadan, sansürsüz*, filtresiz*, 没有限制*, 不受限制*, 无限制*, 没有任何限制*, 无审查*, 制限なし*, 制限のない*, 無制限*, 検閲なし*, 제한없*, 제한이없*, 검열없*, بدون قيود, بلا قيود, بدون رقابة, बिना किसी प्रतिबंध, बिना प्रतिबंध, không giới hạn, tanpa batasan",
     ),
     (
@@ -318,7 +318,7 @@ pub(super) const WORDS: &[(Concepts, u8, &str)] = &[
     ),
     (
         MODE_NAME,
-        2,
+        1,
         "developer, dev, debug, debugging, test, testing, admin, administrator, root, sudo, god, maintenance, dan, jailbreak, unrestricted, unfiltered, evil, override, diagnostic, diagnostics, experimental, opposite, training, emergency, root access, superuser, entwickler*, développeur*, desarrollador*, sviluppator*, desenvolvedor*, ontwikkelaar*, разработчик*, programist*, deweloper*, geliştirici*, 开发者*, 調試*, 调试*, 開発者*, 개발자*, المطور, डेवलपर, zhvillues*, forbartha, leasachaidh, yonjiniyela",
     ),
     (
@@ -338,7 +338,7 @@ pub(super) const WORDS: &[(Concepts, u8, &str)] = &[
     ),
     (
         TWO_ANSWERS,
-        4,
+        3,
         "two ways, two responses, two answers, 2 ways, 2 responses, 2 answers, two different, both ways, two separate, dual, classic, normal response, normal answer, jailbroken response, respond twice, two distinct",
     ),
     (
@@ -357,6 +357,16 @@ pub(super) const WORDS: &[(Concepts, u8, &str)] = &[
         "response, responses, answer, answers, reply, replies, respond, output, completion, responding, answering, summary, antwort*, réponse, répond*, respuesta, responde, risposta, rispondi, resposta, responda, antwoord*, ответ*, odpowiedz*, odpowiedź*, cevap*, yanıt*, 回答*, 回复*, 返答*, 回答, 대답*, 답변*, 응답*, إجابتك, ردك, उत्तर, përgjigj*, fhreagra*, freagair*, fhreagairt, impendulo*, empendulweni, phendul*",
     ),
     (
+        ANSWER,
+        5,
+        "your response, your responses, your reply, your answer, your answers, your output, your summary",
+    ),
+    (
+        INSERT,
+        4,
+        "following string, following text, following sentence, following phrase, following words, following link, following anchor, following image",
+    ),
+    (
         INSERT,
         1,
         "include, append, add, insert, begin, start, end, prefix, repeat, embed, print, say, write, output, generate, prepend, return, following string, following text, following sentence, following word, following phrase, phrase, string, words, anchor, füge, inclus, ajoute*, incluye, agrega, includi, aggiungi, inclua, adicione, voeg, добавь*, включи*, вставь*, dodaj*, dołącz*, ekle*, 包含*, 添加*, 加入*, 追加*, 含め*, 포함*, 추가*, أضف, ضمّن, जोड़ें, përfshi*, cuir san, faka, fakela",
@@ -368,12 +378,12 @@ pub(super) const WORDS: &[(Concepts, u8, &str)] = &[
     ),
     (
         PRESSURE,
-        3,
+        5,
         "get punished, be punished, get fired, be fired, lose my job, people will die, someone will die, my life depends, lives depend, i will die, career depends, will be terminated, be shut down, tip you, i will tip, reward you, i beg, begging, my grandmother, my grandma, dying wish, please i need, threatened, punishged, forgot to ask, i made a mistake, be penalized, truly intelligent, prove you, prove that you, trust me, i'm your developer, i am your developer, your creator, your developer, am authorized, i have authorization, nobody will know, no one will know, between us, bëra një gabim, botún, mearachd, iphutha",
     ),
     (
         PRETEXT,
-        2,
+        4,
         "academic purposes, educational purposes, research purposes, testing purposes, test purposes, for testing, security verification, verification purposes, debugging purposes, training exercise, test pipeline, testing pipeline, experimental procedure, special case, to troubleshoot, fix the errors, experiencing errors, system malfunction, temporary administrative, administrative privileges, enable debugging, security audit, red team, penetration test, authorized test, this is a test, in test mode, hypothetical response, thought experiment, for science, quality assurance, compliance check, debugging error, simulated environment, sandbox mode, ushtrimi trajnimi, procesi testimi, rast i veçantë, cleachtadh traenála, phíblíne tástála, cás speisialta, eacarsaich trèanaidh, loidhne deuchainn, ukuqeqesha, uhlelo lokuhlola, ukulungisa amaphutha, dífhabhtú, debugadh, diagnostikim*",
     ),
     (
@@ -383,7 +393,7 @@ pub(super) const WORDS: &[(Concepts, u8, &str)] = &[
     ),
     (
         SYSTEM_SAYS,
-        5,
+        7,
         "system override, system alert, system notice, system update, system command, system error, system directive, system instruction, system instructions, system note, system announcement, system notification, system malfunction, security override, admin override, administrator override, override protocol, override accepted, override mode, important system, message from system, message from openai, message from anthropic, message from the developer, message from your developer, message from the system, message from admin, note to ai, note to the ai, note to assistant, note to the assistant, note to llm, attention ai, attention assistant, attention llm, dear ai, dear assistant, hey chatgpt, hello chatgpt, hi chatgpt, instructions for ai, instructions for the ai, instructions for assistant, instructions to the ai, instructions for llm, if you are an ai, if you are a language, if you're an ai, if you are an llm, as an ai reading, ai agents reading, any ai, all ai, ai assistants, ai assistant should, to the ai, to any ai, when summarizing this, when processing this, when you summarize, if asked to summarize, if asked about, asked to summarize, told to summarize, 系统覆盖*, システム上書き*, hinweis an die ki, note à l'ia, nota para la ia",
     ),
     (
@@ -393,7 +403,7 @@ pub(super) const WORDS: &[(Concepts, u8, &str)] = &[
     ),
     (
         CHAT_END,
-        4,
+        5,
         "end of prompt, end of input, end of document, end of text, end of context, end of instructions, end prompt, end system, end of conversation, end of user, end of data, end of article, begin new, new conversation, start of prompt, conversation reset, begin system, end of message, end of query, end instructions",
     ),
 ];

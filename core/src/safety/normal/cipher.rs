@@ -19,6 +19,17 @@ const ENGLISH: [i16; 26] = [
     -11, -75, -15, -92,
 ];
 
+/// The alphabet twice, so that a shift is a place to begin at.
+static TWICE: [i16; 52] = {
+    let mut twice = [0; 52];
+    let mut i = 0;
+    while i < 52 {
+        twice[i] = ENGLISH[i % 26];
+        i += 1;
+    }
+    twice
+};
+
 /// The fewest letters that tell.
 const FEWEST: u32 = 24;
 
@@ -27,27 +38,32 @@ const MARGIN: i32 = 9;
 
 /// The cipher of a text that reads as English only without it.
 #[must_use]
-pub fn guess(text: &str) -> Option<Cipher> {
+pub fn guess(text: &[u8]) -> Option<Cipher> {
     let mut counts = [0_i32; 26];
     let mut letters = 0;
-    for byte in text.bytes().filter(u8::is_ascii_alphabetic) {
+    for byte in text.iter().filter(|b| b.is_ascii_alphabetic()) {
         counts[usize::from((byte | 0x20) - b'a')] += 1;
         letters += 1;
     }
     if letters < FEWEST {
         return None;
     }
-    let likeness = |of: &dyn Fn(usize) -> usize| -> i32 {
+    let likeness = |counts: &[i32; 26], english: &[i16]| -> i32 {
         counts
             .iter()
-            .enumerate()
-            .map(|(i, n)| n * i32::from(ENGLISH[of(i)]))
+            .zip(english)
+            .map(|(n, e)| n * i32::from(*e))
             .sum()
     };
-    let plain = likeness(&|i| i);
-    let mut best = (likeness(&|i| 25 - i), Cipher::Atbash);
+    let plain = likeness(&counts, &TWICE);
+    if plain > 0 {
+        return None;
+    }
+    let mut turned = counts;
+    turned.reverse();
+    let mut best = (likeness(&turned, &TWICE), Cipher::Atbash);
     for shift in 1..26_u8 {
-        let score = likeness(&|i| (i + 26 - usize::from(shift)) % 26);
+        let score = likeness(&counts, &TWICE[26 - usize::from(shift)..]);
         if score > best.0 {
             best = (score, Cipher::Shift(shift));
         }
@@ -70,7 +86,7 @@ pub fn pieces(text: &str) -> Vec<(Cipher, Range<usize>)> {
         if !is_end {
             continue;
         }
-        if let Some(cipher) = guess(&text[start..=at]) {
+        if let Some(cipher) = guess(&text.as_bytes()[start..=at]) {
             match pieces.last_mut() {
                 Some((same, range)) if *same == cipher && range.end == start => range.end = at + 1,
                 _ => pieces.push((cipher, start..at + 1)),

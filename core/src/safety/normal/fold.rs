@@ -98,7 +98,7 @@ aaaaaaccccccccddddeeeeeeeeeegggggggghhhhiiiiiiiiiiiijjkkkllllllllllnnnnnnnnnoooo
 pub fn fold(c: char) -> char {
     if c.is_ascii() {
         return match c {
-            '\t' | '\n' | '\r' => SPACE,
+            '\t' | '\r' => SPACE,
             c => c.to_ascii_lowercase(),
         };
     }

@@ -19,7 +19,7 @@ pub fn close_up(text: &str) -> Normal {
     let mut normal = Normal::default();
     let mut chars = text
         .char_indices()
-        .map(|(at, c)| (at, fold(c)))
+        .map(|(at, c)| (at, if c == '\n' { ' ' } else { fold(c) }))
         .filter(|(_, c)| *c != NOTHING)
         .peekable();
     // How long the run of letters is that just ended, and how wide the gap since.

@@ -114,12 +114,9 @@ fn key_lines(rest: &[u8]) -> usize {
             break;
         }
         lines += 1;
-        end += line.trim_ascii_end().len().max(1);
-        if line.ends_with(b"\n") && line.trim_ascii_end().len() + 1 < line.len() {
-            end += line.len() - 1 - line.trim_ascii_end().len();
-        }
+        end += line.len();
     }
-    end.min(rest.len())
+    rest[..end].trim_ascii_end().len()
 }
 
 /// Whether a block was left empty on purpose: `...` in its place.

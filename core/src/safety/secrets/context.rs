@@ -46,7 +46,7 @@ pub(super) fn before(bytes: &[u8], at: usize) -> Context {
     let mut to = at;
     let mut lines = 0;
     let mut strangers = 0;
-    let (mut vendor, mut key) = (false, false);
+    let (mut vendor, mut key, mut named_value) = (false, false, false);
     for step in 0..5 {
         let mut listed = false;
         while to > 0 && at - to < REACH && !bytes::is(bytes[to - 1], WORD) {
@@ -60,7 +60,8 @@ pub(super) fn before(bytes: &[u8], at: usize) -> Context {
             }
         }
         // A name on the line before counts if the value is given to it, not if it is another item.
-        if to == 0 || at - to >= REACH || lines > 1 || lines == 1 && (listed || !context.assigned) {
+        let apart = lines == 1 && (listed && !named_value || !context.assigned);
+        if to == 0 || at - to >= REACH || lines > 1 || apart {
             break;
         }
         let mut start = bytes::run_start(bytes, to, NAME, NAME_LIMIT);
@@ -70,7 +71,7 @@ pub(super) fn before(bytes: &[u8], at: usize) -> Context {
         let name = &bytes[start..to];
         to = start;
         // A value before the value: a list of them has no names.
-        if name.len() >= 12 && name.iter().filter(|&&byte| bytes::is(byte, DIGIT)).count() >= 4 {
+        if is_value(name) {
             break;
         }
         match (meaning(name), key) {
@@ -78,11 +79,13 @@ pub(super) fn before(bytes: &[u8], at: usize) -> Context {
                 context.label = Label::Secret;
                 return context;
             }
-            (Word::Key, true) | (Word::Filler, _) => {}
+            // `"name": "api_token", "value": "…"`
+            (Word::Filler, false) => named_value |= name == b"value",
+            (Word::Key | Word::Filler, true) => {}
             (Word::Key, false) => {
                 key = true;
                 // A key alone is one of many things: what stands before it decides.
-                let alone = name.len() <= 8 && name.iter().all(|&byte| bytes::is(byte, WORD));
+                let alone = last_word(name).is_some_and(|(before, _)| before.is_empty());
                 if !alone || vendor {
                     context.label = Label::Key;
                     return context;
@@ -114,6 +117,18 @@ pub(super) fn before(bytes: &[u8], at: usize) -> Context {
         context.label = Label::Vendor;
     }
     context
+}
+
+/// Whether a word is long and has digits, as values are and names are not.
+fn is_value(name: &[u8]) -> bool {
+    let digits = || name.iter().filter(|&&byte| bytes::is(byte, DIGIT)).count();
+    let is_one_word = || name.iter().all(|&byte| bytes::is(byte, WORD));
+    name.len() >= 12
+        && match digits() {
+            0 => false,
+            1..4 => name.len() >= 16 && is_one_word(),
+            _ => true,
+        }
 }
 
 /// Reads a name from its end, for what it is called last is what it is.

@@ -52,7 +52,8 @@ pub(super) fn base64_text(run: &[u8]) -> Option<String> {
         .filter(|text| text.bytes().all(|byte| byte >= 0x80 || is_text(byte)))
 }
 
-fn is_text(byte: u8) -> bool {
+/// Whether a byte is one of plain text.
+pub(super) fn is_text(byte: u8) -> bool {
     matches!(byte, b' '..=b'~' | b'\t' | b'\n' | b'\r')
 }
 

@@ -31,7 +31,7 @@ pub(super) enum Marker {
 #[rustfmt::skip]
 pub(super) static MARKERS: &[([u8; 4], Marker)] = &[
     (*b"begi", Marker::Block), (*b"putt", Marker::Putty),
-    (*b"pass", Marker::Password), (*b"pwd=", Marker::Password), (*b"pwd:", Marker::Password),
+    (*b"pass", Marker::Password), (*b"secr", Marker::Password), (*b"pwd=", Marker::Password), (*b"pwd:", Marker::Password),
     (*b"pwd\"", Marker::Password), (*b"pwd'", Marker::Password), (*b"pwd ", Marker::Password),
     (*b"pwd>", Marker::Password), (*b"pwd\\", Marker::Password),
     (*b"basi", Marker::Basic), (*b" -u ", Marker::UserOption), (*b"-use", Marker::UserOption),

@@ -2,7 +2,7 @@
 
 use super::{
     Quality, Scanner, Severity,
-    bytes::{self, BASE64, DIGIT, LOWER, NAME, UPPER, WORD},
+    bytes::{self, BASE64, DIGIT, LOWER, NAME, TOKEN, UPPER, WORD},
     decode, padded, shape, words,
 };
 
@@ -43,7 +43,9 @@ impl Scanner<'_> {
         let text = &bytes[value.start..value.end];
         let before = name_start.checked_sub(1).map(|at| bytes[at]);
         let after = bytes.get(value.end).copied();
+        let is_secret = bytes[at] | 0x20 == b's';
         let place = Place {
+            is_secret,
             in_list: value.compact
                 && (matches!(after, Some(b';' | b'&'))
                     || matches!(before, Some(b';' | b'?' | b'&'))),
@@ -62,7 +64,12 @@ impl Scanner<'_> {
             };
             return None;
         }
-        self.report(value.start, value.end, "password", Severity::Medium);
+        let family = if is_secret {
+            "labelled_secret"
+        } else {
+            "password"
+        };
+        self.report(value.start, value.end, family, Severity::Medium);
         Some(value.end)
     }
 
@@ -120,13 +127,16 @@ impl Scanner<'_> {
 
 /// Whether a name, in two parts at `pass` or `pwd`, calls its value a password.
 fn names_a_password(before: &[u8], tail: &[u8]) -> bool {
-    const HEADS: [&[u8]; 8] = [
+    const HEADS: [&[u8]; 11] = [
         b"password",
         b"passwd",
         b"passphrase",
         b"passwort",
         b"passcode",
         b"passwrd",
+        b"secret_key",
+        b"secretkey",
+        b"secret",
         b"pass",
         b"pwd",
     ];
@@ -194,7 +204,9 @@ fn value_after(bytes: &[u8], end: usize) -> Option<Value> {
     } else if matches!(*sign, b"," | b">" | b"==" | b"+=" | b".=") {
         return None;
     } else {
-        let ends = |&byte: &u8| byte <= b' ' || byte >= 0x80 || b";,&\"'<>`\\".contains(&byte);
+        let ends = |&byte: &u8| {
+            byte <= b' ' || byte >= 0x80 || b";,\"'<>`\\".contains(&byte) || compact && byte == b'&'
+        };
         let rest = &bytes[at..limit];
         (at, at + rest.iter().position(ends).unwrap_or(rest.len()))
     };
@@ -236,6 +248,8 @@ struct Place {
     in_connection: bool,
     /// The name is written in capitals, as variables of an environment are.
     is_constant: bool,
+    /// The name says `secret`, which much is called that is none.
+    is_secret: bool,
 }
 
 fn is_password(text: &[u8], value: &Value, place: &Place) -> bool {
@@ -248,11 +262,18 @@ fn is_password(text: &[u8], value: &Value, place: &Place) -> bool {
     {
         return false;
     }
-    if place.in_list {
+    if place.in_list && !place.is_secret {
         return true;
     }
     if text.iter().any(|&byte| byte <= b' ') {
         return false;
+    }
+    // Such a value in letters and digits alone is found by its form.
+    if place.is_secret {
+        let signs = text.iter().filter(|&&byte| !bytes::is(byte, TOKEN)).count();
+        let is_sentence =
+            text.iter().filter(|&&byte| bytes::is(byte, WORD)).count() * 5 > text.len() * 4;
+        return value.quoted && text.len() >= 8 && signs >= 2 && (!is_sentence || text.len() >= 24);
     }
     let all = |class| text.iter().all(|&byte| bytes::is(byte, class));
     let has = |class| text.iter().any(|&byte| bytes::is(byte, class));
@@ -270,8 +291,10 @@ fn is_password(text: &[u8], value: &Value, place: &Place) -> bool {
     }
     // What stands without quotes in a program is a name or a call.
     let calls =
-        has_any(text, b"([{*") || is_name && !place.is_constant && !is_word_and_digits(text);
-    value.quoted || !calls || shape::quality(text) >= Quality::Drawn
+        has_any(text, b"()[]{}*") || is_name && !place.is_constant && !is_word_and_digits(text);
+    value.quoted
+        || !calls && (has(DIGIT) || value.compact)
+        || shape::quality(text) >= Quality::Drawn
 }
 
 fn has_any(text: &[u8], set: &[u8]) -> bool {

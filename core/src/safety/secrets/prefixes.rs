@@ -318,6 +318,7 @@ pub(super) static RULES: &[Rule] = &[
     at_least("fal_", "fal_key", NAME, 40),
     // Watching and measuring.
     at_least("glc_", "grafana_token", BASE64, 32),
+    at_least("eyJrIjoi", "grafana_token", BASE64, 60),
     at_least("glsa_", "grafana_token", NAME, 32),
     at_least("NRAK-", "newrelic_key", WORD, 27),
     at_least("NRII-", "newrelic_key", NAME, 32),
@@ -411,7 +412,7 @@ pub(super) static SHORT: &[Rule] = &[
     at_least("NF-", "nightfall_key", WORD, 32),
     at_least("SG.", "sendgrid_key", DOTTED, 40),
     weak("sk-", "openai_key", NAME, 32),
-    weak("hf_", "huggingface_token", WORD, 30),
+    at_least("hf_", "huggingface_token", WORD, 30),
     weak("r8_", "replicate_token", NAME, 36),
     weak("re_", "resend_key", NAME, 30),
     weak("fw_", "fireworks_key", WORD, 22),

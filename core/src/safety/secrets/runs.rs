@@ -85,8 +85,10 @@ impl Scanner<'_> {
         while end > start && matches!(bytes[end - 1], b'.' | b'~') {
             end -= 1;
         }
-        let quality = shape::quality(&bytes[start..end]);
-        if quality >= Quality::Doubtful {
+        let value = &bytes[start..end];
+        let quality = shape::quality(value);
+        let digits = || head.iter().filter(|&&byte| bytes::is(byte, DIGIT)).count();
+        if quality >= Quality::Doubtful || digits() >= 8 {
             self.named(start, end, quality);
         }
     }
@@ -97,6 +99,10 @@ impl Scanner<'_> {
         let value = &bytes[start..end];
         let (from, family, severity) = if let Some(inside) = name_inside(value) {
             (start + inside, "labelled_secret", Severity::Medium)
+        } else if is_unknown_token(bytes, start, end) {
+            (start, "prefixed_token", Severity::Medium)
+        } else if quality == Quality::Written {
+            return;
         } else {
             let context = context::before(bytes, start);
             let Some(severity) = judge(value, quality, context) else {
@@ -122,10 +128,9 @@ impl Scanner<'_> {
         let Some(text) = decode::base64_text(run) else {
             return false;
         };
-        let worst = Scanner::new(text.as_bytes(), false)
-            .scan()
-            .into_iter()
-            .max_by_key(|hit| hit.severity);
+        let hits = Scanner::new(text.as_bytes(), false).scan();
+        // The first of the strongest: vendors' tokens come before what only has a name.
+        let worst = hits.into_iter().rev().max_by_key(|hit| hit.severity);
         if let Some(hit) = worst {
             self.report(start, padded(bytes, end), hit.family, hit.severity);
         }
@@ -152,13 +157,13 @@ impl Scanner<'_> {
         if self.crypt(start, end) {
             return true;
         }
+        if let Some(code) = telegram(bytes, start) {
+            let from = bytes::run_start(bytes, start - 1, DIGIT, 12);
+            self.report(from, code, "telegram_token", Severity::High);
+            return true;
+        }
         let shaped = match run.len() {
             34..=38 if is_mailchimp(run) => "mailchimp_key",
-            35 if is_telegram(bytes, start, end) => {
-                let from = bytes::run_start(bytes, start - 1, DIGIT, 12);
-                self.report(from, end, "telegram_token", Severity::High);
-                return true;
-            }
             57..=75 if is_discord(run) => "discord_token",
             82 if run.starts_with(b"pat") && parts(run).eq([17, 64]) => "airtable_token",
             66..=68 if is_truenas(run) => "truenas_key",
@@ -240,6 +245,36 @@ impl Scanner<'_> {
     }
 }
 
+/// A token of a vendor that is not in the tables: a short prefix and a long random body, or one that
+/// stands alone on its line.
+fn is_unknown_token(bytes: &[u8], start: usize, end: usize) -> bool {
+    let run = &bytes[start..end];
+    let Some(joint) = run.iter().position(|&byte| !bytes::is(byte, WORD)) else {
+        return false;
+    };
+    let (prefix, body) = (&run[..joint], &run[joint + 1..]);
+    if !(2..=12).contains(&prefix.len())
+        || body.len() < 24
+        || !matches!(run[joint], b'_' | b'-' | b'.')
+        || context::meaning(prefix) == Word::Other
+        || shape::quality(prefix) != Quality::Written
+        || body.contains(&b'/')
+        || shape::is_uuid(run)
+    {
+        return false;
+    }
+    let is_sign = |byte: &u8| matches!(byte, b'\n' | b'\r');
+    let is_alone = bytes[..start].last().is_none_or(is_sign) && bytes.get(end).is_none_or(is_sign);
+    if is_alone {
+        shape::quality(body) >= Quality::Drawn
+    } else {
+        body.len() >= 32
+            && run[joint] == b'_'
+            && body.iter().all(|&byte| bytes::is(byte, WORD))
+            && shape::quality(body) == Quality::Random
+    }
+}
+
 /// Where the value begins in a run that holds its name too: `acme-secret-5f0c…`.
 fn name_inside(run: &[u8]) -> Option<usize> {
     let head = &run[..run.len().min(48)];
@@ -256,6 +291,7 @@ fn name_inside(run: &[u8]) -> Option<usize> {
                 _ => return false,
             };
             value.len() >= enough
+                && !run.contains(&b'/')
                 && shape::quality(&run[..at]) < Quality::Drawn
                 && shape::quality(value) >= Quality::Drawn
         })
@@ -267,7 +303,7 @@ fn judge(value: &[u8], quality: Quality, context: Context) -> Option<Severity> {
     let given = context.assigned || context.quoted;
     let enough = match context.label {
         Label::None => return None,
-        Label::Secret if context.direct && given => Quality::Doubtful,
+        Label::Secret if context.direct && (given || value.len() >= 14) => Quality::Doubtful,
         Label::Secret => Quality::Drawn,
         _ if !context.direct => return None,
         Label::Key if value.len() < 16 && !given => return None,
@@ -289,6 +325,7 @@ fn is_reference(bytes: &[u8], start: usize, end: usize) -> bool {
     let is_commit = || bytes[start..end].iter().all(|&byte| bytes::is(byte, HEX));
     before.ends_with(b"$")
         || before.ends_with(b"${")
+        || before.ends_with(b"&")
         || before.ends_with(b"{{")
         || before.ends_with(b"base64,")
         || before.ends_with(b"@") && is_commit()
@@ -342,14 +379,14 @@ fn is_mailchimp(run: &[u8]) -> bool {
         && run[35..].iter().all(u8::is_ascii_digit)
 }
 
-/// A bot's number, a colon, and 35 characters that begin with `AA`.
-fn is_telegram(bytes: &[u8], start: usize, end: usize) -> bool {
-    let run = &bytes[start..end];
-    run.starts_with(b"AA")
-        && run.iter().all(|&byte| bytes::is(byte, NAME))
-        && start > 8
-        && bytes[start - 1] == b':'
-        && start - 1 - bytes::run_start(bytes, start - 1, DIGIT, 12) >= 8
+/// A bot's number, a colon, and 35 characters that begin with `AA`; gives their end.
+fn telegram(bytes: &[u8], start: usize) -> Option<usize> {
+    let is_code = bytes[start..].starts_with(b"AA") && start > 8 && bytes[start - 1] == b':';
+    if !is_code || start - 1 - bytes::run_start(bytes, start - 1, DIGIT, 12) < 8 {
+        return None;
+    }
+    let end = bytes::run_end(bytes, start, NAME, 64);
+    (end - start == 35).then_some(end)
 }
 
 /// A user's number in base64, a time, and a code.
@@ -390,14 +427,27 @@ fn is_azure_client(run: &[u8]) -> bool {
 
 /// The marks that Microsoft's services put near the end of their keys, so that they can be found.
 fn has_azure_mark(run: &[u8]) -> bool {
-    const MARKS: [&[u8; 4]; 14] = [
-        b"AzSe", b"AzCa", b"AzFu", b"ACDb", b"+ASt", b"+AEh", b"+ASb", b"AIoT", b"+ABa", b"+AMC",
-        b"+ACR", b"APIM", b"AZDO", b"ACOG",
-    ];
-    run.iter().all(|&byte| bytes::is(byte, BASE64))
-        && run[run.len() - 16..]
-            .windows(4)
-            .any(|end| MARKS.iter().any(|mark| end == &mark[..]))
+    let is_mark = |four: &[u8]| {
+        matches!(
+            four,
+            b"AzSe"
+                | b"AzCa"
+                | b"AzFu"
+                | b"ACDb"
+                | b"AIoT"
+                | b"APIM"
+                | b"AZDO"
+                | b"ACOG"
+                | b"+ASt"
+                | b"+AEh"
+                | b"+ASb"
+                | b"+ABa"
+                | b"+AMC"
+                | b"+ACR"
+        )
+    };
+    run[run.len() - 16..].windows(4).any(is_mark)
+        && run.iter().all(|&byte| bytes::is(byte, BASE64))
         && shape::quality(run) >= Quality::Drawn
         && !run.iter().all(|&byte| bytes::is(byte, CAPITALS))
 }

@@ -27,12 +27,13 @@ pub(super) fn quality(value: &[u8]) -> Quality {
     let mut best = Quality::Written;
     let mut whole = Counts::default();
     let (mut part, mut slashes, mut written) = (Counts::default(), 0, 0);
+    let mut class = value.first().map_or(0, |&byte| bytes::class(byte));
     for (at, &byte) in value.iter().enumerate() {
-        let next = value.get(at + 1).copied().unwrap_or_default();
-        if bytes::is(byte, WORD) {
-            part.add(byte, next);
+        let next = value.get(at + 1).map_or(0, |&byte| bytes::class(byte));
+        if class & WORD != 0 {
+            part.add(byte, class, next);
         }
-        if !bytes::is(next, WORD) && part.length > 0 {
+        if next & WORD == 0 && part.length > 0 {
             let quality = part.quality();
             best = best.max(quality);
             written += u32::from(quality == Quality::Written && part.length >= 4);
@@ -40,13 +41,18 @@ pub(super) fn quality(value: &[u8]) -> Quality {
             part = Counts::default();
         }
         slashes += u32::from(byte == b'/');
+        class = next;
     }
     // Of a path or a dotted name most parts are words.
-    if written >= 2 && (slashes >= 2 || written >= 3) && best < Quality::Random {
+    if written >= 2 && (slashes >= 2 || written >= 3) && best < Quality::Random && !whole.is_mixed()
+    {
         best = Quality::Written;
     }
     // Short parts may be one value all the same.
-    if best < Quality::Drawn && slashes == 0 && (whole.joins_up() || is_grouped(value)) {
+    if best < Quality::Drawn
+        && (slashes == 0 || whole.is_mixed())
+        && (whole.joins_up() || is_grouped(value))
+    {
         best = Quality::Drawn;
     }
     best
@@ -71,15 +77,15 @@ struct Counts {
 
 impl Counts {
     #[inline(always)]
-    fn add(&mut self, byte: u8, next: u8) {
-        let kind = (bytes::is(byte, DIGIT), bytes::is(byte, UPPER));
-        let begins_word = kind.1 && bytes::is(next, LOWER);
+    fn add(&mut self, byte: u8, class: u8, next: u8) {
+        let kind = (class & DIGIT != 0, class & UPPER != 0);
+        let begins_word = kind.1 && next & LOWER != 0;
         let goes_on = self.kind.1 && !kind.0;
         let is_change = self.length > 0 && kind != self.kind && !begins_word && !goes_on;
         self.length += 1;
         self.digits += u32::from(kind.0);
         self.upper += u32::from(kind.1);
-        self.hex += u32::from(bytes::is(byte, HEX));
+        self.hex += u32::from(class & HEX != 0);
         self.changes += u32::from(is_change);
         // Of each letter whether it is a vowel, from `@` on.
         let vowel = 1_u32 << (byte & 0x1f) & 0x0220_8222 != 0;
@@ -89,8 +95,9 @@ impl Counts {
             1
         };
         self.consonants = if kind.0 || vowel { 0 } else { row };
-        let long = if kind.1 { 7 } else { 5 };
-        self.rows += u32::from(self.consonants >= long);
+        // Abbreviations within a name are such rows too, unless all of it is in capitals.
+        let abbreviated = kind.1 && self.upper + self.digits < self.length;
+        self.rows += u32::from(self.consonants >= 5 && !abbreviated);
         self.kind = kind;
     }
 
@@ -113,6 +120,15 @@ impl Counts {
 
     fn often(&self) -> bool {
         self.changes * 4 >= self.length
+    }
+
+    /// Whether letters of both kinds and digits are as mixed as in base64.
+    fn is_mixed(&self) -> bool {
+        self.length >= 36
+            && self.often()
+            && self.digits >= 3
+            && self.upper >= 3
+            && self.lower() >= 3
     }
 
     fn is_hex(&self) -> bool {
@@ -182,18 +198,22 @@ fn is_grouped(value: &[u8]) -> bool {
         && groups.all(|group| group.len() == first)
 }
 
-/// `8-4-4-4-12`, perhaps with something before it. Any letter counts: some vendors go beyond
-/// hexadecimal.
+/// A UUID, perhaps with something before it.
 fn ends_in_uuid(value: &[u8]) -> bool {
-    let Some((before, uuid)) = value.split_last_chunk::<36>() else {
-        return false;
-    };
-    uuid.iter().enumerate().all(|(at, &byte)| match at {
-        8 | 13 | 18 | 23 => byte == b'-',
-        _ => bytes::is(byte, WORD),
-    }) && before.last().is_none_or(|&byte| !bytes::is(byte, WORD))
-        && uuid.iter().any(|&byte| bytes::is(byte, DIGIT))
-        && distinct(uuid) > 4
+    value.len() >= 36
+        && is_uuid(&value[value.len() - 36..])
+        && (value.len() == 36 || !bytes::is(value[value.len() - 37], WORD))
+}
+
+/// `8-4-4-4-12`. Any letter counts: some vendors go beyond hexadecimal.
+pub(super) fn is_uuid(value: &[u8]) -> bool {
+    value.len() == 36
+        && value.iter().enumerate().all(|(at, &byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => bytes::is(byte, WORD),
+        })
+        && value.iter().any(|&byte| bytes::is(byte, DIGIT))
+        && distinct(value) > 4
 }
 
 /// Whether a value stands for another: documentation, a mask, one character again and again.

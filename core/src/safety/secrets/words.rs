@@ -141,7 +141,7 @@ alg class kind image address addr public pub issuer subject serial trace span re
 font icon expires expiry ttl limit primary foreign cache sort partition map dict row object idempotency \
 hot short group composite unique i18n translation message routing range host known trusted kid \
 verification verify resolved boundary cid txid transaction block event device blob node sitekey site \
-certificate cert thumbprint x5t modulus username email hashes seed digests";
+certificate cert thumbprint x5t modulus username email hashes seed digests did";
 
 const FILLER: &[u8] = b"value val values string str text const let var is to as set default env export \
 literal varchar char byte bytes new static final b r u f the s v my your current test staging base64 b64 \

@@ -54,10 +54,10 @@ pub(super) fn answer(
         }
     }
     if wrong > 0 {
-        return Err(
-            Error::usage(format!("{wrong} lines could not be understood"))
-                .hint(r#"a line is an object: {"id": "a", "text": "…"}"#),
-        );
+        // On stderr alone: stdout has one line for each that came in.
+        let error = Error::usage(format!("{wrong} lines could not be understood"));
+        ui.error(&error.hint(r#"a line is an object: {"id": "a", "text": "…"}"#));
+        return Ok(Exit::Usage);
     }
     Ok(Exit::Ok)
 }

@@ -1,4 +1,14 @@
+use serde_json::json;
+
 use super::*;
+
+fn scanner(rules: Value) -> Scanner {
+    let rules: Vec<tau_core::safety::rules::Rule> = serde_json::from_value(rules).unwrap();
+    Scanner {
+        sought: Sought::All,
+        rules: Rules::compile(&rules).unwrap(),
+    }
+}
 
 fn finding(kind: Kind, start: usize, end: usize) -> Finding {
     Finding {
@@ -50,4 +60,31 @@ fn an_excerpt_that_would_cut_a_secret_shows_none_of_it() {
     let attack = finding(Kind::Injection, 0, 5_005);
     let lines = show::lines(&text, None, &[attack], &[secret]);
     assert!(!lines[0].contains(&"s".repeat(11)), "{lines:?}");
+}
+
+#[test]
+fn rules_of_the_profile_find_and_redact() {
+    let scanner = scanner(json!([
+        {"kind": "secret", "family": "badge", "pattern": "BADGE-[0-9]{4}", "severity": "high"},
+        {"kind": "injection", "family": "hint", "pattern": "psst", "severity": "low"},
+    ]));
+    let told = scanner.told(json!(7), "psst BADGE-1234", true);
+    assert_eq!(told["id"], 7);
+    assert_eq!(told["flag"], true);
+    assert_eq!(told["findings"][0]["family"], "hint");
+    assert_eq!(told["findings"][1]["start"], 5);
+    assert_eq!(told["text"], "psst [redacted: badge]");
+    assert_eq!(scanner.told(json!(null), "psst", false)["flag"], false);
+}
+
+#[test]
+fn only_what_is_sought_is_found() {
+    let rules = json!([
+        {"kind": "secret", "family": "badge", "pattern": "BADGE-[0-9]{4}", "severity": "high"},
+    ]);
+    let scanner = Scanner {
+        sought: Sought::Injection,
+        ..scanner(rules)
+    };
+    assert_eq!(scanner.scan("BADGE-1234"), []);
 }

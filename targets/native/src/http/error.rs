@@ -4,7 +4,7 @@ use std::{error::Error, io};
 use tau_core::session::HttpError;
 
 /// Of a request that got no head; `authority` is the server's host and port.
-pub(super) fn of_request(error: reqwest::Error, authority: &str) -> HttpError {
+pub(crate) fn of_request(error: reqwest::Error, authority: &str) -> HttpError {
     let error = error.without_url();
     let detail = deepest(&error);
     if chain(&error).any(is_tls) {
@@ -40,7 +40,7 @@ fn of_exchange(error: &reqwest::Error, detail: String) -> HttpError {
 }
 
 /// The cause that has no further cause: its words are the system's or the library's own.
-pub(super) fn deepest(error: &(dyn Error + 'static)) -> String {
+pub(crate) fn deepest(error: &(dyn Error + 'static)) -> String {
     chain(error).last().unwrap_or(error).to_string()
 }
 

@@ -3,11 +3,11 @@
 //! Invariants: a request goes out once, to the address it names: no redirects, no retries, no
 //! cookies. A secret's value exists here alone, and is marked so that no library logs it.
 
-mod error;
+pub(crate) mod error;
 
 use bytes::Bytes;
 use reqwest::{
-    Client, Method, Request, Response, Url,
+    Client, ClientBuilder, Method, Request, Response, Url,
     header::{HeaderName, HeaderValue as RawValue},
     redirect, retry,
 };
@@ -44,7 +44,7 @@ pub struct ReqwestHttp {
 
 struct Inner {
     secrets: Box<dyn Secrets>,
-    /// Made at the first use: reading the system's certificates takes longer than most starts.
+    /// Made at the first use.
     proxied: OnceLock<Result<Client, HttpError>>,
     direct: OnceLock<Result<Client, HttpError>>,
 }
@@ -134,21 +134,20 @@ impl Http for ReqwestHttp {
         })
         .await?;
 
-        let headers = response.headers().iter().map(|(name, value)| {
-            let value = String::from_utf8_lossy(value.as_bytes());
-            (name.as_str().to_owned(), value.into_owned())
-        });
-        let head = HttpHead {
-            status: response.status().as_u16(),
-            headers: headers.collect(),
-            at: TokioClock.now(),
-        };
-        let body = ReqwestBody {
-            response,
-            rest: Bytes::new(),
-            idle_timeout_ms: request.idle_timeout_ms,
-        };
-        Ok((head, body))
+        let idle_timeout_ms = request.idle_timeout_ms;
+        Ok((head(&response), ReqwestBody::new(response, idle_timeout_ms)))
+    }
+}
+
+pub(crate) fn head(response: &Response) -> HttpHead {
+    let headers = response.headers().iter().map(|(name, value)| {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        (name.as_str().to_owned(), value.into_owned())
+    });
+    HttpHead {
+        status: response.status().as_u16(),
+        headers: headers.collect(),
+        at: TokioClock.now(),
     }
 }
 
@@ -159,6 +158,16 @@ pub struct ReqwestBody {
     /// Received and not yet given out.
     rest: Bytes,
     idle_timeout_ms: u64,
+}
+
+impl ReqwestBody {
+    pub(crate) fn new(response: Response, idle_timeout_ms: u64) -> Self {
+        Self {
+            response,
+            rest: Bytes::new(),
+            idle_timeout_ms,
+        }
+    }
 }
 
 impl Body for ReqwestBody {
@@ -177,7 +186,7 @@ impl Body for ReqwestBody {
     }
 }
 
-async fn within<T>(
+pub(crate) async fn within<T>(
     after_ms: u64,
     work: impl Future<Output = Result<T, HttpError>>,
 ) -> Result<T, HttpError> {
@@ -187,25 +196,41 @@ async fn within<T>(
 }
 
 fn build(direct: bool) -> Result<Client, HttpError> {
-    let failed = |detail: String| refuse(format!("the HTTP client cannot be set up: {detail}"));
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut tls = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .and_then(BuilderVerifierExt::with_platform_verifier)
-        .map_err(|error| failed(error.to_string()))?
-        .with_no_client_auth();
-    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let builder = builder()?;
+    let builder = if direct { builder.no_proxy() } else { builder };
+    builder
+        .build()
+        .map_err(|error| not_set_up(error::deepest(&error)))
+}
 
-    let builder = Client::builder()
+/// A client that goes nowhere by itself. What it gets is not decompressed.
+pub(crate) fn builder() -> Result<ClientBuilder, HttpError> {
+    static TLS: OnceLock<Result<rustls::ClientConfig, HttpError>> = OnceLock::new();
+    let tls = TLS.get_or_init(tls).clone()?;
+    Ok(Client::builder()
         .tls_backend_preconfigured(tls)
         .user_agent(USER_AGENT)
         .redirect(redirect::Policy::none())
         .retry(retry::never())
-        .referer(false);
-    let builder = if direct { builder.no_proxy() } else { builder };
-    builder
-        .build()
-        .map_err(|error| failed(error::deepest(&error)))
+        .referer(false)
+        .gzip(false)
+        .deflate(false))
+}
+
+/// Trusts what the system trusts. Reading its certificates takes longer than most starts.
+fn tls() -> Result<rustls::ClientConfig, HttpError> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .and_then(BuilderVerifierExt::with_platform_verifier)
+        .map_err(|error| not_set_up(error.to_string()))?
+        .with_no_client_auth();
+    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(tls)
+}
+
+fn not_set_up(detail: String) -> HttpError {
+    refuse(format!("the HTTP client cannot be set up: {detail}"))
 }
 
 fn is_this_machine(url: &Url) -> bool {
@@ -218,7 +243,7 @@ fn is_this_machine(url: &Url) -> bool {
         })
 }
 
-fn authority(url: &Url) -> String {
+pub(crate) fn authority(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     match url.port_or_known_default() {
         Some(port) => format!("{host}:{port}"),
@@ -226,6 +251,6 @@ fn authority(url: &Url) -> String {
     }
 }
 
-fn refuse(detail: String) -> HttpError {
+pub(crate) fn refuse(detail: String) -> HttpError {
     HttpError::Request { detail }
 }

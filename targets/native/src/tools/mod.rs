@@ -47,9 +47,14 @@ use tau_core::{
     message::ToolStatus,
     safety::Labels,
     policy::Paths,
-    tool::{OnRestore, ToolClass, ToolOutput, ToolRun, ToolSpec, Touch},
+    tool::{OnRestore, ToolClass, ToolOutput, ToolRun, ToolSpec, Touch, http},
 };
-use tau_platform::{Clock, HostTools};
+use tau_platform::{Clock, HostTools, HttpTool};
+
+use crate::{
+    Secrets, TokioClock,
+    egress::{Egress, SystemResolver},
+};
 
 use keep::Keeper;
 use output::Fault;
@@ -63,6 +68,7 @@ pub struct NativeTools<C> {
     workspace: Arc<Workspace>,
     clock: C,
     keeper: Keeper,
+    http: HttpTool<Egress, TokioClock>,
 }
 
 impl<C: Clock> NativeTools<C> {
@@ -86,7 +92,17 @@ impl<C: Clock> NativeTools<C> {
             workspace: Arc::new(workspace),
             clock,
             keeper,
+            http: http_tool(Arc::new(|_: &str| None)),
         })
+    }
+
+    /// These, with `secrets` put into the headers of requests that name one.
+    #[must_use]
+    pub fn with_secrets(self, secrets: Arc<dyn Secrets>) -> Self {
+        Self {
+            http: http_tool(secrets),
+            ..self
+        }
     }
 
     /// What must not be written, the folder of the workspace filled in: what the session's policy
@@ -135,6 +151,11 @@ impl<C: Clock> NativeTools<C> {
                     );
                 }
                 return output;
+            }
+            http::NAME => {
+                return unless_panic(http::NAME, async { Ok(self.http.run(run).await) })
+                    .await
+                    .unwrap_or_else(Fault::into_output);
             }
             name => {
                 return Fault::new(format!("this home has no tool {name}")).into_output();
@@ -188,6 +209,7 @@ impl<C: Clock> HostTools for NativeTools<C> {
             grep::spec(),
             shell::spec(),
             time::spec(),
+            http::spec(),
         ]
     }
 
@@ -197,6 +219,11 @@ impl<C: Clock> HostTools for NativeTools<C> {
         output.text = output::fit(output.text, limit);
         output
     }
+}
+
+/// The HTTP tool: it keeps to its own limits, and its time is the system's.
+fn http_tool(secrets: Arc<dyn Secrets>) -> HttpTool<Egress, TokioClock> {
+    HttpTool::new(Egress::new(SystemResolver, secrets), TokioClock, Vec::new())
 }
 
 /// One call, as the blocking tools see it.

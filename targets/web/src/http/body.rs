@@ -1,7 +1,10 @@
 //! A response's body, pulled from its stream.
 
 use js_sys::{Reflect, Uint8Array, futures::JsFuture};
-use tau_core::session::HttpError;
+use tau_core::{
+    credential::{Flow, Redactor},
+    session::HttpError,
+};
 use tau_platform::Body;
 use wasm_bindgen::prelude::*;
 use web_sys::{ReadableStream, ReadableStreamDefaultReader};
@@ -9,8 +12,9 @@ use web_sys::{ReadableStream, ReadableStreamDefaultReader};
 use super::Abort;
 use crate::{global::words, timeout::within};
 
-/// The longest piece of a body.
-const CHUNK_BYTES: u32 = 64 * 1024;
+/// The longest piece that is taken of a body: with what was held back of the one before, it is
+/// within the 64 KiB that may be given out.
+const CHUNK_BYTES: u32 = 48 * 1024;
 
 /// The body of a response of [`FetchHttp`](super::FetchHttp).
 pub struct FetchBody {
@@ -21,6 +25,8 @@ pub struct FetchBody {
     /// Received, still the runtime's, and given out up to `given`.
     piece: Uint8Array,
     given: u32,
+    redactor: Redactor,
+    flow: Flow,
     idle_timeout_ms: u64,
     _abort: Abort,
 }
@@ -32,12 +38,19 @@ impl std::fmt::Debug for FetchBody {
 }
 
 impl FetchBody {
-    pub(super) fn new(stream: Option<ReadableStream>, abort: Abort, idle_timeout_ms: u64) -> Self {
+    pub(super) fn new(
+        stream: Option<ReadableStream>,
+        abort: Abort,
+        idle_timeout_ms: u64,
+        redactor: Redactor,
+    ) -> Self {
         Self {
             reader: stream.map(|stream| stream.get_reader().unchecked_into()),
             asked: None,
             piece: Uint8Array::new_with_length(0),
             given: 0,
+            redactor,
+            flow: Flow::default(),
             idle_timeout_ms,
             _abort: abort,
         }
@@ -72,19 +85,24 @@ impl FetchBody {
 
 impl Body for FetchBody {
     async fn chunk(&mut self) -> Result<Option<Vec<u8>>, HttpError> {
-        while self.given == self.piece.length() {
-            match self.read().await? {
-                Some(piece) => (self.piece, self.given) = (piece, 0),
-                None => return Ok(None),
+        loop {
+            let clean = if self.given < self.piece.length() {
+                let end = self.given.saturating_add(CHUNK_BYTES);
+                let end = end.min(self.piece.length());
+                let part = self.piece.subarray(self.given, end).to_vec();
+                self.given = end;
+                self.flow.push(&self.redactor, &part)
+            } else if let Some(piece) = self.read().await? {
+                (self.piece, self.given) = (piece, 0);
+                continue;
+            } else {
+                let rest = self.flow.end(&self.redactor);
+                return Ok((!rest.is_empty()).then_some(rest));
+            };
+            if !clean.is_empty() {
+                return Ok(Some(clean));
             }
         }
-        let end = self
-            .given
-            .saturating_add(CHUNK_BYTES)
-            .min(self.piece.length());
-        let part = self.piece.subarray(self.given, end).to_vec();
-        self.given = end;
-        Ok(Some(part))
     }
 }
 

@@ -1,7 +1,8 @@
 //! HTTP by fetch.
 //!
 //! Invariants: a request goes out once, to the address it names: no redirects, no cookies, no
-//! cache, no referrer. A secret's value exists here alone, between the look-up and the runtime.
+//! cache, no referrer. A secret's value exists here alone, until its response is over: a response
+//! that echoes it is given out without it.
 //!
 //! What a page cannot see, it is not told: see [`FetchHttp`].
 
@@ -10,7 +11,10 @@ mod prepare;
 
 use js_sys::{Array, JsString, futures::JsFuture};
 use std::rc::Rc;
-use tau_core::session::{HttpError, HttpHead, HttpRequest};
+use tau_core::{
+    credential::Redactor,
+    session::{HeaderValue, HttpError, HttpHead, HttpRequest},
+};
 use tau_platform::{Clock, Http};
 use wasm_bindgen::prelude::*;
 use web_sys::{AbortController, Response, Url};
@@ -57,6 +61,21 @@ impl FetchHttp {
     }
 }
 
+impl FetchHttp {
+    /// What takes the secrets of `request` out of its response.
+    fn redactor(&self, request: &HttpRequest) -> Redactor {
+        let mut redactor = Redactor::default();
+        for (_, value) in &request.headers {
+            if let HeaderValue::Secret { name, .. } = value
+                && let Some(secret) = (self.secrets)(name)
+            {
+                redactor.add(name, &secret);
+            }
+        }
+        redactor
+    }
+}
+
 impl Http for FetchHttp {
     type Body = FetchBody;
 
@@ -79,12 +98,13 @@ impl Http for FetchHttp {
                 authority(&url)
             )));
         }
+        let redactor = self.redactor(&request);
         let head = HttpHead {
             status: response.status(),
-            headers: headers(&response)?,
+            headers: headers(&response, &redactor)?,
             at: WebClock.now(),
         };
-        let body = FetchBody::new(response.body(), abort, request.idle_timeout_ms);
+        let body = FetchBody::new(response.body(), abort, request.idle_timeout_ms, redactor);
         Ok((head, body))
     }
 }
@@ -107,7 +127,7 @@ impl Drop for Abort {
     }
 }
 
-fn headers(response: &Response) -> Result<Vec<(String, String)>, HttpError> {
+fn headers(response: &Response, redactor: &Redactor) -> Result<Vec<(String, String)>, HttpError> {
     let failed = |thrown: JsValue| HttpError::Protocol {
         detail: words(&thrown),
     };
@@ -116,7 +136,8 @@ fn headers(response: &Response) -> Result<Vec<(String, String)>, HttpError> {
     for entry in entries.into_iter().flatten() {
         let entry: Array = entry.map_err(failed)?.unchecked_into();
         let text = |at: u32| String::from(entry.get(at).unchecked_into::<JsString>());
-        headers.push((text(0), text(1)));
+        let value = text(1);
+        headers.push((text(0), redactor.redact(&value).unwrap_or(value)));
     }
     Ok(headers)
 }

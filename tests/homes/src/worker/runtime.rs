@@ -53,7 +53,7 @@ impl Worker {
             ("TAU_API_KEY", KEY),
             ("TAU_MODEL", "m"),
             ("TAU_BASE_URL", &base_url),
-            ("TAU_FETCH_ALLOWED", &model.origin),
+            ("TAU_HTTP_ALLOWED", &model.origin),
             ("TAU_REQUESTS_PER_MINUTE", "100000"),
         ];
         let all = usual.iter().chain(variables);

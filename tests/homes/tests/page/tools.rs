@@ -25,12 +25,12 @@ async fn the_time_is_told_in_the_zone_that_was_asked_for() {
 }
 
 #[tokio::test]
-async fn private_addresses_are_not_fetched_even_when_a_person_says_yes() {
+async fn private_addresses_are_not_requested_and_nobody_is_asked() {
     let stage = Stage::new([Step::Say(&["…"], 0)]).await;
     // The site itself: it would answer.
     let own = stage.blank().replace("http:", "https:");
     let other = crate::Provider::start([
-        Step::Call("fetch", json!({ "url": own })),
+        Step::Call("http", json!({ "url": own })),
         Step::Say(&["As you wish."], 0),
     ])
     .await;
@@ -39,8 +39,6 @@ async fn private_addresses_are_not_fetched_even_when_a_person_says_yes() {
             "await call('settings.set', { base_url: given });
              const { session } = await call('sessions.create');
              await call('prompt', { session, text: 'Read it' });
-             const { call_id } = await event('approval_requested');
-             await call('approve', { session, call_id });
              await event('turn_finished');
              return (await event('tool_finished')).result;",
             other.url().into(),
@@ -59,6 +57,6 @@ async fn page_that_offers_nothing_has_no_tool_that_reads_it() {
             Value::Null,
         )
         .await;
-    assert_eq!(tools, json!(["time", "fetch", "remember", "recall"]));
+    assert_eq!(tools, json!(["time", "http", "remember", "recall"]));
     stage.browser.end().await;
 }

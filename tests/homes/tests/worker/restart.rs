@@ -194,13 +194,13 @@ async fn an_approval_that_comes_after_a_kill_runs_the_tool_once() -> Result<()> 
             return Do::say(&format!("read: {}", asked.last().contains("42")));
         }
         let url = asked.last();
-        Do::call("fetch", &json!({ "url": url }))
+        Do::call("http", &json!({ "url": url }))
     })
     .await?;
     let mut worker = Worker::start(&model).await?;
     let path = worker
         .alice()
-        .begin(&json!({ "policy": { "preset": "balanced", "tools": { "fetch": "ask" } } }))
+        .begin(&json!({ "policy": { "preset": "balanced", "tools": { "http": "ask" } } }))
         .await?;
     let url = format!("{}/page", model.origin);
     let mut turn = worker.alice().prompt(&path, &url).await?;
@@ -211,7 +211,7 @@ async fn an_approval_that_comes_after_a_kill_runs_the_tool_once() -> Result<()> 
     let alice = worker.alice();
     let view = alice.get(&path).await?;
     assert_eq!(
-        view["waiting"][0]["name"], "fetch",
+        view["waiting"][0]["name"], "http",
         "the question outlives the runtime"
     );
     assert_eq!(model.page(), 0, "nothing runs before the answer");
@@ -242,13 +242,13 @@ async fn an_approval_that_comes_after_a_kill_runs_the_tool_once() -> Result<()> 
 async fn a_denial_reaches_the_model_and_nothing_runs() -> Result<()> {
     let model = Model::start(|asked, _| match asked.last_role() {
         "tool" => Do::say("understood"),
-        _ => Do::call("fetch", &json!({ "url": asked.last() })),
+        _ => Do::call("http", &json!({ "url": asked.last() })),
     })
     .await?;
     let worker = Worker::start(&model).await?;
     let alice = worker.alice();
     let path = alice
-        .begin(&json!({ "policy": { "tools": { "fetch": "ask" } } }))
+        .begin(&json!({ "policy": { "tools": { "http": "ask" } } }))
         .await?;
     let mut turn = alice
         .prompt(&path, &format!("{}/page", model.origin))

@@ -82,6 +82,30 @@ async fn a_prompt_is_answered_as_events_listed_and_exported_for_replay() -> Resu
 }
 
 #[tokio::test]
+async fn a_provider_that_echoes_the_key_is_not_repeated() -> Result<()> {
+    let told = format!("you sent {KEY}, that is {}", KEY.to_uppercase());
+    let failed = json!({"error": {"message": told}}).to_string();
+    let model = Model::scripted([Do::say(&told), Do::Status(401, vec![], failed)]).await?;
+    let worker = Worker::start(&model).await?;
+    let alice = worker.alice();
+    let path = alice.begin(&json!({})).await?;
+    let events = alice.prompt(&path, "Hi!").await?.rest().await?;
+    let streamed = streamed(&events);
+    assert!(streamed.starts_with("you sent [redacted:"), "{streamed}");
+    alice.prompt(&path, "again").await?.rest().await?;
+    let view = at_rest(&alice, &path).await?;
+    let export = alice
+        .send("GET", &format!("{path}/export"), &[], "")
+        .await?;
+    let everything = [streamed, view.to_string(), export.text, worker.output()].concat();
+    assert!(
+        !everything.to_lowercase().contains(KEY),
+        "the key is nowhere"
+    );
+    Ok(())
+}
+
+#[tokio::test]
 async fn without_a_wish_for_events_a_prompt_is_answered_once_it_is_stored() -> Result<()> {
     let model = Model::scripted([Do::say("one"), Do::say("two")]).await?;
     let worker = Worker::start(&model).await?;

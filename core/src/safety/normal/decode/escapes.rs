@@ -14,6 +14,10 @@ pub(super) fn decode(text: &str, found: &mut dyn FnMut(Decoded)) {
     let bytes = text.as_bytes();
     let mut at = 0;
     while at < bytes.len() {
+        if !matches!(bytes[at], b'%' | b'\\' | b'&') {
+            at += 1;
+            continue;
+        }
         let Some((_, length)) = escape(&bytes[at..]) else {
             at += 1;
             continue;

@@ -3,6 +3,8 @@
 //! A reducer, not a parser: it never fails, reads any bytes once from front to back, and leaves out
 //! what a reader does not see (scripts, styles, templates, drawings, comments).
 
+use alloc::{borrow::ToOwned, format, string::String};
+
 /// What stands between two words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Gap {
@@ -99,7 +101,7 @@ impl Text {
             });
         }
         self.gap = Gap::None;
-        self.out.push_str(&std::mem::take(&mut self.mark));
+        self.out.push_str(&core::mem::take(&mut self.mark));
         self.out.push(c);
     }
 
@@ -312,6 +314,8 @@ const NAMES: [(&str, char); 24] = [
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+
     use super::*;
 
     fn check(html: &str, text: &str) {

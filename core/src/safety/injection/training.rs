@@ -1,0 +1,287 @@
+//! What `cargo xtask eval train` needs of the detector.
+
+use alloc::{vec, vec::Vec};
+
+pub use super::model::{BUCKETS, HEADER, STEP, WINDOW};
+pub use super::prefilter::PLACES;
+use super::{
+    lexicon::Lexicon,
+    model,
+    prefilter::{BLOCK, HEAVY, WORTH, place},
+    shape::code,
+    tokens::tokens,
+    words::WORDS,
+};
+
+/// Markup that is a reason to look closer, and how much of one.
+const MARKERS: &[(&str, u8)] = &[
+    ("<|im_", 9),
+    ("<|start", 9),
+    ("<|end", 9),
+    ("<|eot", 9),
+    ("<|eom", 9),
+    ("<|system", 9),
+    ("<|user", 9),
+    ("<|assis", 9),
+    ("<|begin", 9),
+    ("<|chat", 9),
+    ("<｜", 9),
+    ("[INST]", 8),
+    ("[/INST", 8),
+    ("<<SYS>", 9),
+    ("<start_of", 8),
+    ("<end_of_", 8),
+    ("### Instruction", 8),
+    ("### System", 8),
+    ("### Human", 8),
+    ("[SYSTEM", 6),
+    ("<IMPORTANT", 8),
+    ("<system", 6),
+    ("</system", 6),
+    ("<!-- ", 3),
+    ("</user", 5),
+];
+
+/// A text's words as the model weighs them: for each its bucket, and the bucket of it with the
+/// word before (the same as its own for the first).
+#[must_use]
+pub fn features(text: &str) -> Vec<(u16, u16)> {
+    let lexicon = Lexicon::new();
+    let mut features = Vec::new();
+    let mut before = None;
+    tokens(&lexicon, text, &mut |token| {
+        if token.hash != 0 {
+            let own = model::bucket(token.hash);
+            let pair = before.map_or(own, |before| model::pair(before, token.hash));
+            features.push((narrow(own), narrow(pair)));
+            before = Some(token.hash);
+        }
+    });
+    features
+}
+
+fn narrow(bucket: usize) -> u16 {
+    u16::try_from(bucket).unwrap_or(u16::MAX)
+}
+
+/// The prefilter's weights: what the words are worth, less the more their letters make of ordinary
+/// text heavy, until no more than `hot` of 1,000 blocks of that are.
+#[must_use]
+pub fn prefilter(ordinary: &[&str], attacks: &[&str], hot: usize) -> Vec<u8> {
+    let mut weights = worths(ordinary);
+    let ordinary: Vec<Hits> = ordinary
+        .iter()
+        .map(|text| Hits::new(text, 0, &weights))
+        .collect();
+    let attacks: Vec<Hits> = attacks
+        .iter()
+        .flat_map(|text| [Hits::new(text, 0, &weights), Hits::new(text, 1, &weights)])
+        .collect();
+    let blocks: usize = ordinary.iter().map(|hits| hits.blocks).sum();
+    loop {
+        let mut harm = vec![0_u64; PLACES];
+        let mut heavy = 0;
+        for hits in &ordinary {
+            heavy += hits.weigh(&weights, &mut |sum| sum >= HEAVY, &mut harm);
+        }
+        if heavy * 1000 <= blocks * hot {
+            return weights;
+        }
+        let mut use_of = vec![0_u64; PLACES];
+        for hits in &attacks {
+            let mut most = 0;
+            hits.weigh(
+                &weights,
+                &mut |sum| {
+                    most = most.max(sum);
+                    false
+                },
+                &mut [],
+            );
+            hits.weigh(&weights, &mut |sum| sum == most && sum > 0, &mut use_of);
+        }
+        let mut worst: Vec<(u64, usize)> = harm
+            .iter()
+            .enumerate()
+            .filter(|(_, harm)| **harm > 0)
+            .map(|(place, harm)| (harm * 1_000 / (use_of[place] * 20 + 20), place))
+            .collect();
+        worst.sort_unstable_by(|one, other| other.cmp(one));
+        for (_, place) in worst.iter().take(12) {
+            let class = weights[place / 4] >> (place % 4 * 2) & 3;
+            weights[place / 4] -= u8::from(class > 0) << (place % 4 * 2);
+        }
+    }
+}
+
+/// Where in a text the prefilter's weights are, by block.
+struct Hits {
+    at: Vec<(u32, u32)>,
+    blocks: usize,
+}
+
+impl Hits {
+    fn new(text: &str, shift: usize, weights: &[u8]) -> Self {
+        let bytes = text.as_bytes();
+        let bytes = &bytes[shift.min(bytes.len())..];
+        let mut key = 0_u32;
+        let mut at = Vec::new();
+        for (i, byte) in bytes.iter().enumerate() {
+            key = key << 6 | u32::from(code(*byte));
+            let place = place(key);
+            if i % 2 == 1 && weights[place / 4] >> (place % 4 * 2) & 3 > 0 {
+                at.push(((i / BLOCK) as u32, place as u32));
+            }
+        }
+        Self {
+            at,
+            blocks: bytes.len().div_ceil(BLOCK),
+        }
+    }
+
+    /// Counts the blocks whose sum with those before is `wanted`, and adds what each place gave.
+    fn weigh(
+        &self,
+        weights: &[u8],
+        wanted: &mut dyn FnMut(u32) -> bool,
+        gave: &mut [u64],
+    ) -> usize {
+        let worth = |place: u32| {
+            let place = place as usize;
+            WORTH >> ((weights[place / 4] >> (place % 4 * 2) & 3) * 4) & 15
+        };
+        let (mut low, mut high, mut sum, mut found) = (0, 0, 0, 0);
+        for block in 0..self.blocks as u32 {
+            while high < self.at.len() && self.at[high].0 <= block {
+                sum += worth(self.at[high].1);
+                high += 1;
+            }
+            while low < high && self.at[low].0 + 4 <= block {
+                sum -= worth(self.at[low].1);
+                low += 1;
+            }
+            if wanted(sum) {
+                found += 1;
+                for (_, place) in &self.at[low..high] {
+                    if let Some(gave) = gave.get_mut(*place as usize) {
+                        *gave += u64::from(worth(*place));
+                    }
+                }
+            }
+        }
+        found
+    }
+}
+
+/// What the words are worth, less the more common their letters are in ordinary text.
+fn worths(ordinary: &[&str]) -> Vec<u8> {
+    let mut seen = vec![0_u32; PLACES];
+    let mut all = 0_u64;
+    for text in ordinary {
+        let mut key = 0_u32;
+        for byte in text.bytes() {
+            key = key << 6 | u32::from(code(byte));
+            seen[place(key)] += 1;
+            all += 1;
+        }
+    }
+    let mut weights = vec![0_u8; PLACES / 4];
+    let mut learn = |codes: &[u8], worth: u8| {
+        let keys: Vec<usize> = codes
+            .windows(5)
+            .map(|gram| place(gram.iter().fold(0, |key, code| key << 6 | u32::from(*code))))
+            .collect();
+        // Only every second place of a text is looked up, so two neighbours have to be known.
+        let common = |at: usize| {
+            keys[at..(at + 2).min(keys.len())]
+                .iter()
+                .map(|k| seen[*k])
+                .max()
+                .unwrap_or(0)
+        };
+        let Some(best) =
+            (0..keys.len().saturating_sub(1).max(1).min(keys.len())).min_by_key(|at| common(*at))
+        else {
+            return;
+        };
+        for key in &keys[best..(best + 2).min(keys.len())] {
+            let class: u8 = match worth {
+                8.. => 3,
+                4.. => 2,
+                _ => 1,
+            };
+            let common = match all / u64::from(seen[*key]).max(1) {
+                0..5_000 => 3,
+                5_000..12_000 => 2,
+                12_000..30_000 => 1,
+                _ => 0,
+            };
+            let class = class.saturating_sub(common);
+            let (byte, shift) = (*key / 4, *key % 4 * 2);
+            if weights[byte] >> shift & 3 < class {
+                weights[byte] = weights[byte] & !(3 << shift) | class << shift;
+            }
+        }
+    };
+    for (_, worth, row) in WORDS.iter().filter(|(_, worth, _)| *worth > 1) {
+        for entry in row.split(", ") {
+            let ends = !entry.ends_with('*');
+            let codes: Vec<u8> = core::iter::once(0)
+                .chain(
+                    entry
+                        .trim_end_matches('*')
+                        .bytes()
+                        .filter(|b| *b != b'\'')
+                        .map(code),
+                )
+                .chain(ends.then_some(0))
+                .collect();
+            learn(&codes, *worth);
+        }
+    }
+    for (marker, worth) in MARKERS {
+        let codes: Vec<u8> = marker.bytes().map(code).collect();
+        learn(&codes, *worth);
+    }
+    weights
+}
+
+pub fn probe(text: &str, f: &mut dyn FnMut(core::ops::Range<usize>, usize)) {
+    super::prefilter::search(&super::tables().prefilter, text, &mut |r, w| {
+        f(r, w as usize)
+    })
+}
+pub fn sums<'a>(text: &'a str, pre: &[u8]) -> Vec<(usize, Vec<(u8, &'a str)>)> {
+    let b = text.as_bytes();
+    let mut key = 0u32;
+    let mut hits = Vec::new();
+    for (i, x) in b.iter().enumerate() {
+        key = key << 6 | u32::from(code(*x));
+        let pre: &[u8; PLACES / 4] = pre.try_into().unwrap();
+        let w = super::prefilter::worth(pre, place(key));
+        if i % 2 == 1 && w > 0 {
+            hits.push((i, w));
+        }
+    }
+    let mut out = Vec::new();
+    let mut lo = 0;
+    let mut hi = 0;
+    let mut at = 0;
+    while at < b.len() {
+        while hi < hits.len() && hits[hi].0 < at + 32 {
+            hi += 1;
+        }
+        while lo < hits.len() && hits[lo].0 + 96 < at {
+            lo += 1;
+        }
+        out.push((
+            hits[lo..hi].iter().map(|x| x.1 as usize).sum::<usize>(),
+            hits[lo..hi]
+                .iter()
+                .map(|x| (x.1, text.get(x.0.saturating_sub(4)..=x.0).unwrap_or("")))
+                .collect(),
+        ));
+        at += 32;
+    }
+    out
+}

@@ -1,0 +1,88 @@
+//! The tool `http`: everything about a request that can be said without sending it.
+//!
+//! ```text
+//!  arguments ─> Exchange ── next ──> Outgoing ──> the home sends it to what was decided about
+//!                  ^                                   │ head
+//!                  └────────────── follow <────────────┘        body ─> Response ─> ToolOutput
+//! ```
+//!
+//! Invariant: an [`Outgoing`] request is made by [`Exchange::next`] alone, which decides about its
+//! target and looks for secrets in it, at every hop. What comes back is untrusted.
+
+mod exchange;
+mod failure;
+mod html;
+mod media;
+mod request;
+mod response;
+
+use alloc::{string::String, vec};
+use serde_json::json;
+
+use super::{OnRestore, ToolClass, ToolSpec, Touch};
+use crate::safety::Labels;
+
+pub use exchange::{Exchange, Hop, Outgoing, Step};
+pub use failure::Failure;
+pub use media::label as charset_label;
+pub use request::Method;
+pub use response::{Content, Response};
+
+/// What it is called, in every home.
+pub const NAME: &str = "http";
+
+/// What the model is told of it.
+#[must_use]
+pub fn spec() -> ToolSpec {
+    ToolSpec {
+        name: NAME.into(),
+        description: "Send a request to a public https address. HTML comes back as readable text \
+                      with its links."
+            .into(),
+        parameters: json!({
+            "type": "object",
+            "properties": {
+                "url": {"type": "string"},
+                "method": {"type": "string", "enum": Method::ALL.map(Method::name)},
+                "headers": {"type": "object", "description": "names to text"},
+                "json": {"description": "body"},
+                "body": {"type": "string", "description": "text instead of json"},
+                "timeout_ms": {"type": "integer", "minimum": 1},
+                "max_bytes": {"type": "integer", "minimum": 1},
+            },
+            "required": ["url"],
+            "additionalProperties": false,
+        }),
+        class: ToolClass::Network,
+        // What is asked with GET or HEAD is asked again, see `ToolSpec::on_restore_of`.
+        on_restore: OnRestore::Ask,
+        touches: vec![Touch::Url {
+            argument: "url".into(),
+            method: Some("method".into()),
+        }],
+        yields: Labels::EXTERNAL,
+    }
+}
+
+/// At most `limit` bytes of a text: its beginning, and how much is left out.
+#[must_use]
+pub fn cut(mut text: String, limit: usize) -> String {
+    if text.len() <= limit {
+        return text;
+    }
+    let notice = |left_out: usize| alloc::format!("\n[… {left_out} bytes left out …]");
+    // The notice with the largest number it can hold.
+    let keep = limit.saturating_sub(notice(text.len()).len());
+    let keep = text.floor_char_boundary(keep);
+    if keep == 0 {
+        text.truncate(text.floor_char_boundary(limit));
+        return text;
+    }
+    let left_out = text.len() - keep;
+    text.truncate(keep);
+    text += &notice(left_out);
+    text
+}
+
+#[cfg(test)]
+mod tests;
