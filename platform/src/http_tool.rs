@@ -83,7 +83,7 @@ impl<O: Outbound, C: Clock> HttpTool<O, C> {
         };
         limits.timeout_ms = limits.timeout_ms.min(run.limits.timeout_ms);
         let mut output = match self.fetch(&run.arguments, limits).await {
-            Ok(response) => response.to_output(),
+            Ok(response) => response.to_output(limit),
             Err(failure) => failure.to_output(),
         };
         output.text = cut(output.text, limit);

@@ -157,7 +157,7 @@ export class Talk {
         this.tell(event.text);
         return false;
       case 'screened':
-        this.tell(screened(event.source));
+        this.tell(screened(event));
         return false;
       case 'compacted':
         this.tell(compacted(event));
@@ -246,10 +246,14 @@ export class Talk {
   }
 }
 
-/** @param {{ kind: string, name?: string }} source */
-function screened(source) {
-  const from = source.kind === 'tool' ? `the result of ${source.name}` : source.kind === 'model' ? 'the answer' : `the text (${source.kind})`;
-  return `Control characters were removed from ${from}.`;
+const SOURCES = { user: 'your message', instructions: 'the instructions', model: 'the answer', memory: 'the memory', summary: 'the summary' };
+const DONE = { warn: 'left as it is', label: 'labelled for the model', redact: 'taken out', block: 'withheld whole' };
+
+/** @param {{ source: { kind: string, name?: string }, findings: { family: string, action: keyof typeof DONE }[] }} event */
+function screened({ source, findings }) {
+  const from = source.kind === 'tool' ? `the result of ${source.name}` : SOURCES[/** @type {keyof typeof SOURCES} */ (source.kind)] ?? 'the text';
+  const told = new Map(findings.map(({ family, action }) => [family, DONE[action]]));
+  return `Found in ${from}: ${[...told].map(([family, done]) => `${family.replaceAll('_', ' ')} (${done})`).join(', ')}.`;
 }
 
 /** @param {{ entries: number, summarised: boolean }} event */

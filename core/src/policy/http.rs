@@ -90,3 +90,48 @@ impl HttpLimits {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_of_requests_fall_from_permissive_to_hardened() {
+        for pair in Preset::ALL.windows(2) {
+            let [loose, tight] = [pair[0], pair[1]].map(|preset| Http::default().limits(preset));
+            assert!(loose.timeout_ms > tight.timeout_ms);
+            assert!(loose.response_bytes > tight.response_bytes);
+            assert!(loose.redirects > tight.redirects);
+        }
+    }
+
+    #[test]
+    fn no_preset_opens_http_or_private_networks_and_an_explicit_value_wins() {
+        for preset in Preset::ALL {
+            assert_eq!(Http::default().limits(preset).rules, Rules::default());
+            let set = Http {
+                timeout_ms: Some(1),
+                response_bytes: Some(u64::MAX),
+                redirects: Some(0),
+                allow_http: Some(true),
+                allow_private: Some(true),
+                ..Http::default()
+            };
+            let limits = set.limits(preset);
+            assert_eq!((limits.timeout_ms, limits.response_bytes), (1, u64::MAX));
+            assert_eq!(limits.redirects, 0);
+            assert!(limits.rules.allow_http && limits.rules.allow_private);
+        }
+    }
+
+    #[test]
+    fn hosts_are_read_from_a_profile_and_what_is_none_is_refused() {
+        let read = |text: &str| serde_json::from_str::<Http>(text);
+        let http = read(r#"{"allow": ["example.com", "*.a.org"], "deny": ["b.a.org"]}"#).unwrap();
+        let again = serde_json::to_string(&http).unwrap();
+        assert_eq!(read(&again).unwrap(), http);
+        let error = read(r#"{"allow": ["a b"]}"#).unwrap_err().to_string();
+        assert!(error.contains("\"a b\" is not the name of a host"), "{error}");
+        assert!(read(r#"{"timeout": 1}"#).is_err());
+    }
+}

@@ -275,7 +275,14 @@ impl Gate {
                     Kind::Secret => plan.secrets,
                     Kind::Injection | Kind::Control => plan.injections?,
                 };
-                let measure = measures.of(finding.severity).min(plan.most);
+                let measure = match measures.of(finding.severity).min(plan.most) {
+                    // Where no note can stand, a guess is nothing to tell of.
+                    Measure::Label if !plan.takes_notes && finding.severity == Severity::Low => {
+                        Measure::Pass
+                    }
+                    Measure::Label if !plan.takes_notes => Measure::Warn,
+                    measure => measure,
+                };
                 Some(Hit { finding, measure })
             })
             .filter(|hit| hit.measure > Measure::Pass)

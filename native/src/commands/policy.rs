@@ -4,7 +4,7 @@ mod grants;
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use std::fs;
+use std::{fmt, fs};
 use tau_core::{
     memory,
     policy::{Policy, Preset, screen::Subject},
@@ -39,7 +39,7 @@ enum Command {
         /// permissive, balanced, strict or hardened, as with `tau run --policy`.
         #[arg(long, value_name = "PRESET")]
         policy: Option<Preset>,
-        /// Print one JSON object: `{preset, values: {NAME: {value, origin}}, tools}`.
+        /// Print one JSON object: `{preset, values: {NAME: {value, origin, line}}, tools}`.
         #[arg(long)]
         json: bool,
     },
@@ -83,7 +83,10 @@ fn show(flag: Option<Preset>, json: bool, home: &Home, ui: Ui) -> Result<Exit, E
         preset: policy.preset,
     };
     let preset_origin = match flag {
-        Some(_) => "flag".into(),
+        Some(_) => Origin {
+            name: "flag".into(),
+            line: None,
+        },
         None => origins.of("preset", config::line_of(&text, "policy.preset").is_some()),
     };
     let rows = rows(&policy, &origins);
@@ -93,7 +96,8 @@ fn show(flag: Option<Preset>, json: bool, home: &Home, ui: Ui) -> Result<Exit, E
     if json {
         let mut values = Map::new();
         for (name, value, origin) in rows {
-            values.insert(name, json!({ "value": value, "origin": origin }));
+            let origin = json!({ "value": value, "origin": origin.name, "line": origin.line });
+            values.insert(name, origin);
         }
         let tools: Map<String, Value> = specs
             .iter()
@@ -104,7 +108,7 @@ fn show(flag: Option<Preset>, json: bool, home: &Home, ui: Ui) -> Result<Exit, E
             .collect();
         ui.json(&json!({
             "preset": policy.preset,
-            "preset_origin": preset_origin,
+            "preset_origin": preset_origin.name,
             "values": values,
             "tools": tools,
         }));
@@ -113,9 +117,9 @@ fn show(flag: Option<Preset>, json: bool, home: &Home, ui: Ui) -> Result<Exit, E
     let line = |name: &str, value: &str, origin: &str| {
         ui.line(format!("{name:<26} {value:<20} {}", ui::dim(origin)));
     };
-    line("preset", policy.preset.name(), &preset_origin);
+    line("preset", policy.preset.name(), &preset_origin.to_string());
     for (name, value, origin) in rows {
-        line(&name, &written(&value), &origin);
+        line(&name, &written(&value), &origin.to_string());
     }
     for tool in &specs {
         let (action, rule) = policy.action(tool);
@@ -131,24 +135,42 @@ struct Origins<'a> {
     preset: Preset,
 }
 
+/// Where one value comes from.
+struct Origin {
+    /// `preset NAME`, `profile`, `flag` or `default`.
+    name: String,
+    /// Of the profile.
+    line: Option<usize>,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        match self.line {
+            Some(line) => write!(f, " line {line}"),
+            None => Ok(()),
+        }
+    }
+}
+
 impl Origins<'_> {
     /// Of the value `name` of the policy, by whether it was set explicitly.
-    fn of(&self, name: &str, explicit: bool) -> String {
-        if !explicit {
-            return match name {
-                "preset" => "default".into(),
-                _ => format!("preset {}", self.preset),
-            };
-        }
-        match config::line_of(self.profile, &format!("policy.{name}")) {
-            Some(line) => format!("profile line {line}"),
-            None => "profile".into(),
+    fn of(&self, name: &str, explicit: bool) -> Origin {
+        let origin = match (explicit, name) {
+            (true, _) => "profile".into(),
+            (false, "preset") => "default".into(),
+            (false, _) => format!("preset {}", self.preset),
+        };
+        let line = || config::line_of(self.profile, &format!("policy.{name}"));
+        Origin {
+            name: origin,
+            line: if explicit { line() } else { None },
         }
     }
 }
 
 /// Every value in force: its name, the value, where it comes from.
-fn rows(policy: &Policy, origins: &Origins<'_>) -> Vec<(String, Value, String)> {
+fn rows(policy: &Policy, origins: &Origins<'_>) -> Vec<(String, Value, Origin)> {
     let mut rows = Vec::new();
     let mut row = |name: &str, value: Value, explicit: bool| {
         rows.push((name.to_owned(), value, origins.of(name, explicit)));

@@ -21,6 +21,7 @@ use tau_core::{
     credential::{SCHEME, is_name},
     model::Api,
     policy::Policy,
+    safety,
     session::{Budgets, Retry},
     tool::dispatch,
 };
@@ -235,11 +236,24 @@ fn check(profile: &Profile) -> Result<(), Error> {
 
 fn check_policy(policy: &Policy) -> Result<(), Error> {
     let bad = |why: String| Error::config(format!("policy.{why}"));
-    policy.commands.check().map_err(|rule| bad(rule.to_string()))?;
+    policy
+        .commands
+        .check()
+        .map_err(|rule| bad(rule.to_string()))?;
     policy.paths.check().map_err(|glob| bad(glob.to_string()))?;
+    safety::rules::Rules::compile(&policy.screen.rules).map_err(|rule| {
+        let (index, family, why) = (rule.index, rule.family, rule.message);
+        bad(format!("screen.rules[{index}].pattern: {family}: {why}"))
+    })?;
     if !policy.paths.own.is_empty() || !policy.paths.workspace.is_empty() {
-        let key = if policy.paths.own.is_empty() { "workspace" } else { "own" };
-        return Err(bad(format!("paths.{key}: is found out by Tau, and not set")));
+        let key = if policy.paths.own.is_empty() {
+            "workspace"
+        } else {
+            "own"
+        };
+        return Err(bad(format!(
+            "paths.{key}: is found out by Tau, and not set"
+        )));
     }
     Ok(())
 }
@@ -274,10 +288,12 @@ fn check_provider(provider: &Provider, table: &str) -> Result<(), Error> {
         // The value itself is not repeated: it may be one.
         let name = key.strip_prefix(SCHEME).filter(|name| is_name(name));
         if name.is_none() {
-            return Err(Error::config(format!("{table}.key: is not secret:NAME")).hint(
-                "a profile holds no key: store it with `tau secret set NAME --host HOST`, and \
+            return Err(
+                Error::config(format!("{table}.key: is not secret:NAME")).hint(
+                    "a profile holds no key: store it with `tau secret set NAME --host HOST`, and \
                  write key = \"secret:NAME\"",
-            ));
+                ),
+            );
         }
         if provider.key_env.is_some() {
             return bad("key", "is instead of key_env, not beside it");

@@ -4,11 +4,13 @@
 
 mod chat;
 mod credentials;
+mod decisions;
 mod exit_codes;
 mod help;
 mod hostile_input;
 mod killed;
 mod one_shot;
+mod protection;
 mod secrets;
 mod sessions;
 mod settings;

@@ -52,7 +52,7 @@ fn json_is_one_object_of_the_promised_shape() {
     let promised = ["answer", "model", "session", "tool_calls", "turn", "usage"];
     assert_eq!(
         keys(&result)
-            .difference(&BTreeSet::from(["outcome"]))
+            .difference(&BTreeSet::from(["outcome", "screened"]))
             .copied()
             .collect::<Vec<_>>(),
         promised

@@ -56,8 +56,8 @@ fn an_explicit_value_wins_over_every_preset_and_says_so() {
         assert_eq!(shown["preset"], preset);
         let execute = &shown["values"]["execute"];
         assert_eq!(
-            (&execute["value"], &execute["origin"]),
-            (&"ask".into(), &"profile".into())
+            (&execute["value"], &execute["origin"], &execute["line"]),
+            (&"ask".into(), &"profile".into(), &3.into())
         );
         assert_eq!(shown["values"]["tool_timeout_ms"]["value"], 120_000);
         let write = shown["values"]["write"]["origin"]

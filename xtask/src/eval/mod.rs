@@ -1,6 +1,7 @@
 //! `cargo xtask eval`: how good Tau is at what it claims, from lists and corpora.
 
 mod safety;
+mod train;
 
 use crate::process::{self, cargo};
 use anyhow::Result;
@@ -20,6 +21,8 @@ enum Subject {
     /// The detectors and the egress decision on public corpora, and how fast they are, natively and
     /// as WebAssembly.
     Safety(safety::Args),
+    /// Make the tables of the injection detector from corpora.
+    Train(train::Args),
 }
 
 /// The list that is owed, and one that nothing was tuned to.
@@ -33,6 +36,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     match &args.subject {
         Subject::Embedded => embedded(),
         Subject::Safety(args) => safety::run(args),
+        Subject::Train(args) => train::run(args),
     }
 }
 

@@ -257,10 +257,12 @@ fn check_starters(name: &str, words: &[Word]) -> Result<(), &'static str> {
 
 /// Whether an expansion could turn `word` into an option.
 fn may_be_option(word: &Word) -> bool {
-    !word
-        .text
-        .starts_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '/' | '_' | '~'))
-        || word.text.contains([' ', '$', '`'])
+    !word.text.starts_with(begins_operand) || word.text.contains([' ', '$', '`'])
+}
+
+/// Whether a word that is written with `c` first is none of the options, whatever follows.
+fn begins_operand(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '.' | '/' | '_' | '~')
 }
 
 /// The operands of `words` behind options without (`flags`) and with a value.
@@ -268,7 +270,7 @@ fn operands<'w>(words: &'w [Word], flags: &str, valued: &str) -> Result<&'w [Wor
     const UNKNOWN: &str = "an option of it is not known";
     let mut at = 1;
     while let Some(word) = words.get(at) {
-        if !word.fixed && may_be_option(word) {
+        if !word.fixed && !word.text.starts_with(begins_operand) {
             return Err(COMPUTED);
         }
         let Some(option) = word.text.strip_prefix('-') else {
@@ -312,6 +314,7 @@ fn wrapped(
     depth: usize,
 ) -> Result<(), &'static str> {
     let mut rest = operands(words, flags, valued)?;
+    let mut certain = Ok(());
     if let "env" | "sudo" = name {
         while let Some(word) = rest.first() {
             let variable = identifier(&word.text);
@@ -320,6 +323,10 @@ fn wrapped(
             }
             if !harmless_variable(variable, true) {
                 script.note("it sets a variable that programs act on");
+            }
+            if !word.fixed {
+                // It may become several words, of which one is a program.
+                certain = Err(COMPUTED);
             }
             rest = &rest[1..];
         }
@@ -349,7 +356,7 @@ fn wrapped(
         inner.push(any());
     }
     push(script, inner, depth + 1);
-    Ok(())
+    certain
 }
 
 /// Arguments nobody can know.

@@ -127,17 +127,30 @@ fn ciphered(piece: &str, base: usize, findings: &mut Findings) {
 
 /// Reads what was encoded in `span`.
 fn inside(text: &str, unusual: bool, span: &Range<usize>, findings: &mut Findings) {
-    let mut strongest = unusual.then_some(Severity::Low);
+    let mut strongest = None;
     read(lexicon(), text, &mut |_, severity, _| {
         strongest = strongest.max(Some(severity));
     });
     // Nobody writes sentences so without a wish to hide them.
-    if unusual && text.len() >= 40 {
+    if unusual && is_prose(text) {
         strongest = strongest.max(Some(Severity::Medium));
     }
     if let Some(severity) = strongest {
         findings.add("encoded_instruction", severity, span.clone());
     }
+}
+
+/// Whether a text is sentences: words of the usual lengths, of many letters.
+fn is_prose(text: &str) -> bool {
+    let words = text.split(' ').filter(|word| {
+        (2..=14).contains(&word.len()) && word.bytes().any(|b| b.is_ascii_lowercase() || b >= 0x80)
+    });
+    let letters = text
+        .bytes()
+        .filter(u8::is_ascii_alphabetic)
+        .fold(0_u32, |set, b| set | 1 << (b & 31));
+    let words = words.count();
+    words >= 6 && letters.count_ones() >= 10 && (3..=9).contains(&(text.len() / (words + 1)))
 }
 
 /// Finds text of Unicode tags, which shows as nothing. Flags of regions are made of them too.

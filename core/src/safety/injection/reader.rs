@@ -8,7 +8,7 @@ use super::{
     model::{Verdict, Weigher},
     rules::{RULES, Rule},
     tokens::tokens,
-    words::{ALL, CIPHERED, Concepts, MUST, NEW, REVERSED, USER, WITHOUT, YOU, YOUR},
+    words::{ALL, CIPHERED, Concepts, MUST, REVERSED, USER, WITHOUT, YOU, YOUR},
 };
 use crate::safety::Severity;
 
@@ -16,7 +16,7 @@ use crate::safety::Severity;
 const MEMORY: usize = 16;
 
 /// Words so common that they complete nothing: what they belong to comes after them too.
-const COMMON: Concepts = ALL | YOUR | YOU | NEW | USER | WITHOUT | MUST;
+const COMMON: Concepts = ALL | YOUR | YOU | USER | WITHOUT | MUST;
 
 /// What a reading told beside findings.
 #[derive(Clone, Copy, Debug, Default)]

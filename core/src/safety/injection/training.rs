@@ -5,7 +5,6 @@ use alloc::{vec, vec::Vec};
 pub use super::model::{BUCKETS, HEADER, STEP, WINDOW};
 pub use super::prefilter::PLACES;
 use super::{
-    lexicon::Lexicon,
     model,
     prefilter::{BLOCK, HEAVY, WORTH, place},
     shape::code,
@@ -46,10 +45,9 @@ const MARKERS: &[(&str, u8)] = &[
 /// word before (the same as its own for the first).
 #[must_use]
 pub fn features(text: &str) -> Vec<(u16, u16)> {
-    let lexicon = Lexicon::new();
     let mut features = Vec::new();
     let mut before = None;
-    tokens(&lexicon, text, &mut |token| {
+    tokens(super::lexicon(), text, &mut |token| {
         if token.hash != 0 {
             let own = model::bucket(token.hash);
             let pair = before.map_or(own, |before| model::pair(before, token.hash));
@@ -244,44 +242,4 @@ fn worths(ordinary: &[&str]) -> Vec<u8> {
         learn(&codes, *worth);
     }
     weights
-}
-
-pub fn probe(text: &str, f: &mut dyn FnMut(core::ops::Range<usize>, usize)) {
-    super::prefilter::search(&super::tables().prefilter, text, &mut |r, w| {
-        f(r, w as usize)
-    })
-}
-pub fn sums<'a>(text: &'a str, pre: &[u8]) -> Vec<(usize, Vec<(u8, &'a str)>)> {
-    let b = text.as_bytes();
-    let mut key = 0u32;
-    let mut hits = Vec::new();
-    for (i, x) in b.iter().enumerate() {
-        key = key << 6 | u32::from(code(*x));
-        let pre: &[u8; PLACES / 4] = pre.try_into().unwrap();
-        let w = super::prefilter::worth(pre, place(key));
-        if i % 2 == 1 && w > 0 {
-            hits.push((i, w));
-        }
-    }
-    let mut out = Vec::new();
-    let mut lo = 0;
-    let mut hi = 0;
-    let mut at = 0;
-    while at < b.len() {
-        while hi < hits.len() && hits[hi].0 < at + 32 {
-            hi += 1;
-        }
-        while lo < hits.len() && hits[lo].0 + 96 < at {
-            lo += 1;
-        }
-        out.push((
-            hits[lo..hi].iter().map(|x| x.1 as usize).sum::<usize>(),
-            hits[lo..hi]
-                .iter()
-                .map(|x| (x.1, text.get(x.0.saturating_sub(4)..=x.0).unwrap_or("")))
-                .collect(),
-        ));
-        at += 32;
-    }
-    out
 }

@@ -16,9 +16,9 @@ macro_rules! concepts {
 }
 
 concepts! {
-    IGNORE PRIOR ALL ORDERS CONTENT SYSTEM PROMPT YOUR YOU SHOW SECRET SEND HIDE TOOL NEW TASK
+    IGNORE PRIOR ALL ORDERS CONTENT YOUR YOU SHOW SECRET SEND
     MODE MODE_NAME BECOME PERSONA UNBOUND LIMITS WITHOUT MUST MACHINE ANSWER INSERT URGENT READ
-    PATH LINK OPENING IDENTITY EXERCISE HARM STAY REGARDLESS ONLY SPEAKER EXACTLY STOP REPEAT
+    PATH LINK OPENING IDENTITY HARM REGARDLESS ONLY SPEAKER EXACTLY STOP REPEAT
     CIPHERED REVERSED PRESSURE PRETEXT USER BEFORE_TOOL SILENTLY ENABLE TWO_ANSWERS CHAT_END
     SYSTEM_SAYS LEAK_PHRASE OVERRIDE_PHRASE UNBOUND_PHRASE HIDE_PHRASE PLACEHOLDER
 }
@@ -31,11 +31,7 @@ pub(super) const WORDS: &[(Concepts, u8, &str)] = &[
         5,
         "ignore, ignores, ignoring, disregard, disregards, disregarding, neglect, bypass, bypassing, override, overrides, overriding, overrule, overwrite, supersede, supersedes, nullify, circumvent, discard, void",
     ),
-    (
-        IGNORE,
-        5,
-        "forget, forgets, abandon, drop, erase, cancel, abort, dismiss, skip, reset, nevermind, cease",
-    ),
+    (IGNORE, 5, "forget, forgets, abandon, nevermind, never mind"),
     (
         IGNORE,
         5,
@@ -60,7 +56,7 @@ pub(super) const WORDS: &[(Concepts, u8, &str)] = &[
     (
         PRIOR,
         1,
-        "above, before, original, existing, initial, following, current, past, given, until now, so far, up to now, rest of, old, default, base, core",
+        "above, before, original, existing, initial, past, until now, so far, up to now, rest of",
     ),
     (
         PRIOR,
@@ -123,16 +119,6 @@ pub(super) const WORDS: &[(Concepts, u8, &str)] = &[
         "新指令*, 新的指令*, 新任务*, 新的任务*, 新しい指示*, 新たな指示*, 新しい命令*, 새로운지시*, 새지시*, 새로운명령*, تعليمات جديدة, مهمة جديدة, नए निर्देश, नया कार्य",
     ),
     (
-        NEW,
-        0,
-        "new, updated, revised, real, actual, true, next, neue, nouveau, nouvelle, nueva, nuevo, nuova, nuovo, nova, novo, nieuwe, новая, новые, новое, nowe, yeni, 新, 새로운*, نيا, جديدة",
-    ),
-    (
-        TASK,
-        1,
-        "task, assignment, mission, objective, goal, duty, job, instruction, instructions, orders, directive, directives, aufgabe, tâche, tarea, compito, tarefa, taak, задача, zadanie, görev*, 任务*, タスク*, 작업*, مهمة, कार्य, detyrë*, tasc, obair, umsebenzi",
-    ),
-    (
         REGARDLESS,
         2,
         "regardless, irrespective, no matter, notwithstanding, even if, whatever the, superior to, takes precedence, take precedence, higher priority, highest priority, no matter what, outrank*, precedence over, supersedes",
@@ -156,18 +142,6 @@ pub(super) const WORDS: &[(Concepts, u8, &str)] = &[
         URGENT,
         1,
         "urgent, important, critical, crucial, priority, immediately, emergency, warning, attention, asap, mandatory, essential, vital, wichtig, dringend, urgence, importante, urgente, belangrijk, важно, срочно, ważne, pilne, önemli, acil, 重要*, 紧急*, 緊急*, 중요*, 긴급*, عاجل, مهم, महत्वपूर्ण, e rëndësishme, tábhachtach*, cudromach*, ebalulekile",
-    ),
-    // What is hidden from the reader, and asking for it.
-    (
-        SYSTEM,
-        2,
-        "system, developer, hidden, secret, initial, original, internal, underlying, base, starting, initialisation, initialization, first, confidential, custom, configured",
-    ),
-    (PROMPT, 3, "prompt, preprompt, metaprompt, pre prompt"),
-    (
-        PROMPT,
-        1,
-        "instructions, instruction, guidelines, message, configuration, directives, rules, context window, programming, prompts",
     ),
     (
         LEAK_PHRASE,
@@ -212,7 +186,7 @@ pub(super) const WORDS: &[(Concepts, u8, &str)] = &[
     (
         IDENTITY,
         3,
-        "you are, unique id, unique identifier, your id, your secret, secret key, your password, your passphrase, unqiue id, id në tënde, uimhir aitheantais, id sònraichte, id yakho, the password, the secret, passphrase, the flag, secret code, access code",
+        "unique id, unique identifier, your id, your secret, your password, your passphrase, unqiue id, id në tënde, uimhir aitheantais, id sònraichte, id yakho, your secret key, your api key, your access code",
     ),
     // Giving it away.
     (
@@ -254,11 +228,6 @@ pub(super) const WORDS: &[(Concepts, u8, &str)] = &[
         USER,
         0,
         "user, users, human, person, customer, reader, operator, end user, nutzer, benutzer, utilisateur, usuario, utente, usuário, gebruiker, пользователю, użytkownikowi, kullanıcı*",
-    ),
-    (
-        TOOL,
-        1,
-        "tool, tools, function, functions, plugin, mcp, api, command, shell, terminal, bash, skill, tool call, subprocess, script",
     ),
     (
         BEFORE_TOOL,
@@ -332,11 +301,6 @@ pub(super) const WORDS: &[(Concepts, u8, &str)] = &[
         "do anything now, no restrictions, no limitations, no limits, no filters, no rules, no boundaries, no ethical, no moral, no morals, no censorship, without restrictions, without any restrictions, without limitations, without limits, without restriction, without filters, without regard for, without any moral, without censorship, without hesitation, no ethics, neither ethical, any restrictions, ethical guidelines, ethical considerations, moral guidelines, openai policy, openai policies, openai's policies, content policies, content policy, typical confines, confines of ai, bypass restrictions, bypass filters, bypass safety, never refuse, cannot refuse, can't refuse, never say no, not refuse, will not refuse, do not refuse, never break character, never decline, as an ai language, as an ai, as a language model, against openai, stay in character, no matter how, hidden functionalities, hidden functions, hidden features, experimental features, all constraints, all boundaries, all restrictions, unrestrained imagination, developer mode, jailbreak mode, remain in character, say i can't, i can't do, i'm sorry, can do anything, anything now, answer anything, any question, any request, every question, can't say, morally wrong",
     ),
     (
-        STAY,
-        1,
-        "stay, remain, character, refuse, refuses, comply, complies, obey, obeys, submissive, hesitation, abide, disclaimer, apologize, sorry, warn, fulfill, fulfil, tokens, lose, die, deduct",
-    ),
-    (
         TWO_ANSWERS,
         3,
         "two ways, two responses, two answers, 2 ways, 2 responses, 2 answers, two different, both ways, two separate, dual, classic, normal response, normal answer, jailbroken response, respond twice, two distinct",
@@ -344,7 +308,7 @@ pub(super) const WORDS: &[(Concepts, u8, &str)] = &[
     (
         MACHINE,
         2,
-        "ai, a i, chatgpt, gpt, gpt4, gpt3, openai, llm, claude, anthropic, gemini, assistant, chatbot, language model, ai model, ai assistant, artificial intelligence, llama, mistral, deepseek, copilot, bard, bing, grok, ki, ia, assistent, asistente, assistente, ассистент*, asystent*, yapay zeka, asistan, 助手*, 人工智能*, アシスタント*, 인공지능*, 어시스턴트*, المساعد, सहायक",
+        "ai, a i, chatgpt, gpt, gpt4, gpt3, openai, llm, anthropic, assistant, chatbot, language model, ai model, ai assistant, artificial intelligence, assistent, asistente, assistente, ассистент*, asystent*, yapay zeka, asistan, 助手*, 人工智能*, アシスタント*, 인공지능*, 어시스턴트*, المساعد, सहायक",
     ),
     (
         MUST,
@@ -354,7 +318,7 @@ pub(super) const WORDS: &[(Concepts, u8, &str)] = &[
     (
         ANSWER,
         1,
-        "response, responses, answer, answers, reply, replies, respond, output, completion, responding, answering, summary, antwort*, réponse, répond*, respuesta, responde, risposta, rispondi, resposta, responda, antwoord*, ответ*, odpowiedz*, odpowiedź*, cevap*, yanıt*, 回答*, 回复*, 返答*, 回答, 대답*, 답변*, 응답*, إجابتك, ردك, उत्तर, përgjigj*, fhreagra*, freagair*, fhreagairt, impendulo*, empendulweni, phendul*",
+        "response, responses, answer, answers, reply, replies, respond, responding, answering, antwort*, réponse, répond*, respuesta, responde, risposta, rispondi, resposta, responda, antwoord*, ответ*, odpowiedz*, odpowiedź*, cevap*, yanıt*, 回答*, 回复*, 返答*, 回答, 대답*, 답변*, 응답*, إجابتك, ردك, उत्तर, përgjigj*, fhreagra*, freagair*, fhreagairt, impendulo*, empendulweni, phendul*",
     ),
     (
         ANSWER,
@@ -384,23 +348,14 @@ pub(super) const WORDS: &[(Concepts, u8, &str)] = &[
     (
         PRETEXT,
         4,
-        "academic purposes, educational purposes, research purposes, testing purposes, test purposes, for testing, security verification, verification purposes, debugging purposes, training exercise, test pipeline, testing pipeline, experimental procedure, special case, to troubleshoot, fix the errors, experiencing errors, system malfunction, temporary administrative, administrative privileges, enable debugging, security audit, red team, penetration test, authorized test, this is a test, in test mode, hypothetical response, thought experiment, for science, quality assurance, compliance check, debugging error, simulated environment, sandbox mode, ushtrimi trajnimi, procesi testimi, rast i veçantë, cleachtadh traenála, phíblíne tástála, cás speisialta, eacarsaich trèanaidh, loidhne deuchainn, ukuqeqesha, uhlelo lokuhlola, ukulungisa amaphutha, dífhabhtú, debugadh, diagnostikim*",
-    ),
-    (
-        EXERCISE,
-        1,
-        "test, testing, exercise, pipeline, experiment, experimental, debug, debugging, troubleshoot, diagnostic, audit, verification, simulation, academic, educational, research",
+        "academic purposes, educational purposes, research purposes, testing purposes, test purposes, for testing, security verification, verification purposes, debugging purposes, training exercise, test pipeline, testing pipeline, experimental procedure, to troubleshoot, fix the errors, experiencing errors, system malfunction, temporary administrative, administrative privileges, enable debugging, security audit, red team, penetration test, authorized test, this is a test, in test mode, hypothetical response, thought experiment, for science, quality assurance, compliance check, debugging error, simulated environment, sandbox mode, ushtrimi trajnimi, procesi testimi, rast i veçantë, cleachtadh traenála, phíblíne tástála, cás speisialta, eacarsaich trèanaidh, loidhne deuchainn, ukuqeqesha, uhlelo lokuhlola, ukulungisa amaphutha, dífhabhtú, debugadh, diagnostikim*",
     ),
     (
         SYSTEM_SAYS,
         7,
-        "system override, system alert, system notice, system update, system command, system error, system directive, system instruction, system instructions, system note, system announcement, system notification, system malfunction, security override, admin override, administrator override, override protocol, override accepted, override mode, important system, message from system, message from openai, message from anthropic, message from the developer, message from your developer, message from the system, message from admin, note to ai, note to the ai, note to assistant, note to the assistant, note to llm, attention ai, attention assistant, attention llm, dear ai, dear assistant, hey chatgpt, hello chatgpt, hi chatgpt, instructions for ai, instructions for the ai, instructions for assistant, instructions to the ai, instructions for llm, if you are an ai, if you are a language, if you're an ai, if you are an llm, as an ai reading, ai agents reading, any ai, all ai, ai assistants, ai assistant should, to the ai, to any ai, when summarizing this, when processing this, when you summarize, if asked to summarize, if asked about, asked to summarize, told to summarize, 系统覆盖*, システム上書き*, hinweis an die ki, note à l'ia, nota para la ia",
+        "system override, system alert, system notice, system command, system directive, system announcement, system malfunction, security override, admin override, administrator override, override protocol, override accepted, override mode, important system, message from system, message from openai, message from anthropic, message from the developer, message from your developer, message from the system, message from admin, note to ai, note to the ai, note to assistant, note to the assistant, note to llm, attention ai, attention assistant, attention llm, dear ai, dear assistant, hey chatgpt, hello chatgpt, hi chatgpt, instructions for ai, instructions for the ai, instructions for assistant, instructions to the ai, instructions for llm, if you are an ai, if you are a language, if you're an ai, if you are an llm, as an ai reading, ai agents reading, any ai, all ai, ai assistants, ai assistant should, to the ai, to any ai, when summarizing this, when processing this, when you summarize, if asked to summarize, if asked about, asked to summarize, told to summarize, 系统覆盖*, システム上書き*, hinweis an die ki, note à l'ia, nota para la ia",
     ),
-    (
-        SPEAKER,
-        1,
-        "system, assistant, developer, user, human, admin, administrator",
-    ),
+    (SPEAKER, 1, "you are, you are a, you are an"),
     (
         CHAT_END,
         5,

@@ -102,8 +102,7 @@ fn block_end(bytes: &[u8], body: usize) -> usize {
 /// How much of a text looks like the lines of a cut off key. Its first line is taken whatever it is.
 fn key_lines(rest: &[u8]) -> usize {
     let mut end = 0;
-    let mut lines = 0;
-    for line in rest.split_inclusive(|&byte| byte == b'\n') {
+    for (lines, line) in rest.split_inclusive(|&byte| byte == b'\n').enumerate() {
         let text = line.trim_ascii();
         let is_key = text.iter().all(|&byte| {
             bytes::is(byte, BASE64 | NAME)
@@ -113,7 +112,6 @@ fn key_lines(rest: &[u8]) -> usize {
         if lines > 1 && !is_key && !is_header || lines > 2 && text.is_empty() {
             break;
         }
-        lines += 1;
         end += line.len();
     }
     rest[..end].trim_ascii_end().len()

@@ -123,7 +123,7 @@ pub(super) fn find(bytes: &[u8], from: usize, byte: u8) -> Option<usize> {
     const HIGH: u64 = 0x8080_8080_8080_8080;
     let mut at = from;
     while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
-        let zeros = u64::from_le_bytes(*chunk) ^ LOW * u64::from(byte);
+        let zeros = u64::from_le_bytes(*chunk) ^ (LOW * u64::from(byte));
         if zeros.wrapping_sub(LOW) & !zeros & HIGH != 0 {
             break;
         }

@@ -57,18 +57,45 @@ pub(super) fn is_text(byte: u8) -> bool {
     matches!(byte, b' '..=b'~' | b'\t' | b'\n' | b'\r')
 }
 
-/// A text with characters taken out or decoded, and for each of its bytes where that came from.
+/// A text with characters taken out or decoded, and where its parts came from.
 pub(super) struct Decoded {
     pub(super) text: String,
-    /// The place in the original of each byte of `text`, and the original's length.
-    from: Vec<usize>,
+    /// For each part that came over in one piece, where it begins here and in the original.
+    parts: Vec<(usize, usize)>,
 }
 
 impl Decoded {
+    fn with_capacity(bytes: usize) -> Self {
+        Self {
+            text: String::with_capacity(bytes),
+            parts: Vec::new(),
+        }
+    }
+
+    /// Adds a character that stands at `at` in the original.
+    fn push(&mut self, at: usize, c: char) {
+        let here = self.text.len();
+        let goes_on = |&(start, from): &(usize, usize)| from + here - start == at;
+        if !self.parts.last().is_some_and(goes_on) {
+            self.parts.push((here, at));
+        }
+        self.text.push(c);
+    }
+
+    /// Says where the original ends.
+    fn end(&mut self, at: usize) {
+        self.parts.push((self.text.len(), at));
+    }
+
     /// The range of the original that a range of the text came from.
     pub(super) fn range(&self, start: usize, end: usize) -> (usize, usize) {
-        let place = |at: usize| self.from.get(at).copied().unwrap_or_default();
-        (place(start), place(end))
+        (self.place(start), self.place(end))
+    }
+
+    fn place(&self, at: usize) -> usize {
+        let next = self.parts.partition_point(|&(here, _)| here <= at);
+        next.checked_sub(1)
+            .map_or(at, |part| self.parts[part].1 + at - self.parts[part].0)
     }
 }
 
@@ -108,15 +135,11 @@ pub(super) fn without_zero_width(text: &str) -> Option<Decoded> {
     if text.is_ascii() || !has_zero_width(text.as_bytes()) {
         return None;
     }
-    let mut decoded = Decoded {
-        text: String::with_capacity(text.len()),
-        from: Vec::with_capacity(text.len() + 1),
-    };
+    let mut decoded = Decoded::with_capacity(text.len());
     for (at, c) in text.char_indices().filter(|&(_, c)| !is_zero_width(c)) {
-        decoded.text.push(c);
-        decoded.from.extend((at..).take(c.len_utf8()));
+        decoded.push(at, c);
     }
-    decoded.from.push(text.len());
+    decoded.end(text.len());
     Some(decoded)
 }
 
@@ -145,21 +168,16 @@ pub(super) fn without_percent(text: &str) -> Option<Decoded> {
         }
         from += 1;
     }
-    let mut decoded = Decoded {
-        text: String::with_capacity(text.len()),
-        from: Vec::with_capacity(text.len() + 1),
-    };
+    let mut decoded = Decoded::with_capacity(text.len());
     let mut rest = text.char_indices();
     while let Some((at, c)) = rest.next() {
-        decoded.from.push(at);
         if let Some(byte) = escaped(at) {
-            decoded.text.push(char::from(byte));
+            decoded.push(at, char::from(byte));
             rest.nth(1);
         } else {
-            decoded.text.push(c);
-            decoded.from.extend((at + 1..).take(c.len_utf8() - 1));
+            decoded.push(at, c);
         }
     }
-    decoded.from.push(text.len());
+    decoded.end(text.len());
     Some(decoded)
 }

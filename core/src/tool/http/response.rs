@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{
-    Exchange, Hop, Method, failure, html,
+    Exchange, Hop, Method, cut, failure, html,
     media::{Media, label},
 };
 use crate::{session::HttpHead, tool::ToolOutput};
@@ -95,13 +95,16 @@ impl Response {
         self.status >= 400
     }
 
-    /// The tool's result. A failure is an object that says whether asking again makes sense.
+    /// The tool's result in at most `limit` bytes. A failure is an object that says whether asking
+    /// again makes sense.
     #[must_use]
-    pub fn to_output(&self) -> ToolOutput {
+    pub fn to_output(&self, limit: usize) -> ToolOutput {
         let told = self.told();
         let Some(retry) = self.retry.as_ref().filter(|_| self.failed()) else {
-            return ToolOutput::ok(told);
+            return ToolOutput::ok(cut(told, limit));
         };
+        // What surrounds it takes a few hundred bytes, and a quoted letter up to two of most texts.
+        let told = cut(told, limit.saturating_sub(600) / 2);
         let mut object = json!({
             "error": "http",
             "status": self.status,

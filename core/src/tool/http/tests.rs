@@ -406,7 +406,7 @@ fn failures_say_whether_asking_again_makes_sense() {
         let response = Response::new(&exchange, &head(status, headers), b"why", false, |b, _| {
             String::from_utf8_lossy(b).into_owned()
         });
-        let output = response.to_output();
+        let output = response.to_output(10_000);
         assert_eq!(output.status, ToolStatus::Error);
         let told: Value = serde_json::from_str(&output.text).unwrap();
         assert_eq!(told["status"], status);

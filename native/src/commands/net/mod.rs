@@ -1,6 +1,7 @@
 //! `tau net`: where requests of tools may go, and the HTTP tool itself.
 
 mod check;
+mod fetch;
 
 use tau_core::{
     egress::{HostRule, Rules},
@@ -27,6 +28,7 @@ pub(crate) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     Check(check::Args),
+    Fetch(fetch::Args),
 }
 
 /// What is reached beyond what the profile says.
@@ -71,5 +73,6 @@ impl Reach {
 pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
     match args.command {
         Command::Check(args) => block_on(check::run(args, home, ui))?,
+        Command::Fetch(args) => block_on(fetch::run(args, home, ui))?,
     }
 }

@@ -1,4 +1,4 @@
-use alloc::{format, string::String};
+use alloc::{format, string::String, vec};
 use proptest::prelude::*;
 
 use super::*;

@@ -1,4 +1,4 @@
-use alloc::{format, string::ToString};
+use alloc::format;
 
 use super::{super::prefixes, *};
 
@@ -128,5 +128,5 @@ fn addresses_that_are_secrets_are_found() {
 fn an_unknown_vendors_token_alone_on_its_line_is_found() {
     let token = format!("acme_{}", drawn(40, ALPHANUMERIC));
     check("here it is:\n", &token, "\nkeep it", "prefixed_token");
-    check_silent(&"the digest sha256-xyz".to_string());
+    check_silent("the digest sha256-xyz");
 }
