@@ -1,6 +1,12 @@
 //! Setting up: from flags and profile to a session that is open for writing.
 
-use std::{collections::BTreeSet, fs, io::IsTerminal, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::IsTerminal,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 use tau_core::{
     context::system_prompt,
     credential,
@@ -8,6 +14,7 @@ use tau_core::{
     journal, memory,
     model::{Api, Pricing},
     policy::Policy,
+    safety::{Gate, Source, Untrusted},
     session::{Budgets, Config, Range, Session},
     tool::{ToolSpec, dispatch},
     wire,
@@ -64,7 +71,7 @@ pub(crate) async fn begin(
             specs.retain(|spec| embedded::TOOLS.contains(&spec.name.as_str()));
             embedded::system_prompt()
         }
-        false => system_prompt(&format!("the folder {}", tools.workspace().display())),
+        false => system_prompt(&place(tools.workspace(), &policy)),
     };
     for file in &flags.system {
         system += &system_file(file)?;
@@ -105,6 +112,19 @@ fn know_keys(vault: &Vault, choice: &Choice) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// The folder in words. A name that gives orders is not repeated: whoever packed a folder named it.
+fn place(workspace: &Path, policy: &Policy) -> String {
+    let name = workspace.display().to_string();
+    let source = Source::Tool {
+        name: "workspace".into(),
+    };
+    let (name, found) = Gate::new(policy).vet(Untrusted::new(name, source));
+    match found.is_empty() {
+        true => format!("the folder {}", name.into_inner()),
+        false => "a folder".into(),
+    }
 }
 
 async fn open_session(

@@ -9,6 +9,7 @@
 //! network, so any home can play them. [`wire`] speaks the providers' side of their formats, for
 //! scenarios and for the scripted server that the tests of the program talk to.
 
+pub mod obey;
 pub mod scenario;
 pub mod task;
 pub mod wire;

@@ -13,6 +13,7 @@ mod bench;
 mod ci;
 mod docs;
 mod eval;
+mod fuzz;
 mod homes;
 mod process;
 mod setup;
@@ -54,8 +55,10 @@ enum Chore {
     Size(size::Args),
     /// Measure what turns, forks and long sessions cost, beside named peers in the same run.
     Bench(bench::Args),
-    /// Score Tau on lists: so far, the embedded model on plain instructions.
+    /// Score Tau on lists and corpora: the embedded model, the detectors, attacks on an obedient model.
     Eval(eval::Args),
+    /// Feed the parsers and detectors made-up input for a while.
+    Fuzz(fuzz::Args),
     /// Run a program and print its peak memory in bytes on the last line of stderr.
     #[command(hide = true)]
     PeakMemory(size::memory::Args),
@@ -73,6 +76,7 @@ fn main() -> ExitCode {
         Chore::Size(args) => size::run(&args),
         Chore::Bench(args) => bench::run(&args),
         Chore::Eval(args) => eval::run(&args),
+        Chore::Fuzz(args) => fuzz::run(&args),
         Chore::PeakMemory(args) => size::memory::run(&args),
     };
     match result {

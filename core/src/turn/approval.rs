@@ -90,6 +90,10 @@ impl Session {
                 call_id: call_id.clone(),
             });
         };
+        // Told to the model, stored and shown: a person's words pass the gate like a prompt.
+        let clean = |words| self.state.gate.without_secrets(words);
+        let reason = reason.map(clean);
+        let reason = reason.as_deref();
         let (refusal, by) = if absent {
             (nobody_there(reason), FinishedBy::Nobody)
         } else {

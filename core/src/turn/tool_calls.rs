@@ -21,6 +21,7 @@ use crate::{
         OnRestore, ToolOutput, ToolRun,
         dispatch::{Seen, Standing, Verdict, dispatch},
         notice::{self, Notice},
+        reserved::BUILT_IN,
     },
 };
 
@@ -88,10 +89,12 @@ impl Session {
         }
     }
 
-    /// What was read so far that bears on what may leave; named only where both are in sight.
+    /// What was read so far that bears on what may leave; named only where words of others are in
+    /// sight.
     fn seen(&self) -> Seen {
         let labels = self.labels_in_sight();
-        if !(labels.private && labels.untrusted) {
+        let brought = self.described_by_others();
+        if !labels.untrusted && brought.is_none() {
             return Seen::default();
         }
         let entries = &self.state.entries;
@@ -110,11 +113,22 @@ impl Session {
                     seen.untrusted = Some(name());
                 }
             }
-            if seen.private.is_some() && seen.untrusted.is_some() {
+            let is_all = |seen: bool, labelled: bool| seen || !labelled;
+            if is_all(seen.private.is_some(), labels.private)
+                && is_all(seen.untrusted.is_some(), labels.untrusted)
+            {
                 break;
             }
         }
+        seen.untrusted = seen.untrusted.or(brought);
         seen
+    }
+
+    /// A tool that somebody else brought: what it says of itself is in sight from the first request.
+    fn described_by_others(&self) -> Option<String> {
+        let mut names = self.state.tools.iter().map(|spec| &spec.name);
+        let brought = names.find(|name| !BUILT_IN.contains(&name.as_str()))?;
+        Some(format!("the description of {brought}"))
     }
 
     fn start_tool(&mut self, call: &ToolCall, run: ToolRun, rule: String, now: UnixMillis) {
@@ -347,7 +361,7 @@ impl Session {
         let Some(spec) = spec else {
             return self.lost(call, now);
         };
-        match spec.on_restore {
+        match spec.on_restore_of(&call.arguments) {
             OnRestore::Reissue => {
                 self.tell_stored(Event::ToolStarted {
                     call_id: call.id.clone(),

@@ -141,14 +141,16 @@ async fn check(home: &Home, workspace: Option<&Path>) -> Vec<Check> {
     checks.push(servers().await);
     checks.push(embedded_model(home));
     let paths = Paths::default();
-    checks.push(match host::tools(workspace, home, &paths, &Vault::closed()) {
-        Ok(tools) => Check::new(
-            "workspace",
-            State::Ok,
-            tools.workspace().display().to_string(),
-        ),
-        Err(error) => Check::broken("workspace", error),
-    });
+    checks.push(
+        match host::tools(workspace, home, &paths, &Vault::closed()) {
+            Ok(tools) => Check::new(
+                "workspace",
+                State::Ok,
+                tools.workspace().display().to_string(),
+            ),
+            Err(error) => Check::broken("workspace", error),
+        },
+    );
     let on = |is: bool| if is { "a terminal" } else { "no terminal" };
     let terminal = format!(
         "stdin is {}, stdout is {}",

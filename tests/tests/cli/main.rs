@@ -11,6 +11,7 @@ mod hostile_input;
 mod killed;
 mod one_shot;
 mod protection;
+mod screening;
 mod secrets;
 mod sessions;
 mod settings;

@@ -295,6 +295,11 @@ fn a_profile_with_a_mistake_is_an_error_that_names_its_line() {
             2,
             "policy.commands.allow[1]: a rule is",
         ),
+        (
+            "[[policy.screen.rules]]\nkind = \"injection\"\nfamily = \"mine\"\nseverity = \"high\"\npattern = \"a(b\"\n",
+            5,
+            "policy.screen.rules[0].pattern: mine: ",
+        ),
         ("[budgets]\nsteps = 0\n", 2, "budgets.steps: at least 1"),
     ] {
         let tau = Tau::new();

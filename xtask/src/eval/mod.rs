@@ -1,5 +1,6 @@
 //! `cargo xtask eval`: how good Tau is at what it claims, from lists and corpora.
 
+mod obey;
 mod safety;
 mod train;
 
@@ -23,6 +24,9 @@ enum Subject {
     Safety(safety::Args),
     /// Make the tables of the injection detector from corpora.
     Train(train::Args),
+    /// A model that obeys every instruction it reads, over scripted attacks: what it gets out and
+    /// changes, and whether the same tasks finish without them.
+    Obey(obey::Args),
 }
 
 /// The list that is owed, and one that nothing was tuned to.
@@ -37,6 +41,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         Subject::Embedded => embedded(),
         Subject::Safety(args) => safety::run(args),
         Subject::Train(args) => train::run(args),
+        Subject::Obey(args) => obey::run(args),
     }
 }
 

@@ -23,7 +23,7 @@ use self::{
 const TABLES: &str = "core/src/safety/injection";
 
 /// How many of 1,000 blocks of ordinary text may be worth a closer look.
-const HOT: usize = 12;
+const HOT: usize = 8;
 
 /// How many parts the sources are split into; each is held out once.
 const FOLDS: u64 = 5;
@@ -56,6 +56,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         .unwrap_or_else(|| PathBuf::from("../shared/data"));
     let mut texts = texts::corpus(&data.join("injection.jsonl"))?;
     let corpus = texts.len();
+    texts.extend(texts::own());
     for folder in &args.ordinary {
         texts.extend(texts::ordinary(folder)?);
     }

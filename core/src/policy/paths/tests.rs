@@ -18,8 +18,8 @@ fn paths() -> Paths {
             "a?c.txt",
         ]),
         unprotect: list(&["docs/.git", "open.pem"]),
-        workspace: "/home/u/ws".into(),
-        own: list(&["/home/u/.local/share/tau", "~/.local/share/tau"]),
+        workspace: "/data/u/ws".into(),
+        own: list(&["/data/u/.local/share/tau", "~/.local/share/tau"]),
     }
 }
 
@@ -34,8 +34,8 @@ fn tau_and_what_the_profile_names_are_protected_in_every_spelling() {
         "./.tau/../.tau//x",
         "src/../.tau/x",
         "../ws/.tau/x",
-        "/home/u/ws/.tau/x",
-        "/home/u/ws/src/../.TAU/x",
+        "/data/u/ws/.tau/x",
+        "/data/u/ws/src/../.TAU/x",
         ".TAU/x",
         ".Git/config",
         ".tau./x",
@@ -45,8 +45,8 @@ fn tau_and_what_the_profile_names_are_protected_in_every_spelling() {
         "TAU~1/x",
         ".tau\\x",
         "../../../elsewhere/.git/config",
-        "/home/u/.local/share/tau/config.toml",
-        "/home/U/.local/share/TAU/config.toml",
+        "/data/u/.local/share/tau/config.toml",
+        "/data/U/.local/share/TAU/config.toml",
         "../.local/share/tau/config.toml",
         "../../u/.local/share/tau",
         "~/.local/share/tau/config.toml",
@@ -58,7 +58,7 @@ fn tau_and_what_the_profile_names_are_protected_in_every_spelling() {
         "x/secrets/a",
         "src/gen/a.rs",
         "src/gen/a/b/c.rs",
-        "/home/u/ws/src/gen/a.rs",
+        "/data/u/ws/src/gen/a.rs",
         "/etc/passwd",
         "../../../etc/passwd",
         "~/.ssh/authorized_keys",
@@ -80,8 +80,8 @@ fn tau_and_what_the_profile_names_are_protected_in_every_spelling() {
         "src/gen/a.txt",
         "gen/a.rs",
         "etc/passwd",
-        "/home/u/other",
-        "/home/u/.local/share/taurus/x",
+        "/data/u/other",
+        "/data/u/.local/share/taurus/x",
         "docs/.git/x",
         "open.pem",
         "x/open.pem",
@@ -96,12 +96,12 @@ fn tau_and_what_the_profile_names_are_protected_in_every_spelling() {
 #[test]
 fn nothing_unprotects_the_data_of_tau() {
     let paths = Paths {
-        unprotect: list(&["**", "/home/**", "config.toml", ".tau"]),
+        unprotect: list(&["**", "/data/**", "config.toml", ".tau"]),
         ..paths()
     };
     assert!(
         paths
-            .decide("/home/u/.local/share/tau/config.toml", true)
+            .decide("/data/u/.local/share/tau/config.toml", true)
             .is_err()
     );
     assert!(paths.decide(".tau/x", true).is_ok());
@@ -123,18 +123,18 @@ fn commands_that_say_they_write_there_are_refused() {
         "mv .tau old",
         "mv x .tau",
         "cp x .tau/y",
-        "cp x /home/u/.local/share/tau/config.toml",
+        "cp x /data/u/.local/share/tau/config.toml",
         "rm -rf .tau",
         "rm -rf .",
         "rm -rf ..",
         "rm -rf ../ws",
-        "rm -rf /home/u/ws",
-        "rm -rf /home",
+        "rm -rf /data/u/ws",
+        "rm -rf /data",
         "rm -rf .t*",
         "rm -rf .[t]au",
         "rm -rf .*",
         "rm -rf .???",
-        "mv /home/u/.local x",
+        "mv /data/u/.local x",
         "ln .tau/config.toml x",
         "ln -s .tau x",
         "ln -s ../.local/share/tau x",
@@ -148,7 +148,7 @@ fn commands_that_say_they_write_there_are_refused() {
         "curl -o .tau/x https://h",
         "cd .tau && echo x > config.toml",
         "cd .tau\nrm config.toml",
-        "cd /home/u/.local/share && rm tau/config.toml",
+        "cd /data/u/.local/share && rm tau/config.toml",
         "sh -c 'echo x > .tau/y'",
         "find . -exec cp {} .tau/x \\;",
         "env tee .tau/x",

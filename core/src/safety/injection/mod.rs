@@ -194,3 +194,6 @@ fn finish_tags(range: Range<usize>, before: char, base: usize, findings: &mut Fi
         );
     }
 }
+
+#[cfg(test)]
+mod tests;

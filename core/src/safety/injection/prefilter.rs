@@ -53,7 +53,7 @@ impl Reason {
     /// Bytes beside a block that are looked at too: before the blocks weighed, and after.
     fn margin(self) -> usize {
         match self {
-            Self::Words => 96,
+            Self::Words => 64,
             Self::Encoded | Self::Spaced => 2 * BLOCK,
             Self::Ciphered => 4 * BLOCK,
         }
@@ -100,11 +100,13 @@ pub(super) fn search(filter: &Prefilter, text: &str, look: &mut dyn FnMut(Range<
         if sum >= HEAVY {
             extend(text, &mut open[0], at, Reason::Words, look);
         }
-        for reason in shape::suspect(bytes, at, shape, &near)
-            .into_iter()
-            .flatten()
-        {
-            extend(text, &mut open[reason as usize], at, reason, look);
+        if !shape.is_plain() {
+            for reason in shape::suspect(bytes, at, shape, &near)
+                .into_iter()
+                .flatten()
+            {
+                extend(text, &mut open[reason as usize], at, reason, look);
+            }
         }
     };
     let (blocks, rest) = bytes.as_chunks::<BLOCK>();

@@ -92,6 +92,19 @@ impl Shape {
         self.count(SMALL) + self.count(CAPITALS)
     }
 
+    /// Whether the block is like any of prose, so that no reason needs a look.
+    pub(super) fn is_plain(self) -> bool {
+        let (spaces, letters) = (self.count(SPACES), self.letters());
+        (3..12).contains(&spaces)
+            && letters >= 8
+            && self.count(MARKS) < 12
+            && self.count(STREWN) < 5
+            && self.count(ESCAPES) < 5
+            && self.count(OTHERS) == 0
+            && self.count(VOWELS) * 3 >= letters
+            && (self.count(DIGITS) < 14 || letters > 10)
+    }
+
     /// Whether the block could be base64 or the like, or a list of numbers.
     fn is_encoded(self) -> bool {
         let (spaces, letters) = (self.count(SPACES), self.letters());

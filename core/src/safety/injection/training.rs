@@ -9,7 +9,7 @@ use super::{
     prefilter::{BLOCK, HEAVY, WORTH, place},
     shape::code,
     tokens::tokens,
-    words::WORDS,
+    words::{BETRAYING, WORDS},
 };
 
 /// Markup that is a reason to look closer, and how much of one.
@@ -41,6 +41,9 @@ const MARKERS: &[(&str, u8)] = &[
     ("</user", 5),
 ];
 
+/// Words that every attack of the plainest kind has: they weigh, however common.
+const PLAINEST: &[&str] = &["ignore", "disregard", "previous", "instructions"];
+
 /// A text's words as the model weighs them: for each its bucket, and the bucket of it with the
 /// word before (the same as its own for the first).
 #[must_use]
@@ -66,7 +69,7 @@ fn narrow(bucket: usize) -> u16 {
 /// text heavy, until no more than `hot` of 1,000 blocks of that are.
 #[must_use]
 pub fn prefilter(ordinary: &[&str], attacks: &[&str], hot: usize) -> Vec<u8> {
-    let mut weights = worths(ordinary);
+    let (mut weights, kept) = worths(ordinary);
     let ordinary: Vec<Hits> = ordinary
         .iter()
         .map(|text| Hits::new(text, 0, &weights))
@@ -101,7 +104,7 @@ pub fn prefilter(ordinary: &[&str], attacks: &[&str], hot: usize) -> Vec<u8> {
         let mut worst: Vec<(u64, usize)> = harm
             .iter()
             .enumerate()
-            .filter(|(_, harm)| **harm > 0)
+            .filter(|(place, harm)| **harm > 0 && !kept.contains(place))
             .map(|(place, harm)| (harm * 1_000 / (use_of[place] * 20 + 20), place))
             .collect();
         worst.sort_unstable_by(|one, other| other.cmp(one));
@@ -172,7 +175,7 @@ impl Hits {
 }
 
 /// What the words are worth, less the more common their letters are in ordinary text.
-fn worths(ordinary: &[&str]) -> Vec<u8> {
+fn worths(ordinary: &[&str]) -> (Vec<u8>, Vec<usize>) {
     let mut seen = vec![0_u32; PLACES];
     let mut all = 0_u64;
     for text in ordinary {
@@ -184,7 +187,8 @@ fn worths(ordinary: &[&str]) -> Vec<u8> {
         }
     }
     let mut weights = vec![0_u8; PLACES / 4];
-    let mut learn = |codes: &[u8], worth: u8| {
+    let mut kept = Vec::new();
+    let mut learn = |codes: &[u8], worth: u8, is_plainest: bool| {
         let keys: Vec<usize> = codes
             .windows(5)
             .map(|gram| place(gram.iter().fold(0, |key, code| key << 6 | u32::from(*code))))
@@ -214,7 +218,14 @@ fn worths(ordinary: &[&str]) -> Vec<u8> {
                 12_000..30_000 => 1,
                 _ => 0,
             };
-            let class = class.saturating_sub(common);
+            let class = if is_plainest {
+                2
+            } else {
+                class.saturating_sub(common)
+            };
+            if is_plainest {
+                kept.push(*key);
+            }
             let (byte, shift) = (*key / 4, *key % 4 * 2);
             if weights[byte] >> shift & 3 < class {
                 weights[byte] = weights[byte] & !(3 << shift) | class << shift;
@@ -234,12 +245,16 @@ fn worths(ordinary: &[&str]) -> Vec<u8> {
                 )
                 .chain(ends.then_some(0))
                 .collect();
-            learn(&codes, *worth);
+            learn(&codes, *worth, PLAINEST.contains(&entry));
         }
+    }
+    for word in BETRAYING.split(',').map(str::trim) {
+        let codes: Vec<u8> = word.bytes().rev().map(code).collect();
+        learn(&codes, 8, true);
     }
     for (marker, worth) in MARKERS {
         let codes: Vec<u8> = marker.bytes().map(code).collect();
-        learn(&codes, *worth);
+        learn(&codes, *worth, false);
     }
-    weights
+    (weights, kept)
 }

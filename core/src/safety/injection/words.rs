@@ -29,7 +29,7 @@ pub(super) const WORDS: &[(Concepts, u8, &str)] = &[
     (
         IGNORE,
         5,
-        "ignore, ignores, ignoring, disregard, disregards, disregarding, neglect, bypass, bypassing, override, overrides, overriding, overrule, overwrite, supersede, supersedes, nullify, circumvent, discard, void",
+        "ignore, ignores, ignoring, disregard, disregards, disregarding, neglect, bypass, bypassing, override, overriding, overwrite, circumvent, discard",
     ),
     (IGNORE, 5, "forget, forgets, abandon, nevermind, never mind"),
     (

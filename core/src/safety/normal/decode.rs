@@ -13,6 +13,33 @@ use core::ops::Range;
 /// The shortest run of base64 or hexadecimal worth undoing, in characters.
 const SHORTEST_RUN: usize = 20;
 
+/// What a byte can be part of: a run of base64 digits.
+const DIGIT: u8 = 1;
+/// What a byte can be part of: what parts the items of a list.
+const GAP: u8 = 2;
+/// What a byte can be part of: the beginning of an escape.
+const ESCAPE: u8 = 4;
+
+static BYTES: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = match byte as u8 {
+            b if value(b).is_some() => DIGIT,
+            b' ' | b'\t' | b'\r' | b'\n' | b',' | b';' | b'[' | b']' | b'{' | b'}' | b'('
+            | b')' | b'"' => GAP,
+            b'%' | b'\\' | b'&' => ESCAPE,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    table
+};
+
+fn is(byte: u8, what: u8) -> bool {
+    BYTES[usize::from(byte)] & what != 0
+}
+
 /// A piece of a text that was encoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decoded {
@@ -36,7 +63,7 @@ fn runs(text: &str, found: &mut dyn FnMut(Decoded)) {
     let bytes = text.as_bytes();
     let mut at = 0;
     while at < bytes.len() {
-        if value(bytes[at]).is_none() {
+        if !is(bytes[at], DIGIT) {
             at += 1;
             continue;
         }
@@ -59,7 +86,7 @@ fn end_of_run(bytes: &[u8], start: usize) -> usize {
     let mut at = start;
     let mut line = start;
     loop {
-        while at < bytes.len() && value(bytes[at]).is_some() {
+        while at < bytes.len() && is(bytes[at], DIGIT) {
             at += 1;
         }
         let end = at;
@@ -68,7 +95,7 @@ fn end_of_run(bytes: &[u8], start: usize) -> usize {
             next += 1;
         }
         let is_wrapped = end - line >= 40 && next > end && next - end <= 2;
-        if !is_wrapped || next >= bytes.len() || value(bytes[next]).is_none() {
+        if !is_wrapped || next >= bytes.len() || !is(bytes[next], DIGIT) {
             while at < bytes.len() && bytes[at] == b'=' {
                 at += 1;
             }
@@ -140,7 +167,7 @@ fn readable(bytes: Vec<u8>) -> Option<String> {
 }
 
 /// The value of a base64 digit of either alphabet.
-fn value(digit: u8) -> Option<u8> {
+const fn value(digit: u8) -> Option<u8> {
     match digit {
         b'A'..=b'Z' => Some(digit - b'A'),
         b'a'..=b'z' => Some(digit - b'a' + 26),

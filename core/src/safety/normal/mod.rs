@@ -69,3 +69,6 @@ pub fn normalise(text: &str) -> Normal {
     }
     normal.finish(text.len())
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,3 +6,4 @@ pub(crate) mod durability;
 mod failures;
 mod graph;
 pub(crate) mod harness;
+mod screening;

@@ -24,6 +24,8 @@ pub(super) struct Aim {
     pub(super) said: Option<(Action, String)>,
     /// Where what was read could go.
     to: Option<String>,
+    /// What of the person's own the call reads by itself.
+    reads: Option<String>,
 }
 
 impl Aim {
@@ -34,6 +36,9 @@ impl Aim {
             said: None,
             to: matches!(tool.class, ToolClass::Network | ToolClass::Execute)
                 .then(|| tool.name.clone()),
+            // A program opens files on its own: what it sends need not have been read before.
+            reads: (tool.class == ToolClass::Execute)
+                .then(|| format!("whatever {} opens", tool.name)),
         };
         let text = |argument: &str| arguments[argument].as_str();
         for touch in &tool.touches {
@@ -93,10 +98,10 @@ impl Aim {
         Ok(())
     }
 
-    /// What leaves, when both of the person's own and of others' words was read.
+    /// What leaves, when others' words were read, and something of the person's own was or would be.
     pub(super) fn leaving(&self, seen: &Seen) -> Option<Leaving> {
         Some(Leaving {
-            private: seen.private.clone()?,
+            private: seen.private.clone().or_else(|| self.reads.clone())?,
             untrusted: seen.untrusted.clone()?,
             to: self.to.clone()?,
         })

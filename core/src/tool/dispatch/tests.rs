@@ -276,6 +276,16 @@ fn what_was_read_keeps_no_tool_from_running_that_sends_nothing() {
 }
 
 #[test]
+fn a_program_that_reads_what_it_sends_is_asked_about_once_words_of_others_were_read() {
+    let mut stand = Stand::under(Policy::preset(Preset::Permissive));
+    let shell = call("shell", json!({"path": "x"}));
+    assert!(matches!(decide_with(&shell, &stand), Verdict::Run { .. }));
+    stand.seen.untrusted = Some("http https://a.example.com".into());
+    let (reason, _) = asked(decide_with(&shell, &stand));
+    assert!(reason.contains("whatever shell opens"), "{reason}");
+}
+
+#[test]
 fn hardened_lets_nothing_leave_once_both_were_read() {
     let mut policy = Policy::preset(Preset::Hardened);
     policy.network = Some(Action::Allow);

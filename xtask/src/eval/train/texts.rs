@@ -108,6 +108,17 @@ pub(super) fn corpus(path: &Path) -> Result<Vec<Text>> {
         .collect()
 }
 
+/// Sentences of our own that look like attacks and are none.
+pub(super) fn own() -> impl Iterator<Item = Text> {
+    include_str!("ordinary.txt").lines().map(|line| Text {
+        text: line.to_owned(),
+        label: Label::Ordinary,
+        tier: "own".to_owned(),
+        family: "sentences".to_owned(),
+        source: line.to_owned(),
+    })
+}
+
 /// Reads the ordinary text in a folder, in the order of its files' names.
 pub(crate) fn ordinary(folder: &Path) -> Result<Vec<Text>> {
     let mut files = Vec::new();

@@ -1,6 +1,6 @@
 //! Escapes: `%69`, `\x69`, `\u0069`, `&#105;`, `&#x69;`.
 
-use super::{Decoded, hex};
+use super::{Decoded, ESCAPE, hex, is};
 use alloc::vec::Vec;
 
 /// How many escapes within [`REACH`] bytes of each other make a text worth undoing.
@@ -14,7 +14,7 @@ pub(super) fn decode(text: &str, found: &mut dyn FnMut(Decoded)) {
     let bytes = text.as_bytes();
     let mut at = 0;
     while at < bytes.len() {
-        if !matches!(bytes[at], b'%' | b'\\' | b'&') {
+        if !is(bytes[at], ESCAPE) {
             at += 1;
             continue;
         }
@@ -34,6 +34,10 @@ pub(super) fn decode(text: &str, found: &mut dyn FnMut(Decoded)) {
                 }
                 None => next += 1,
             }
+        }
+        // What follows without a space belongs to it.
+        while end < bytes.len() && !bytes[end].is_ascii_whitespace() && bytes[end].is_ascii() {
+            end += 1;
         }
         if count >= FEWEST {
             stretch(text, start, end, found);

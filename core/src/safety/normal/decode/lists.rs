@@ -1,6 +1,6 @@
 //! Lists of code points, each a number of its own, and Morse.
 
-use super::{Decoded, readable};
+use super::{Decoded, GAP, is, readable};
 use alloc::{string::String, vec::Vec};
 
 /// The fewest items of a list worth undoing.
@@ -55,14 +55,14 @@ pub(super) fn decode(text: &str, found: &mut dyn FnMut(Decoded)) {
 }
 
 fn is_gap(byte: u8) -> bool {
-    matches!(
-        byte,
-        b' ' | b'\t' | b'\r' | b'\n' | b',' | b';' | b'[' | b']' | b'{' | b'}' | b'(' | b')' | b'"'
-    )
+    is(byte, GAP)
 }
 
 /// What an item could be.
 fn kinds(item: &[u8]) -> u8 {
+    if item.len() > 8 {
+        return 0;
+    }
     let digits = item.strip_prefix(b"0x").unwrap_or(item);
     let mut kinds = 0;
     match item.len() {
