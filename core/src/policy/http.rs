@@ -94,6 +94,7 @@ impl HttpLimits {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::string::ToString;
 
     #[test]
     fn limits_of_requests_fall_from_permissive_to_hardened() {
