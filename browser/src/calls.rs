@@ -1,10 +1,10 @@
 //! What a page can ask: the calls that `www/tau.js` lists, each answered here.
 
-use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use std::rc::Rc;
 use tau_core::{
     ids::{CallId, EntryId, SessionId},
+    json::{self, FromJson},
     message::Image,
     policy::Extent,
     session::Command,
@@ -14,12 +14,12 @@ use tau_target_indexeddb::estimate;
 
 use crate::{State, error::Refused, grants, identity, memory};
 
-#[derive(Deserialize)]
+#[derive(FromJson)]
 struct OfSession {
     session: SessionId,
 }
 
-#[derive(Deserialize)]
+#[derive(FromJson)]
 struct Prompt {
     session: SessionId,
     text: String,
@@ -27,7 +27,7 @@ struct Prompt {
     images: Vec<Image>,
 }
 
-#[derive(Deserialize)]
+#[derive(FromJson)]
 struct Approve {
     session: SessionId,
     call_id: CallId,
@@ -37,7 +37,7 @@ struct Approve {
     digest: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(FromJson)]
 struct Deny {
     session: SessionId,
     call_id: CallId,
@@ -45,29 +45,29 @@ struct Deny {
     reason: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(FromJson)]
 struct Switch {
     session: SessionId,
     to: EntryId,
 }
 
-#[derive(Deserialize)]
+#[derive(FromJson)]
 struct Query {
     #[serde(default)]
     query: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(FromJson)]
 struct Id {
     id: String,
 }
 
-#[derive(Deserialize)]
+#[derive(FromJson)]
 struct Text {
     text: String,
 }
 
-#[derive(Deserialize)]
+#[derive(FromJson)]
 struct Verify {
     text: String,
     signature: String,
@@ -75,17 +75,17 @@ struct Verify {
     did: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(FromJson)]
 struct Key {
     key: String,
 }
 
-#[derive(Deserialize)]
+#[derive(FromJson)]
 struct Rule {
     rule: String,
 }
 
-#[derive(Deserialize)]
+#[derive(FromJson)]
 struct Url {
     url: String,
 }
@@ -264,7 +264,6 @@ async fn status(state: &State) -> Result<Value, Refused> {
     }))
 }
 
-fn read<T: DeserializeOwned>(name: &str, arguments: &str) -> Result<T, Refused> {
-    serde_json::from_str(arguments)
-        .map_err(|error| Refused::bad_request(format!("{name}: {error}")))
+fn read<T: FromJson>(name: &str, arguments: &str) -> Result<T, Refused> {
+    json::from_str(arguments).map_err(|error| Refused::bad_request(format!("{name}: {error}")))
 }

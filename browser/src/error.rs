@@ -1,15 +1,15 @@
 //! Why a call was refused: a code for programs, a sentence and a hint for people.
 
-use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tau_core::{
+    json::{self, ToJson},
     memory::MemoryError,
     session::{CommandError, StoreError},
 };
 use tau_platform::open::OpenError;
 
 /// What went wrong.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, ToJson)]
 pub(crate) struct Refused {
     code: &'static str,
     message: String,
@@ -37,11 +37,11 @@ impl Refused {
     }
 
     pub(crate) fn to_value(&self) -> Value {
-        json!(self)
+        json::to_value(self)
     }
 
     pub(crate) fn to_json(&self) -> String {
-        self.to_value().to_string()
+        json::to_string(&self.to_value())
     }
 }
 

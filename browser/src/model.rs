@@ -4,7 +4,6 @@
 //! Invariant: it is started when a person asks for it, never before, and everything that waits for
 //! it is answered when it goes away.
 
-use serde::Deserialize;
 use serde_json::{Value, json};
 use std::{
     cell::{Cell, RefCell},
@@ -14,6 +13,7 @@ use std::{
     task::{Poll, Waker},
 };
 use tau_core::{
+    json::{self, FromJson},
     model::{Delta, ModelConfig, ModelRequest},
     session::GenerateError,
 };
@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// How a session that uses the model is set up.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, FromJson)]
 pub(crate) struct Loaded {
     pub(crate) model: ModelConfig,
     pub(crate) system: String,
@@ -36,7 +36,7 @@ pub(crate) struct Loaded {
 }
 
 /// What the model's worker says.
-#[derive(Deserialize)]
+#[derive(FromJson)]
 #[serde(rename_all = "snake_case")]
 enum Message {
     Progress(Value),
@@ -245,7 +245,7 @@ impl Inner {
     }
 
     fn hear(self: &Rc<Self>, message: &str) {
-        let message = match serde_json::from_str(message) {
+        let message = match json::from_str(message) {
             Ok(message) => message,
             Err(error) => Message::Broken {
                 message: format!("the model's worker does not speak this version: {error}"),
@@ -259,7 +259,7 @@ impl Inner {
             Message::Loaded(loaded) => self.loaded(&loaded),
             Message::LoadFailed { code, message } => self.load_failed(code, message),
             Message::Piece { id, delta } => {
-                let delta = serde_json::from_str(&delta).map(Some);
+                let delta = json::from_str(&delta).map(Some);
                 self.push(id, delta.map_err(|error| failed(&error.to_string())));
             }
             Message::Done { id } => {
@@ -279,7 +279,7 @@ impl Inner {
 
     fn loaded(&self, text: &str) {
         let url = self.status.borrow().url();
-        match serde_json::from_str(text) {
+        match json::from_str(text) {
             Ok(loaded) => {
                 let loaded = Rc::new(loaded);
                 self.become_(Status::Ready { url, loaded });
@@ -328,8 +328,7 @@ impl LocalModel for EmbeddedModel {
                 detail: "it is not loaded; load it in the settings, or set a provider".into(),
             });
         }
-        let request =
-            serde_json::to_string(&request).map_err(|error| failed(&error.to_string()))?;
+        let request = json::to_string(&request);
         let inner = &self.inner;
         let id = inner.next.get();
         inner.next.set(id + 1);

@@ -8,11 +8,11 @@
 //! All tabs share what is stored: a change is one to the stored settings as they are then, made by
 //! one tab at a time, and told to the others.
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::{rc::Rc, sync::Arc};
 use tau_core::{
     context::system_prompt,
+    json::{self, FromJson, ToJson},
     model::{Api, ModelConfig, Pricing},
     policy::{Action, Policy, Preset},
     session::{Batch, Budgets, Config, Retry},
@@ -38,7 +38,7 @@ const OUTPUT_TOKENS: u32 = 8_192;
 const SYSTEM_LIMIT_BYTES: usize = 64 * 1024;
 
 /// What a person chose, format version 1.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, FromJson, ToJson)]
 #[serde(default)]
 pub(crate) struct Settings {
     v: u32,
@@ -81,7 +81,7 @@ impl Settings {
         let Some(stored) = storage.get(ROW.into()).await? else {
             return Ok(Self::default());
         };
-        let settings: Self = serde_json::from_slice(&stored).map_err(|error| {
+        let settings: Self = json::from_slice(&stored).map_err(|error| {
             Refused::new(
                 "storage_damaged",
                 format!("the settings cannot be read: {error}"),
@@ -100,14 +100,14 @@ impl Settings {
     /// Keeps them.
     pub(crate) fn to_batch(&self) -> Batch {
         Batch {
-            put: vec![(ROW.into(), json!(self).to_string().into_bytes())],
+            put: vec![(ROW.into(), json::to_vec(self))],
             ..Batch::default()
         }
     }
 
     /// As a page sees them.
     pub(crate) fn show(&self) -> Value {
-        let mut shown = json!(self);
+        let mut shown = json::to_value(self);
         if let Some(shown) = shown.as_object_mut() {
             shown.remove("v");
             shown.remove("wants_key");
@@ -121,7 +121,7 @@ impl Settings {
         let Value::Object(changes) = changes else {
             return Err(Refused::bad_request("settings are an object"));
         };
-        let mut merged = json!(self);
+        let mut merged = json::to_value(self);
         let known = self.show();
         for (name, value) in changes {
             if known.get(name).is_none() {
@@ -131,8 +131,8 @@ impl Settings {
             }
             merged[name] = value.clone();
         }
-        let mut settings: Self = serde_json::from_value(merged)
-            .map_err(|error| Refused::bad_request(error.to_string()))?;
+        let mut settings: Self =
+            json::from_value(merged).map_err(|error| Refused::bad_request(error.to_string()))?;
         settings.check()?;
         if settings.origin() != self.origin() {
             settings.wants_key = false;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     ids::UnixMillis,
     journal::{GENESIS, VERSION, replay::End, sha256_hex},
+    json::{self, FromJson, ToJson},
     policy::rates::Window,
     session::{Batch, Range},
     tool::ToolClass,
@@ -20,7 +21,7 @@ use crate::{
 pub const HEAD: &str = "audit-head";
 
 /// One decision.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 pub struct Decision {
     /// The tool that was called.
     pub tool: String,
@@ -36,7 +37,7 @@ pub struct Decision {
 }
 
 /// What a decision was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 #[serde(rename_all = "snake_case")]
 pub enum Decided {
     /// It ran.
@@ -50,7 +51,7 @@ pub enum Decided {
 }
 
 /// The log's end.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 pub struct Head {
     v: u32,
     next: u64,
@@ -70,7 +71,7 @@ impl Default for Head {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToJson)]
 struct Line<'a> {
     v: u32,
     seq: u64,
@@ -85,7 +86,7 @@ impl Head {
     pub fn read(stored: Option<&[u8]>) -> Result<Self, String> {
         match stored {
             None => Ok(Self::default()),
-            Some(bytes) => serde_json::from_slice(bytes)
+            Some(bytes) => json::from_slice(bytes)
                 .map_err(|error| format!("the head of the audit log cannot be read: {error}")),
         }
     }
@@ -100,15 +101,14 @@ impl Head {
             prev: &self.hash,
             decision,
         };
-        // Strings and numbers always serialise.
-        let bytes = serde_json::to_vec(&line).unwrap_or_default();
+        let bytes = json::to_vec(&line);
         let place = key(self.next);
         self.next += 1;
         self.hash = sha256_hex(&bytes);
         if matches!(decision.verdict, Decided::Run | Decided::Approved) {
             self.recent.note(class, at);
         }
-        let head = serde_json::to_vec(self).unwrap_or_default();
+        let head = json::to_vec(self);
         Batch {
             require_absent: [place.clone()].into(),
             put: [(place, bytes), (HEAD.into(), head)].into(),

@@ -7,9 +7,23 @@ use alloc::string::String;
 use core::fmt;
 use serde::{Deserialize, Serialize};
 
+use crate::json::{FromJson, ToJson};
+
 /// Milliseconds since 1970-01-01T00:00:00Z, as told by the home's clock.
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    FromJson,
+    ToJson,
 )]
 #[serde(transparent)]
 pub struct UnixMillis(pub u64);
@@ -32,7 +46,20 @@ impl UnixMillis {
 ///
 /// A restored session re-emits an unanswered effect under the same id: homes use it as the
 /// idempotency key of the outside call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    FromJson,
+    ToJson,
+)]
 #[serde(transparent)]
 pub struct EffectId(pub u64);
 
@@ -44,13 +71,27 @@ impl fmt::Display for EffectId {
 
 /// The number of a turn within its session, from 1.
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    FromJson,
+    ToJson,
 )]
 #[serde(transparent)]
 pub struct TurnId(pub u32);
 
 /// Sixteen lower-case hex digits naming a session.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, FromJson, ToJson,
+)]
 #[serde(transparent)]
 pub struct SessionId(pub String);
 
@@ -61,7 +102,9 @@ impl fmt::Display for SessionId {
 }
 
 /// Sixteen lower-case hex digits naming an entry of the session graph.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, FromJson, ToJson,
+)]
 #[serde(transparent)]
 pub struct EntryId(pub String);
 
@@ -72,7 +115,9 @@ impl fmt::Display for EntryId {
 }
 
 /// The provider's (or, where it sends none, the session's) name for one tool call.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, FromJson, ToJson,
+)]
 #[serde(transparent)]
 pub struct CallId(pub String);
 

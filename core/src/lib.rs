@@ -3,6 +3,8 @@
 #![no_std]
 
 extern crate alloc;
+// What is derived names the core from outside, here as elsewhere.
+extern crate self as tau_core;
 
 pub mod audit;
 pub mod context;
@@ -10,6 +12,7 @@ pub mod credential;
 pub mod egress;
 pub mod ids;
 pub mod journal;
+pub mod json;
 pub mod memory;
 pub mod message;
 pub mod model;

@@ -127,7 +127,7 @@ mod tests {
         Event::ApprovalRequested {
             call_id: CallId(id.into()),
             name: "http".into(),
-            arguments: serde_json::Value::Null,
+            arguments: tau_core::json::Value::Null,
             reason: String::new(),
             may_have_run: false,
             notice: tau_core::tool::notice::Notice::default(),
@@ -138,7 +138,7 @@ mod tests {
         Event::ToolStarted {
             call_id: CallId(id.into()),
             name: "http".into(),
-            arguments: serde_json::Value::Null,
+            arguments: tau_core::json::Value::Null,
         }
     }
 

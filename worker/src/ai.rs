@@ -10,9 +10,9 @@ use futures_util::{
     future::{Either, select},
 };
 use js_sys::{JSON, Promise, Reflect, futures::JsFuture};
-use serde_json::{Value, json};
 use std::{collections::VecDeque, pin::pin, sync::Arc};
 use tau_core::{
+    json::{self, Value, object_of},
     model::{Api, Delta, ModelConfig, ModelRequest},
     session::{FailureKind, GenerateError},
     wire::{Decoder, IDLE_TIMEOUT_MS, ProviderError, WireError, encode},
@@ -178,14 +178,12 @@ impl Shape {
         match data {
             Some("[DONE]") => {
                 if let Some(reason) = self.ends.take() {
-                    let last = json!({"choices": [
-                        {"index": 0, "delta": {}, "finish_reason": reason}
-                    ]});
-                    out.extend_from_slice(format!("data: {last}\n\n").as_bytes());
+                    let last = choice(object_of([]), Some(reason));
+                    out.extend_from_slice(frame(&last).as_bytes());
                 }
                 out.extend_from_slice(line);
             }
-            Some(data) => match serde_json::from_slice(data.as_bytes())
+            Some(data) => match json::from_str(data)
                 .ok()
                 .and_then(|frame| self.older(&frame))
             {
@@ -206,7 +204,7 @@ impl Shape {
         if text.is_none() && calls.is_none() {
             return None;
         }
-        let mut delta = json!({});
+        let mut delta = object_of([]);
         if let Some(text) = text.filter(|text| !text.is_empty()) {
             delta["content"] = text.into();
         }
@@ -219,32 +217,42 @@ impl Shape {
             self.ends = Some("tool_calls");
         }
         self.ends.get_or_insert("stop");
-        let mut frames = String::new();
-        let chunk = json!({"choices": [{"index": 0, "delta": delta}]});
-        frames.push_str(&format!("data: {chunk}\n\n"));
+        let mut frames = self::frame(&choice(delta, None));
         if let Some(usage) = frame.get("usage") {
-            let chunk = json!({"choices": [], "usage": usage});
-            frames.push_str(&format!("data: {chunk}\n\n"));
+            let none = Value::Array(Vec::new());
+            let chunk = object_of([("choices", none), ("usage", usage.clone())]);
+            frames.push_str(&self::frame(&chunk));
         }
         Some(frames)
     }
 }
 
+fn frame(chunk: &Value) -> String {
+    format!("data: {}\n\n", json::to_string(chunk))
+}
+
+fn choice(delta: Value, finish_reason: Option<&str>) -> Value {
+    let mut choice = object_of([("index", 0.into()), ("delta", delta)]);
+    if let Some(reason) = finish_reason {
+        choice["finish_reason"] = reason.into();
+    }
+    object_of([("choices", vec![choice].into())])
+}
+
 fn call_delta(at: usize, call: &Value) -> Value {
     let arguments = match call.get("arguments") {
         Some(Value::String(text)) => text.clone(),
-        Some(value) => value.to_string(),
+        Some(value) => json::to_string(value),
         None => "{}".into(),
     };
-    json!({
-        "index": at,
-        "id": call.get("id").and_then(Value::as_str).unwrap_or_default(),
-        "type": "function",
-        "function": {
-            "name": call.get("name").and_then(Value::as_str).unwrap_or_default(),
-            "arguments": arguments,
-        }
-    })
+    let text = |name: &str| Value::from(call.get(name).and_then(Value::as_str).unwrap_or_default());
+    let function = object_of([("name", text("name")), ("arguments", arguments.into())]);
+    object_of([
+        ("index", at.into()),
+        ("id", text("id")),
+        ("type", "function".into()),
+        ("function", function),
+    ])
 }
 
 async fn within_idle_timeout<F: Future>(work: F) -> Result<F::Output, GenerateError> {

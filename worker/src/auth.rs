@@ -5,8 +5,8 @@
 //! has a token in its place, and what is wrong with the list is told to whoever asks.
 
 use core::fmt;
-use serde_json::Value;
 use sha2::{Digest, Sha256};
+use tau_core::json::{Value, from_str};
 
 use crate::errors::ApiError;
 
@@ -114,7 +114,7 @@ fn digest(token: &str) -> [u8; 32] {
 fn from_json(text: &str) -> Result<Vec<(String, String)>, ApiError> {
     // The library's error would quote from the text.
     let unreadable = || wrong("TAU_TOKENS is not a JSON object of names and tokens");
-    let Ok(Value::Object(object)) = serde_json::from_slice(text.as_bytes()) else {
+    let Ok(Value::Object(object)) = from_str(text) else {
         return Err(unreadable());
     };
     object

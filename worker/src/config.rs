@@ -23,12 +23,12 @@
 //! Invariant: a variable that makes no sense is told, never replaced by a default.
 
 use core::str::FromStr;
-use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use tau_core::{
     context::system_prompt,
     egress::{HostRule, Origin},
     ids::{SessionId, UnixMillis},
+    json::{self, FromJson, ToJson},
     model::{Api, ModelConfig, Pricing},
     policy::{Policy, Preset},
     session::{Budgets, Config, Retry},
@@ -53,7 +53,7 @@ const AI_CONTEXT_TOKENS: u32 = 32_000;
 const OUTPUT_TOKENS: u32 = 8_192;
 
 /// What a session is begun with, kept in its object.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, FromJson, ToJson)]
 pub(crate) struct Setup {
     /// Format version.
     pub(crate) v: u32,
@@ -70,7 +70,7 @@ pub(crate) struct Setup {
 }
 
 /// What whoever begins a session may choose.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, FromJson, ToJson)]
 pub(crate) struct Terms {
     /// Added to the system prompt.
     pub(crate) system: Option<String>,
@@ -241,7 +241,7 @@ impl Settings {
         let Some(text) = self.text("TAU_PRICING") else {
             return Ok(Pricing::default());
         };
-        serde_json::from_slice(text.as_bytes()).map_err(|error| {
+        json::from_str(&text).map_err(|error| {
             ApiError::misconfigured(format!("the variable TAU_PRICING is not a price: {error}"))
         })
     }

@@ -4,11 +4,11 @@
 //! - The rate is kept in memory: asking costs no write, and an object that was evicted was idle for
 //!   longer than its bucket takes to fill up noticeably.
 
-use serde_json::{Map, Value, json};
 use std::cell::{Cell, OnceCell};
 use tau_core::{
     ids::{SessionId, UnixMillis},
     journal::{Summary, summary_key},
+    json::{self, Map, Value, object_of},
     session::{Batch, Range, StoreError},
 };
 use tau_platform::{Clock, Storage, open};
@@ -17,7 +17,11 @@ use tau_target_web::WebClock;
 use wasm_bindgen::prelude::wasm_bindgen;
 use worker::{DurableObject, Env, Request, Response, State, durable_object};
 
-use crate::{config::Settings, errors::ApiError, wire::Incoming};
+use crate::{
+    config::Settings,
+    errors::ApiError,
+    wire::{Incoming, told},
+};
 
 /// The path at which one request is asked for.
 pub(crate) const ADMIT: &str = "/admit";
@@ -164,7 +168,7 @@ impl Bucket {
 
 async fn list(store: &DurableStorage) -> Result<Response, ApiError> {
     let lines = open::list(store).await?;
-    Ok(Response::from_json(&json!({ "sessions": lines }))?)
+    Ok(told(&object_of([("sessions", json::to_value(&lines))]))?)
 }
 
 /// A session that was deleted meanwhile does not come back.
@@ -177,7 +181,7 @@ async fn update(store: &DurableStorage, incoming: &Incoming) -> Result<Response,
 }
 
 async fn put_line(store: &DurableStorage, line: &Summary) -> Result<(), ApiError> {
-    let value = serde_json::to_vec(line)?;
+    let value = json::to_vec(line);
     let batch = Batch {
         put: vec![(summary_key(&line.session), value)],
         ..Batch::default()
@@ -212,11 +216,11 @@ async fn read_memory(store: &DurableStorage, incoming: &Incoming) -> Result<Resp
     };
     let mut rows = Map::new();
     for (key, value) in store.scan(range).await? {
-        if let Ok(value) = serde_json::from_slice(&value) {
+        if let Ok(value) = json::from_slice(&value) {
             rows.insert(key, value);
         }
     }
-    Ok(Response::from_json(&Value::Object(rows))?)
+    Ok(told(&Value::Object(rows))?)
 }
 
 /// `{put, delete}`: an object of keys and values, and an array of keys.
@@ -226,7 +230,7 @@ async fn write_memory(store: &DurableStorage, incoming: &Incoming) -> Result<Res
     if let Some(Value::Object(put)) = fields.value("put") {
         let rows = put.into_iter();
         batch.put = rows
-            .map(|(key, value)| (key, value.to_string().into_bytes()))
+            .map(|(key, value)| (key, json::to_vec(&value)))
             .collect();
     }
     if let Some(Value::Array(keys)) = fields.value("delete") {

@@ -2,7 +2,7 @@
 //!
 //! Invariant: nothing is looked up, read or written for a request that was not let in.
 
-use serde_json::json;
+use tau_core::json::{object_of, to_vec};
 use worker::{Env, Headers, Method, Request, Response, web_sys};
 
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     config::Settings,
     errors::ApiError,
     routes::{self, Route, Verb, begin},
-    wire::{Incoming, call, object},
+    wire::{Incoming, call, object, told},
 };
 
 /// Answers one request from outside.
@@ -41,8 +41,11 @@ async fn admitted(request: Request, settings: &Settings) -> Result<Response, Api
     let method = request.inner().method();
     let route = routes::parse(&method, &request.path());
     if matches!(route, Ok(Route::Health)) {
-        let about = json!({ "name": "tau", "version": env!("CARGO_PKG_VERSION") });
-        return Ok(Response::from_json(&about)?);
+        let version = env!("CARGO_PKG_VERSION").into();
+        return Ok(told(&object_of([
+            ("name", "tau".into()),
+            ("version", version),
+        ]))?);
     }
     let authorization = request.headers().get("authorization")?;
     let principal = settings.tokens()?.principal(authorization.as_deref())?;
@@ -62,8 +65,8 @@ async fn admitted(request: Request, settings: &Settings) -> Result<Response, Api
                 return Ok(response);
             }
             // A session that is listed and has nothing stored was half begun: it goes as well.
-            let forgotten = json!({ "session": id }).to_string();
-            let forgotten = call(&directory, "/forget", forgotten.as_bytes()).await?;
+            let forgotten = to_vec(&object_of([("session", id.0.into())]));
+            let forgotten = call(&directory, "/forget", &forgotten).await?;
             if response.status_code() == 404 && forgotten.status_code() == 404 {
                 return Ok(response);
             }

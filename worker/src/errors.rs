@@ -3,10 +3,14 @@
 //!
 //! Invariant: no message holds the value of a secret or anything of another principal.
 
-use serde_json::json;
-use tau_core::session::{CommandError, StoreError};
+use tau_core::{
+    json::{self, object_of},
+    session::{CommandError, StoreError},
+};
 use tau_platform::open::OpenError;
 use worker::Response;
+
+use crate::wire::told;
 
 /// A refusal or a failure, as it is answered. Boxed: it is in the result of nearly every function.
 #[derive(Debug)]
@@ -72,12 +76,14 @@ impl ApiError {
 
     /// The answer.
     pub(crate) fn response(&self) -> worker::Result<Response> {
-        let mut error = json!({ "code": self.0.code, "message": self.0.message });
+        let mut error = object_of([
+            ("code", self.0.code.into()),
+            ("message", self.0.message.as_str().into()),
+        ]);
         if let Some(hint) = &self.0.hint {
             error["hint"] = hint.as_str().into();
         }
-        let mut response =
-            Response::from_json(&json!({ "error": error }))?.with_status(self.0.status);
+        let mut response = told(&object_of([("error", error)]))?.with_status(self.0.status);
         for (name, value) in &self.0.headers {
             response.headers_mut().set(name, value)?;
         }
@@ -138,9 +144,9 @@ impl From<worker::Error> for ApiError {
     }
 }
 
-impl From<serde_json::Error> for ApiError {
-    fn from(error: serde_json::Error) -> Self {
-        if error.is_data() {
+impl From<json::Error> for ApiError {
+    fn from(error: json::Error) -> Self {
+        if !error.is_syntax() {
             Self::invalid(error.to_string())
         } else {
             Self::new(

@@ -3,8 +3,7 @@
 //! Without derived readers: each of those weighs kilobytes in a module that is loaded before the
 //! first word, and a body here has a handful of fields.
 
-use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use tau_core::json::{self, FromJson, Map, Value};
 
 use crate::errors::ApiError;
 
@@ -13,8 +12,8 @@ pub(crate) struct Fields(Map<String, Value>);
 
 impl Fields {
     /// Reads an object.
-    pub(crate) fn read(json: &[u8]) -> Result<Self, ApiError> {
-        match serde_json::from_slice(json)? {
+    pub(crate) fn read(text: &[u8]) -> Result<Self, ApiError> {
+        match json::from_slice(text)? {
             Value::Object(fields) => Ok(Self(fields)),
             _ => Err(ApiError::invalid("the body is not a JSON object")),
         }
@@ -61,13 +60,10 @@ impl Fields {
     }
 
     /// Something the core has a reader for.
-    pub(crate) fn parsed<T: DeserializeOwned>(
-        &mut self,
-        name: &str,
-    ) -> Result<Option<T>, ApiError> {
+    pub(crate) fn parsed<T: FromJson>(&mut self, name: &str) -> Result<Option<T>, ApiError> {
         match self.value(name) {
             None => Ok(None),
-            Some(value) => parse(name, &value).map(Some),
+            Some(value) => parse(name, value).map(Some),
         }
     }
 
@@ -82,10 +78,9 @@ impl Fields {
     }
 }
 
-/// Reads the value of a field. From text again: a second reader for values is what is not wanted.
-pub(crate) fn parse<T: DeserializeOwned>(name: &str, value: &Value) -> Result<T, ApiError> {
-    serde_json::from_slice(value.to_string().as_bytes())
-        .map_err(|error| ApiError::invalid(format!("the field {name}: {error}")))
+/// Reads the value of a field.
+pub(crate) fn parse<T: FromJson>(name: &str, value: Value) -> Result<T, ApiError> {
+    json::from_value(value).map_err(|error| ApiError::invalid(format!("the field {name}: {error}")))
 }
 
 fn wrong(name: &str, what: &str) -> ApiError {

@@ -1,8 +1,8 @@
 //! The home of one session: which adapters Tau runs on here.
 
-use serde_json::{Map, Value, json};
 use tau_core::{
     ids::EffectId,
+    json::{self, Map, Value, object_of},
     session::{Batch, Range, StoreError},
     tool::{ToolOutput, ToolRun, ToolSpec, http},
 };
@@ -103,7 +103,7 @@ impl SessionStorage {
             detail: format!("memory cannot be reached: {detail}"),
         };
         let response = match directory() {
-            Ok(directory) => call(&directory, path, body.to_string().as_bytes()).await,
+            Ok(directory) => call(&directory, path, &json::to_vec(body)).await,
             Err(error) => Err(error),
         };
         let mut response = response.map_err(|error| failed(error.message().into()))?;
@@ -118,7 +118,7 @@ fn is_memory(key: &str) -> bool {
     key.starts_with("memory/")
 }
 
-fn unreadable(error: serde_json::Error) -> StoreError {
+fn unreadable(error: json::Error) -> StoreError {
     StoreError::Corrupt {
         detail: format!("memory is not JSON: {error}"),
     }
@@ -142,16 +142,20 @@ impl Storage for SessionStorage {
         if !is_memory(&range.start) {
             return self.own.scan(range).await;
         }
-        let asked = json!({ "start": range.start, "end": range.end, "limit": range.limit });
+        let asked = object_of([
+            ("start", range.start.into()),
+            ("end", range.end.into()),
+            ("limit", range.limit.into()),
+        ]);
         let mut response = self.ask("/memory/read", &asked).await?;
         let body = response.bytes().await.map_err(|error| StoreError::Io {
             detail: error.to_string(),
         })?;
-        match serde_json::from_slice(&body).map_err(unreadable)? {
+        match json::from_slice(&body).map_err(unreadable)? {
             // Keys are in byte order, in an object as in the store.
             Value::Object(rows) => Ok(rows
                 .into_iter()
-                .map(|(key, value)| (key, value.to_string().into_bytes()))
+                .map(|(key, value)| (key, json::to_vec(&value)))
                 .collect()),
             _ => Ok(Vec::new()),
         }
@@ -160,11 +164,11 @@ impl Storage for SessionStorage {
     async fn commit(&self, mut batch: Batch) -> Result<(), StoreError> {
         let mut put = Map::new();
         for (key, value) in batch.put.extract_if(.., |(key, _)| is_memory(key)) {
-            put.insert(key, serde_json::from_slice(&value).map_err(unreadable)?);
+            put.insert(key, json::from_slice(&value).map_err(unreadable)?);
         }
         let delete: Vec<String> = batch.delete.extract_if(.., |key| is_memory(key)).collect();
         if !put.is_empty() || !delete.is_empty() {
-            let change = json!({ "put": put, "delete": delete });
+            let change = object_of([("put", put.into()), ("delete", delete.into())]);
             self.ask("/memory/write", &change).await?;
         }
         self.own.commit(batch).await

@@ -17,6 +17,7 @@ use std::rc::Rc;
 use tau_core::{
     ids::SessionId,
     journal::Summary,
+    json,
     session::{Batch, CommandError, Range, Session},
 };
 use tau_platform::{
@@ -191,7 +192,7 @@ impl Home {
     pub(crate) async fn setup(&self) -> Result<Setup, ApiError> {
         let stored = self.store()?.get(SETUP.into()).await?;
         let stored = stored.ok_or_else(ApiError::no_session)?;
-        serde_json::from_slice(&stored).map_err(|error| {
+        json::from_slice(&stored).map_err(|error| {
             ApiError::new(
                 500,
                 "unreadable_session",
@@ -206,7 +207,7 @@ impl Home {
         *self.store.borrow_mut() = Some(store.clone());
         let batch = Batch {
             require_absent: vec![SETUP.into()],
-            put: vec![(SETUP.into(), serde_json::to_vec(setup)?)],
+            put: vec![(SETUP.into(), json::to_vec(setup))],
             ..Batch::default()
         };
         Ok(store.commit(batch).await?)
@@ -241,7 +242,7 @@ impl Home {
     async fn line(&self) -> Result<Option<Summary>, ApiError> {
         let rows = self.store()?.scan(Range::prefix("sessions/", 1)).await?;
         let line = rows.into_iter().next();
-        Ok(line.and_then(|(_, line)| serde_json::from_slice(&line).ok()))
+        Ok(line.and_then(|(_, line)| json::from_slice(&line).ok()))
     }
 
     /// Whether a turn was left in the middle and nobody drives it.

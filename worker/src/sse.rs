@@ -6,7 +6,7 @@ use futures_util::{
     future::{Either, select},
     stream,
 };
-use tau_core::{ids::TurnId, session::Event};
+use tau_core::{ids::TurnId, json, session::Event};
 use tau_platform::{
     Clock,
     live::{Mark, Watch},
@@ -93,8 +93,7 @@ impl State {
 
     fn write(&mut self, (mark, event): (Mark, Event), piece: &mut Vec<u8>) {
         self.over = self.until == Until::TurnEnds && ends(&mut self.turn, &event);
-        // An event holds strings, numbers and JSON values, which always serialise.
-        let data = serde_json::to_string(&event).unwrap_or_default();
+        let data = json::to_string(&event);
         piece.extend_from_slice(frame(Some(mark), kind(&data), &data).as_bytes());
     }
 }
@@ -166,7 +165,7 @@ mod tests {
         let event = Event::TextDelta {
             text: "a\nb\r\u{2028}\"".into(),
         };
-        let data = serde_json::to_string(&event).unwrap();
+        let data = json::to_string(&event);
         let mark = Mark { life: 3, number: 7 };
         assert_eq!(
             frame(Some(mark), kind(&data), &data),

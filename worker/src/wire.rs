@@ -2,6 +2,7 @@
 
 use futures_util::StreamExt;
 use js_sys::Uint8Array;
+use tau_core::json::{self, ToJson};
 use worker::{
     Headers, Method, ObjectNamespace, Request, Response, Stub,
     web_sys::{self, RequestInit},
@@ -125,6 +126,12 @@ impl Incoming {
 /// Calls an object of the Worker with a JSON body.
 pub(crate) async fn call(to: &Stub, path: &str, body: &[u8]) -> Result<Response, ApiError> {
     send(to, Method::Post, path, Headers::new(), body).await
+}
+
+/// An answer of JSON.
+pub(crate) fn told(value: &dyn ToJson) -> worker::Result<Response> {
+    let answer = Response::builder().with_header("content-type", "application/json")?;
+    Ok(answer.fixed(json::to_vec(value)))
 }
 
 /// The object called `name`.

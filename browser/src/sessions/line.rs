@@ -1,10 +1,12 @@
 //! The line for a session: one tab has it, the others wait their turn and can read meanwhile.
 
 use futures_util::future::{Either, select};
-use serde::Deserialize;
 use serde_json::{Value, json};
 use std::{pin::pin, rc::Rc};
-use tau_core::ids::{SessionId, UnixMillis};
+use tau_core::{
+    ids::{SessionId, UnixMillis},
+    json::{self, FromJson},
+};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 
 use super::Slot;
@@ -79,7 +81,7 @@ impl State {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(FromJson)]
 struct Holder {
     since: u64,
     page: String,
@@ -87,7 +89,7 @@ struct Holder {
 
 /// Who has a session, as far as that tab said.
 fn held(id: &SessionId, holder: Option<&str>) -> Value {
-    let holder: Option<Holder> = holder.and_then(|holder| serde_json::from_str(holder).ok());
+    let holder: Option<Holder> = holder.and_then(|holder| json::from_str(holder).ok());
     let words = holder.as_ref().map(|holder| match holder.page.trim() {
         "" => "Another tab".to_owned(),
         page => format!("Another tab ({page})"),

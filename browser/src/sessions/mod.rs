@@ -15,6 +15,7 @@ use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 use tau_core::{
     ids::SessionId,
     journal,
+    json::to_value,
     session::{Batch, Command, Session},
 };
 use tau_platform::{
@@ -100,7 +101,7 @@ impl State {
     async fn start(self: &Rc<Self>, id: &SessionId, lock: Lock) -> Result<Value, Refused> {
         self.read_grants().await?;
         let session = open(self.storage(), id).await?;
-        let view = json!(session.view());
+        let view = to_value(&session.view());
         self.begin(session, lock);
         Ok(view)
     }
@@ -232,8 +233,8 @@ impl State {
     /// The session as it is stored; one nobody has said anything in yet, as it began.
     async fn stored_view(&self, id: &SessionId, here: Option<&Open>) -> Result<Value, Refused> {
         match (open(self.storage(), id).await, here) {
-            (Err(OpenError::Missing(_)), Some(open)) => Ok(json!(open.beginning)),
-            (session, _) => Ok(json!(session?.view())),
+            (Err(OpenError::Missing(_)), Some(open)) => Ok(to_value(&open.beginning)),
+            (session, _) => Ok(to_value(&session?.view())),
         }
     }
 }

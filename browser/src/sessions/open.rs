@@ -16,6 +16,7 @@ use std::{
 };
 use tau_core::{
     ids::{CallId, SessionId},
+    json::to_value,
     session::{Command, Config, Event, Session, View},
 };
 use tau_platform::live::{Live, Watch};
@@ -130,7 +131,8 @@ impl State {
 
     async fn tell_events(self: Rc<Self>, open: Rc<Open>, mut watch: Watch) {
         while let Some((mark, event)) = watch.next().await {
-            let detail = json!({ "session": open.id, "mark": mark.to_string(), "event": event });
+            let detail =
+                json!({ "session": open.id, "mark": mark.to_string(), "event": to_value(&event) });
             self.browser.tell("session", &detail);
             open.note(&event);
             if let Event::Stopped { error } = event {

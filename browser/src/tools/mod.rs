@@ -3,11 +3,11 @@
 //! Invariant: the page is read only if its own script offered that, and then only after a person
 //! said yes ([`crate::settings`] sets the policy so, whatever its preset).
 
-use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use std::rc::Rc;
 use tau_core::{
     ids::EffectId,
+    json::{self, FromJson},
     message::explain,
     safety::Labels,
     tool::{OnRestore, ToolClass, ToolOutput, ToolRun, ToolSpec, http},
@@ -54,7 +54,7 @@ impl Fault {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(FromJson)]
 struct Time {
     timezone: Option<String>,
 }
@@ -143,8 +143,8 @@ fn spec(name: &str, description: &str, properties: &Value) -> ToolSpec {
     }
 }
 
-fn read<T: DeserializeOwned>(arguments: &Value) -> Result<T, Fault> {
-    T::deserialize(arguments).map_err(|error| Fault::new(error.to_string()))
+fn read<T: FromJson>(arguments: &Value) -> Result<T, Fault> {
+    json::from_value(arguments.clone()).map_err(|error| Fault::new(error.to_string()))
 }
 
 /// At most `limit` bytes of a text: its beginning and its end, and what was left out between them.

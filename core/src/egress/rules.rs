@@ -9,10 +9,11 @@ use core::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 use super::{Host, Origin, refuse};
+use crate::json::{FromJson, ToJson};
 use crate::policy::Refusal;
 
 /// What is reached beyond the public web, and what of it is not.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 #[serde(default)]
 pub struct Rules {
     /// Hosts are the only ones reached, when there are any. An origin is reached even without
@@ -72,7 +73,9 @@ impl Rules {
 
 /// A host or origin of a profile: `example.com`, `*.example.com` for all below it, or
 /// `http://127.0.0.1:8080`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, FromJson, ToJson,
+)]
 #[serde(try_from = "String", into = "String")]
 pub enum HostRule {
     /// One host, whatever the scheme and port.

@@ -22,6 +22,7 @@ use thiserror::Error;
 
 use crate::{
     ids::{SessionId, UnixMillis},
+    json::{self, FromJson, ToJson, Value},
     session::Range,
 };
 
@@ -52,7 +53,7 @@ pub fn summary_key(session: &SessionId) -> String {
 }
 
 /// A session's line in the list of sessions, kept beside its journal.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 pub struct Summary {
     /// Format version.
     pub v: u32,
@@ -83,7 +84,7 @@ impl Summary {
     /// The line as it is stored at [`summary_key`]; `None` if it is not one.
     #[must_use]
     pub fn read(line: &[u8]) -> Option<Self> {
-        serde_json::from_slice(line).ok()
+        json::from_slice(line).ok()
     }
 }
 
@@ -194,8 +195,7 @@ impl Chain {
             prev: self.hash.clone(),
             body,
         };
-        // A record holds only strings, numbers and JSON values, which always serialise.
-        let bytes = serde_json::to_vec(&record).unwrap_or_default();
+        let bytes = json::to_vec(&record);
         self.next_seq += 1;
         self.hash = sha256_hex(&bytes);
         (record, bytes)
@@ -204,11 +204,12 @@ impl Chain {
     /// Reads the next record and checks that it continues the chain.
     pub fn read(&mut self, bytes: &[u8]) -> Result<Record, JournalError> {
         let seq = self.next_seq;
-        let unreadable = |error: serde_json::Error| JournalError::Unreadable {
+        let unreadable = |error: json::Error| JournalError::Unreadable {
             seq,
             detail: error.to_string(),
         };
-        let head: record::Head = serde_json::from_slice(bytes).map_err(unreadable)?;
+        let mut tree: Value = json::from_slice(bytes).map_err(unreadable)?;
+        let head = record::Head::from_json(&mut tree).map_err(unreadable)?;
         if head.v > VERSION {
             return Err(JournalError::Newer { seq, found: head.v });
         }
@@ -218,7 +219,7 @@ impl Chain {
                 found: head.seq,
             });
         }
-        let record = Record::continued(head, bytes).map_err(unreadable)?;
+        let record = Record::from_json(&mut tree).map_err(unreadable)?;
         if record.prev != self.hash {
             return Err(JournalError::Broken { seq });
         }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ids::{CallId, EffectId, EntryId, SessionId, TurnId, UnixMillis},
+    json::{self, FromJson, ToJson, Value},
     message::{Message, ToolResult},
     model::{StopReason, Usage},
     policy::{Extent, Policy},
@@ -18,7 +19,7 @@ use crate::{
 pub const VERSION: u32 = 1;
 
 /// One record: `{"v":1,"seq":…,"at":…,"prev":"…","type":"…", …}`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToJson)]
 pub struct Record {
     /// Format version.
     pub v: u32,
@@ -33,36 +34,35 @@ pub struct Record {
     pub body: Body,
 }
 
-/// What stands in every record, whatever happened.
-#[derive(Deserialize)]
-pub(super) struct Head {
-    pub(super) v: u32,
-    pub(super) seq: u64,
-    at: UnixMillis,
-    prev: String,
-}
-
-impl Record {
-    /// The record that is written as `bytes`.
-    pub fn read(bytes: &[u8]) -> Result<Self, serde_json::Error> {
-        Self::continued(serde_json::from_slice(bytes)?, bytes)
-    }
-
-    /// The rest of the record whose head was read. Read apart, because serde's flattening would
-    /// hold all of a record in memory once more, and cost every module in which it is the bytes.
-    pub(super) fn continued(head: Head, bytes: &[u8]) -> Result<Self, serde_json::Error> {
+impl FromJson for Record {
+    fn from_json(value: &mut Value) -> Result<Self, json::Error> {
+        let object = json::object(value, None)?;
         Ok(Self {
-            v: head.v,
-            seq: head.seq,
-            at: head.at,
-            prev: head.prev,
-            body: serde_json::from_slice(bytes)?,
+            v: json::field(object, "v")?,
+            seq: json::field(object, "seq")?,
+            at: json::field(object, "at")?,
+            prev: json::field(object, "prev")?,
+            body: Body::from_json(value)?,
         })
     }
 }
 
+impl Record {
+    /// The record that is written as `bytes`.
+    pub fn read(bytes: &[u8]) -> Result<Self, json::Error> {
+        json::from_slice(bytes)
+    }
+}
+
+/// What stands in a record of any version.
+#[derive(FromJson)]
+pub(super) struct Head {
+    pub(super) v: u32,
+    pub(super) seq: u64,
+}
+
 /// What happened.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Body {
     /// The session began. Always the first record, and only there.
@@ -225,7 +225,7 @@ pub enum Body {
 }
 
 /// How a session began.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 pub struct Created {
     /// Its name.
     pub session: SessionId,
@@ -239,7 +239,7 @@ pub struct Created {
 }
 
 /// A place in another session's journal.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 pub struct ForkPoint {
     /// The other session.
     pub session: SessionId,
@@ -250,7 +250,7 @@ pub struct ForkPoint {
 }
 
 /// The attempt after a failed one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 pub struct NextAttempt {
     /// The model asked, by its place in the configuration.
     pub model: u32,
@@ -263,7 +263,7 @@ pub struct NextAttempt {
 }
 
 /// Why the place in the conversation changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 #[serde(rename_all = "snake_case")]
 pub enum MovedBy {
     /// One turn back.
@@ -275,7 +275,7 @@ pub enum MovedBy {
 }
 
 /// Who ended a tool call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 #[serde(rename_all = "snake_case")]
 pub enum FinishedBy {
     /// The home that ran it.

@@ -19,6 +19,7 @@ use super::{Body, Chain, FinishedBy, MovedBy, Record, sha256_hex};
 use crate::{
     context::summary_message,
     ids::{CallId, EffectId, EntryId, SessionId, UnixMillis},
+    json::{self, FromJson, ToJson},
     message::{Message, Part, ToolResult},
     model::{Delta, StopReason, Usage},
     safety::Gate,
@@ -27,7 +28,7 @@ use crate::{
 };
 
 /// The last line of an exported session.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 #[serde(tag = "type", rename = "end")]
 pub struct End {
     /// Records of the last session in the file.
@@ -40,7 +41,7 @@ impl End {
     /// The end that `line` is, byte for byte.
     #[must_use]
     pub fn read(line: &[u8]) -> Option<Self> {
-        let end: Self = serde_json::from_slice(line).ok()?;
+        let end: Self = json::from_slice(line).ok()?;
         let written = end.line();
         (written.strip_suffix(b"\n") == Some(line)).then_some(end)
     }
@@ -48,14 +49,14 @@ impl End {
     /// It as a line of JSON, with the line's end.
     #[must_use]
     pub fn line(&self) -> Vec<u8> {
-        let mut line = serde_json::to_vec(self).unwrap_or_default();
+        let mut line = json::to_vec(self);
         line.push(b'\n');
         line
     }
 }
 
 /// A replay that went the same way.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToJson)]
 pub struct Replayed {
     /// The session; of a fork, the fork.
     pub session: SessionId,
@@ -66,7 +67,7 @@ pub struct Replayed {
 }
 
 /// Where a replay went another way.
-#[derive(Clone, Debug, PartialEq, Eq, Error, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Error, Serialize, ToJson)]
 #[error("line {line}: {why}")]
 pub struct Diverged {
     /// The line of the file, from 1.
@@ -121,7 +122,7 @@ pub fn replay<'a>(lines: impl IntoIterator<Item = &'a [u8]>) -> Result<Replayed,
 fn split<'a>(
     lines: impl IntoIterator<Item = &'a [u8]>,
 ) -> Result<(Vec<Journal>, Option<End>), Diverged> {
-    #[derive(Deserialize)]
+    #[derive(Deserialize, FromJson)]
     struct Kind {
         #[serde(rename = "type")]
         kind: String,
@@ -136,11 +137,11 @@ fn split<'a>(
         if end.is_some() {
             return Err(diverged("something follows the last line".into()));
         }
-        let kind: Kind = serde_json::from_slice(line)
+        let kind: Kind = json::from_slice(line)
             .map_err(|error| diverged(format!("this is no record: {error}")))?;
         match (kind.kind.as_str(), journals.last_mut()) {
             ("end", _) => {
-                let read = serde_json::from_slice(line);
+                let read = json::from_slice(line);
                 end = Some(read.map_err(|error| diverged(format!("not readable: {error}")))?);
             }
             ("created", _) => journals.push(alloc::vec![line.to_vec()]),
@@ -573,7 +574,7 @@ fn deltas(message: &Message) -> Vec<Delta> {
                 deltas.push(Delta::ToolCallStart { index, id, name });
                 let fragment = match &call.arguments {
                     Value::String(words) => words.clone(),
-                    arguments => arguments.to_string(),
+                    arguments => json::to_string(arguments),
                 };
                 deltas.push(Delta::ToolCallArguments { index, fragment });
             }
@@ -585,7 +586,7 @@ fn deltas(message: &Message) -> Vec<Delta> {
 
 /// The words a person gave with a refusal, from the text the model was told.
 fn reason(told: &str) -> Option<String> {
-    let told: Value = serde_json::from_str(told).ok()?;
+    let told: Value = json::from_str(told).ok()?;
     let said = told.get("reason")?.as_str()?;
     let words = said
         .strip_prefix("the person said no: ")
@@ -596,10 +597,10 @@ fn reason(told: &str) -> Option<String> {
 /// The fields in which two records differ.
 fn differing(recorded: &[u8], written: &[u8]) -> String {
     let read =
-        |bytes: &[u8]| serde_json::from_slice::<BTreeMap<String, Value>>(bytes).unwrap_or_default();
+        |bytes: &[u8]| json::from_slice::<BTreeMap<String, Value>>(bytes).unwrap_or_default();
     let (recorded, written) = (read(recorded), read(written));
     let shown = |value: Option<&Value>| match value {
-        Some(value) => value.to_string().chars().take(80).collect(),
+        Some(value) => json::to_string(value).chars().take(80).collect(),
         None => String::from("nothing"),
     };
     let fields: Vec<String> = recorded

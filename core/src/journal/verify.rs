@@ -9,9 +9,10 @@ use alloc::{collections::BTreeSet, format, string::String};
 use serde::{Deserialize, Serialize};
 
 use super::{GENESIS, VERSION, replay::End, sha256_hex};
+use crate::json::{self, FromJson, ToJson};
 
 /// What came of looking at every link.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToJson)]
 pub struct Verified {
     /// Whether every link holds.
     pub ok: bool,
@@ -22,7 +23,7 @@ pub struct Verified {
 }
 
 /// A line that is not as it was written.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToJson)]
 pub struct Bad {
     /// Its place, from 1.
     pub line: u64,
@@ -31,7 +32,7 @@ pub struct Bad {
 }
 
 /// What every record of a chain begins with.
-#[derive(Deserialize)]
+#[derive(Deserialize, FromJson)]
 struct Link {
     v: u32,
     seq: u64,
@@ -40,7 +41,7 @@ struct Link {
     forked_from: Option<Fork>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, FromJson)]
 struct Fork {
     hash: String,
 }
@@ -126,7 +127,7 @@ impl Walk {
             return Ok(());
         }
         let link: Link =
-            serde_json::from_slice(line).map_err(|error| format!("it is not a record: {error}"))?;
+            json::from_slice(line).map_err(|error| format!("it is not a record: {error}"))?;
         if link.v > VERSION {
             return Err(format!("it has format version {}, a later one", link.v));
         }

@@ -4,18 +4,13 @@
 //! it: the model's tools and a person's commands use the functions of this module and see the
 //! same entries. Search is by words: an entry without a word of the query is never returned.
 
-use alloc::{
-    collections::{BTreeMap, BTreeSet},
-    format,
-    string::String,
-    vec::Vec,
-};
+use alloc::{collections::BTreeSet, format, string::String, vec, vec::Vec};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use thiserror::Error;
 
 use crate::{
     ids::{SessionId, UnixMillis},
+    json::{self, FromJson, ToJson, object_of},
     safety::{Gate, Labels},
     session::Range,
     tool::{OnRestore, ToolClass, ToolSpec},
@@ -31,7 +26,7 @@ pub const TEXT_LIMIT_BYTES: usize = 8 * 1024;
 pub const SEARCH_LIMIT: u32 = 1_000_000;
 
 /// One entry, format version 1.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 pub struct Memory {
     /// Format version.
     pub v: u32,
@@ -125,8 +120,7 @@ impl Memory {
     /// As it is stored.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        // Strings and numbers always serialise.
-        serde_json::to_vec(self).unwrap_or_default()
+        json::to_vec(self)
     }
 }
 
@@ -145,7 +139,7 @@ pub fn range(namespace: &str) -> Range {
 /// The entries of stored rows; what is not readable as an entry is left out.
 pub fn entries(rows: &[(String, Vec<u8>)]) -> impl Iterator<Item = Memory> {
     rows.iter()
-        .filter_map(|(_, value)| serde_json::from_slice(value).ok())
+        .filter_map(|(_, value)| json::from_slice(value).ok())
 }
 
 /// The entries that share words with `query`, the best first, at most `limit`.
@@ -160,27 +154,37 @@ pub fn search(rows: &[(String, Vec<u8>)], query: &str, limit: usize) -> Vec<Memo
             (entry, words)
         })
         .collect();
-    let mut frequency: BTreeMap<String, u64> = BTreeMap::new();
-    let wanted = words(query);
-    for word in &wanted {
-        let count = all.iter().filter(|(_, words)| words.contains(word)).count();
-        frequency.insert(word.clone(), count as u64);
-    }
     let total = all.len() as u64;
+    let worth = |word: String| {
+        let holding = all.iter().filter(|(_, words)| words.contains(&word));
+        let worth = rarity(total, holding.count() as u64);
+        (word, worth)
+    };
+    let wanted: Vec<(String, u64)> = words(query).into_iter().map(worth).collect();
     let mut found: Vec<(u64, Memory)> = all
         .into_iter()
         .filter_map(|(entry, words)| {
-            let shared = wanted.intersection(&words);
-            let score: u64 = shared.map(|word| rarity(total, frequency[word])).sum();
+            let shared = wanted.iter().filter(|(word, _)| words.contains(word));
+            let score: u64 = shared.map(|(_, worth)| worth).sum();
             (score > 0).then_some((score, entry))
         })
         .collect();
-    found.sort_by(|(a, x), (b, y)| b.cmp(a).then(y.at.cmp(&x.at)).then(x.id.cmp(&y.id)));
-    found
-        .into_iter()
-        .take(limit)
-        .map(|(_, entry)| entry)
-        .collect()
+    // A few of them one by one: a sort is kilobytes of a module.
+    let mut best = Vec::new();
+    while best.len() < limit
+        && let Some(place) = best_of(&found)
+    {
+        best.push(found.swap_remove(place).1);
+    }
+    best
+}
+
+fn best_of(found: &[(u64, Memory)]) -> Option<usize> {
+    let places = 0..found.len();
+    places.min_by(|a, b| {
+        let ((a, x), (b, y)) = (&found[*a], &found[*b]);
+        b.cmp(a).then(y.at.cmp(&x.at)).then(x.id.cmp(&y.id))
+    })
 }
 
 /// `log2(1 + n / df)` in thousandths, in integers: the same in every home.
@@ -200,7 +204,7 @@ fn words(text: &str) -> BTreeSet<String> {
     let found = text
         .split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty())
-        .map(str::to_lowercase)
+        .map(lower_case)
         .filter(|word| !COMMON.contains(&word.as_str()))
         .map(|word| match word.strip_suffix('s') {
             Some(stem) if stem.len() >= 3 && !stem.ends_with('s') => stem.into(),
@@ -210,6 +214,12 @@ fn words(text: &str) -> BTreeSet<String> {
     let mut words = BTreeSet::new();
     words.extend(found);
     words
+}
+
+fn lower_case(word: &str) -> String {
+    let lower = word.chars().flat_map(char::to_lowercase);
+    // The sigma at the end of a word is the one within.
+    lower.map(|c| if c == 'ς' { 'σ' } else { c }).collect()
 }
 
 /// What found entries are: the person's own, and what was in sight when they were written.
@@ -240,12 +250,15 @@ pub fn tool_specs() -> [ToolSpec; 2] {
     let spec = |name: &str, description: &str, argument: &str, class| ToolSpec {
         name: name.into(),
         description: description.into(),
-        parameters: json!({
-            "type": "object",
-            "properties": { argument: {"type": "string"} },
-            "required": [argument],
-            "additionalProperties": false
-        }),
+        parameters: object_of([
+            ("type", "object".into()),
+            (
+                "properties",
+                object_of([(argument, object_of([("type", "string".into())]))]),
+            ),
+            ("required", vec![argument].into()),
+            ("additionalProperties", false.into()),
+        ]),
         class,
         on_restore: OnRestore::Reissue,
         touches: Vec::new(),

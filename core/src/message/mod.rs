@@ -7,10 +7,14 @@ use alloc::{string::String, vec, vec::Vec};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{ids::CallId, safety::Labels};
+use crate::{
+    ids::CallId,
+    json::{FromJson, ToJson},
+    safety::Labels,
+};
 
 /// Who a message speaks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, FromJson, ToJson)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// The person or program the agent works for.
@@ -22,7 +26,7 @@ pub enum Role {
 }
 
 /// One message: a role and its content, in order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 pub struct Message {
     /// Who speaks.
     pub role: Role,
@@ -31,7 +35,7 @@ pub struct Message {
 }
 
 /// One piece of content.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Part {
     /// Plain text or Markdown.
@@ -56,7 +60,7 @@ pub enum Part {
 }
 
 /// A picture, inline.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 pub struct Image {
     /// `image/png`, `image/jpeg`, `image/gif` or `image/webp`.
     pub mime: String,
@@ -65,7 +69,7 @@ pub struct Image {
 }
 
 /// The model's wish to run a tool.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 pub struct ToolCall {
     /// Unique within the message.
     pub id: CallId,
@@ -76,7 +80,7 @@ pub struct ToolCall {
 }
 
 /// How a tool call ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, FromJson, ToJson)]
 #[serde(rename_all = "snake_case")]
 pub enum ToolStatus {
     /// It ran and did what it is for.
@@ -92,7 +96,7 @@ pub enum ToolStatus {
 }
 
 /// What came of a tool call.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 pub struct ToolResult {
     /// The call this answers.
     pub call_id: CallId,

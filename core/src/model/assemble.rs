@@ -2,13 +2,14 @@
 //!
 //! Invariant: an answer without [`Delta::Stop`] is never complete, however plausible it looks.
 
-use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
+use alloc::{format, string::String, vec::Vec};
 use serde_json::Value;
 use thiserror::Error;
 
 use super::{Delta, StopReason, Usage};
 use crate::{
     ids::CallId,
+    json,
     message::{Message, Part, Role, ToolCall},
 };
 
@@ -17,7 +18,7 @@ use crate::{
 pub struct Assembler {
     parts: Vec<Piece>,
     /// Where each of the answer's tool calls stands in `parts`.
-    calls: BTreeMap<u32, usize>,
+    calls: Vec<(u32, usize)>,
     usage: Usage,
     stop: Option<StopReason>,
 }
@@ -80,7 +81,7 @@ impl Assembler {
                     .push_str(signature);
             }
             Delta::ToolCallStart { index, id, name } => {
-                self.calls.insert(*index, self.parts.len());
+                self.calls.push((*index, self.parts.len()));
                 self.parts.push(Piece::Call {
                     id: id.clone(),
                     name: name.clone(),
@@ -88,7 +89,8 @@ impl Assembler {
                 });
             }
             Delta::ToolCallArguments { index, fragment } => {
-                let place = self.calls.get(index).copied();
+                let mut calls = self.calls.iter().rev();
+                let place = calls.find(|(of, _)| of == index).map(|(_, place)| *place);
                 match place.and_then(|place| self.parts.get_mut(place)) {
                     Some(Piece::Call { arguments, .. }) => arguments.push_str(fragment),
                     _ => return Err(AssembleError::UnknownCall { index: *index }),
@@ -176,7 +178,7 @@ fn parse_arguments(text: String) -> Value {
     if text.trim().is_empty() {
         return Value::Object(serde_json::Map::new());
     }
-    match serde_json::from_slice(text.as_bytes()) {
+    match json::from_str(&text) {
         Ok(value @ Value::Object(_)) => value,
         _ => Value::String(text),
     }

@@ -11,10 +11,15 @@ pub use assemble::{AssembleError, Assembled, Assembler};
 use alloc::{string::String, sync::Arc, vec::Vec};
 use serde::{Deserialize, Serialize};
 
-use crate::{message::Message, safety::Vetted, tool::ToolSpec};
+use crate::{
+    json::{FromJson, ToJson},
+    message::Message,
+    safety::Vetted,
+    tool::ToolSpec,
+};
 
 /// The wire format a model is spoken to in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, FromJson, ToJson)]
 #[serde(rename_all = "snake_case")]
 pub enum Api {
     /// `POST {base}/chat/completions` as OpenAI, Ollama, llama.cpp, vLLM, OpenRouter speak it.
@@ -27,7 +32,7 @@ pub enum Api {
 }
 
 /// Prices in thousandths of a micro-dollar (1e-9 USD) a token: 1 USD per million tokens is 1,000.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 #[serde(default)]
 pub struct Pricing {
     /// A token of the request.
@@ -39,7 +44,7 @@ pub struct Pricing {
 }
 
 /// Everything needed to call one model.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 pub struct ModelConfig {
     /// The name the provider knows it by.
     pub name: String,
@@ -68,7 +73,7 @@ pub struct ModelConfig {
 }
 
 /// Tokens of one model call, or the sum of several.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 #[serde(default)]
 pub struct Usage {
     /// Tokens of the request, cached ones included.
@@ -114,7 +119,7 @@ impl Usage {
 }
 
 /// Why a model stopped writing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 #[serde(rename_all = "snake_case")]
 pub enum StopReason {
     /// It had said what it wanted.
@@ -130,7 +135,7 @@ pub enum StopReason {
 }
 
 /// The next piece of an answer, in the order it came.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Delta {
     /// More of the answer's text.
@@ -177,7 +182,7 @@ pub enum Delta {
 }
 
 /// Whether the model may call tools in this request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 #[serde(rename_all = "snake_case")]
 pub enum ToolChoice {
     /// As it sees fit.
@@ -189,7 +194,7 @@ pub enum ToolChoice {
 /// One call of a model. Cheap to clone: the parts are shared.
 ///
 /// Written out for a model in another thread; never read back, as [`Vetted`] is not.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToJson)]
 pub struct ModelRequest {
     /// The model asked.
     pub model: Arc<ModelConfig>,

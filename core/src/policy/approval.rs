@@ -10,12 +10,25 @@ use serde::{Deserialize, Serialize};
 use crate::{
     ids::{SessionId, UnixMillis},
     journal::sha256_hex,
+    json::{self, FromJson, ToJson},
     session::Range,
 };
 
 /// How far a yes reaches.
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    FromJson,
+    ToJson,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Extent {
@@ -29,7 +42,7 @@ pub enum Extent {
 }
 
 /// A yes that outlives its session, as it is stored.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 pub struct Grant {
     /// Format version.
     pub v: u32,
@@ -62,8 +75,7 @@ impl Grant {
     /// As it is stored.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        // Strings and numbers always serialise.
-        serde_json::to_vec(self).unwrap_or_default()
+        json::to_vec(self)
     }
 
     /// Where all of them are.
@@ -75,6 +87,6 @@ impl Grant {
     /// Those of stored rows; what is not readable as one gives nothing.
     pub fn read(rows: &[(String, Vec<u8>)]) -> impl Iterator<Item = Self> {
         rows.iter()
-            .filter_map(|(_, value)| serde_json::from_slice(value).ok())
+            .filter_map(|(_, value)| json::from_slice(value).ok())
     }
 }

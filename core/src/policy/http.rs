@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::Preset;
 use crate::egress::{HostRule, Rules};
+use crate::json::{FromJson, ToJson};
 
 /// What was set explicitly about requests of tools; the rest is the preset's.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 #[serde(default, deny_unknown_fields)]
 pub struct Http {
     /// Wall time of a request with all its redirects, in ms.
@@ -35,7 +36,7 @@ pub struct Http {
 }
 
 /// The values in force for the requests of one call.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 pub struct HttpLimits {
     /// Wall time of a request with all its redirects, in ms.
     pub timeout_ms: u64,

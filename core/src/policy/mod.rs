@@ -22,11 +22,24 @@ use core::fmt;
 use core::str::FromStr;
 use serde::{Deserialize, Serialize};
 
+use crate::json::{FromJson, ToJson};
 use crate::tool::{ToolClass, ToolLimits, ToolSpec};
 
 /// The four rows of defaults.
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    FromJson,
+    ToJson,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Preset {
@@ -85,7 +98,20 @@ impl FromStr for Preset {
 pub struct UnknownPreset(pub String);
 
 /// What is done about a tool call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    FromJson,
+    ToJson,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     /// It runs.
@@ -112,7 +138,7 @@ impl Action {
 ///
 /// The explicit values are kept apart from the preset, so that `tau policy show` can say where
 /// each value comes from.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 #[serde(default, deny_unknown_fields)]
 pub struct Policy {
     /// The row of defaults.
@@ -315,7 +341,7 @@ impl Policy {
 }
 
 /// A "no" the model can act on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 pub struct Refusal {
     /// The rule that decided, by name.
     pub rule: String,

@@ -15,6 +15,7 @@ use super::{
     Refusal,
     commands::{Written, wildcard},
 };
+use crate::json::{FromJson, ToJson};
 
 /// Folders that no tool writes to, wherever they are: their content decides what runs later, or
 /// what Tau believes it did.
@@ -25,7 +26,7 @@ pub const PROTECTED: [&str; 2] = [".git", ".tau"];
 /// In a pattern `*` and `?` stand for characters of one name, `**` for any folders. One without a
 /// slash is about a name anywhere, one with a slash is from the workspace, one that begins with
 /// `/` or `~` is a place on this machine. What is below a protected folder is protected.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 #[serde(default, deny_unknown_fields)]
 pub struct Paths {
     /// Globs of paths that no tool may write, beside Tau's own.
@@ -228,7 +229,12 @@ fn glob_names(glob: &str) -> Vec<String> {
     let names = glob
         .split('/')
         .filter(|name| !name.is_empty() && *name != ".");
-    names.map(str::to_lowercase).collect()
+    names.map(lower_case).collect()
+}
+
+/// Letter by letter: `str::to_lowercase` knows more of Greek and is kilobytes of a module.
+pub(super) fn lower_case(name: &str) -> String {
+    name.chars().flat_map(char::to_lowercase).collect()
 }
 
 fn covers(folder: &[String], path: &[String]) -> bool {

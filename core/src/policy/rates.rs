@@ -8,10 +8,27 @@ use alloc::{collections::VecDeque, format};
 use serde::{Deserialize, Serialize};
 
 use super::{Policy, Preset, Refusal};
-use crate::{ids::UnixMillis, tool::ToolClass};
+use crate::{
+    ids::UnixMillis,
+    json::{FromJson, ToJson},
+    tool::ToolClass,
+};
 
 /// What is done with a call over the limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    FromJson,
+    ToJson,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum WhenExceeded {
     /// It waits until it may run.
@@ -32,7 +49,7 @@ impl WhenExceeded {
 }
 
 /// What was set explicitly about rates; the rest is the preset's.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 #[serde(default, deny_unknown_fields)]
 pub struct Rates {
     /// Tool calls of every class, a minute.
@@ -91,7 +108,7 @@ impl Policy {
 const MINUTE_MS: u64 = 60_000;
 
 /// The calls of the last minute.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 pub struct Window {
     began: VecDeque<(UnixMillis, ToolClass)>,
 }

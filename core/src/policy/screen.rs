@@ -8,10 +8,24 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{Policy, Preset};
+use crate::json::{FromJson, ToJson};
 use crate::safety::{Kind, Severity};
 
 /// What somebody wants to be done with findings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    FromJson,
+    ToJson,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Screen {
     /// It is told to whoever watches; the text stays.
@@ -23,7 +37,7 @@ pub enum Screen {
 }
 
 /// What was set explicitly about findings; the rest is the preset's.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 #[serde(default, deny_unknown_fields)]
 pub struct Screening {
     /// Injections in a person's own prompt.
@@ -41,7 +55,7 @@ pub struct Screening {
 }
 
 /// A pattern of a profile.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
     /// What it finds.
@@ -81,7 +95,20 @@ impl Subject {
 }
 
 /// What is done about one finding, from nothing to the most.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    FromJson,
+    ToJson,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Measure {
     /// Nothing, and nobody is told.
@@ -111,7 +138,7 @@ impl Measure {
 }
 
 /// What is done about findings of one subject, by the strength of their evidence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToJson)]
 pub struct Measures {
     /// Weak evidence.
     pub low: Measure,

@@ -6,12 +6,13 @@
 //! looks, and a run that came to nothing is still on record. Due times that passed while nobody
 //! could look are not made up for: they are one late run, which says how many it stands for.
 
-use alloc::{format, string::String, vec, vec::Vec};
+use alloc::{format, string::String, vec};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::{
     ids::{SessionId, TurnId, UnixMillis},
+    json::{self, FromJson, ToJson},
     safety::Gate,
     session::{Batch, Outcome, Range},
 };
@@ -24,7 +25,7 @@ pub const PROMPT_LIMIT_BYTES: usize = 64 * 1024;
 pub const MIN_INTERVAL_MS: u64 = 1_000;
 
 /// One routine, format version 1.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 pub struct Routine {
     /// Format version.
     pub v: u32,
@@ -42,7 +43,7 @@ pub struct Routine {
 }
 
 /// The record of one run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 pub struct Run {
     /// Format version.
     pub v: u32,
@@ -129,7 +130,7 @@ impl Routine {
     /// The routine as it is stored; `None` if it is not one this code can read.
     #[must_use]
     pub fn read(bytes: &[u8]) -> Option<Self> {
-        serde_json::from_slice(bytes)
+        json::from_slice(bytes)
             .ok()
             .filter(|routine: &Self| routine.v <= VERSION)
     }
@@ -169,7 +170,7 @@ impl Routine {
     #[must_use]
     pub fn save(&self) -> Batch {
         Batch {
-            put: vec![(self.key(), json(self))],
+            put: vec![(self.key(), json::to_vec(self))],
             ..Batch::default()
         }
     }
@@ -181,7 +182,10 @@ impl Routine {
         let run_key = run.key(&self.session);
         Batch {
             require_absent: vec![run_key.clone()],
-            put: vec![(self.key(), json(self)), (run_key, json(run))],
+            put: vec![
+                (self.key(), json::to_vec(self)),
+                (run_key, json::to_vec(run)),
+            ],
             delete: vec![],
         }
     }
@@ -191,7 +195,7 @@ impl Run {
     /// The run as it is stored; `None` if it is not one this code can read.
     #[must_use]
     pub fn read(bytes: &[u8]) -> Option<Self> {
-        serde_json::from_slice(bytes)
+        json::from_slice(bytes)
             .ok()
             .filter(|run: &Self| run.v <= VERSION)
     }
@@ -206,7 +210,7 @@ impl Run {
     #[must_use]
     pub fn save(&self, session: &SessionId) -> Batch {
         Batch {
-            put: vec![(self.key(session), json(self))],
+            put: vec![(self.key(session), json::to_vec(self))],
             ..Batch::default()
         }
     }
@@ -228,10 +232,6 @@ pub fn range(session: &SessionId, limit: u32) -> Range {
 #[must_use]
 pub fn runs(session: &SessionId, id: &str, limit: u32) -> Range {
     Range::prefix(&format!("run/{session}/{id}/"), limit)
-}
-
-fn json(value: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(value).unwrap_or_default()
 }
 
 #[cfg(test)]

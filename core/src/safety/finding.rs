@@ -4,10 +4,24 @@ use alloc::borrow::Cow;
 use core::fmt;
 use serde::{Deserialize, Serialize};
 
+use crate::json::{FromJson, ToJson};
 use crate::policy::screen::Measure;
 
 /// What a finding is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    FromJson,
+    ToJson,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// Characters that a terminal or a model interprets instead of showing.
@@ -37,7 +51,20 @@ impl fmt::Display for Kind {
 }
 
 /// How strong the evidence is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    FromJson,
+    ToJson,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// Weak: worth a label.
@@ -49,7 +76,7 @@ pub enum Severity {
 }
 
 /// One place in a text, and what it is.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, FromJson, ToJson)]
 pub struct Finding {
     /// What it is about.
     pub kind: Kind,
@@ -64,7 +91,7 @@ pub struct Finding {
 }
 
 /// A finding and what was done about it. Holds nothing of the text itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 pub struct Screened {
     /// What it is about.
     pub kind: Kind,

@@ -3,10 +3,13 @@
 //! A label is never taken off while the content is in sight of the model. Detectors may miss an
 //! attack; where content came from is known for certain, and decides about what may leave.
 
+use crate::json::{FromJson, ToJson};
 use serde::{Deserialize, Serialize};
 
 /// What content is, by where it came from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, FromJson, ToJson,
+)]
 #[serde(default, deny_unknown_fields)]
 pub struct Labels {
     /// It is the person's own: files, memories, the screen.

@@ -30,12 +30,13 @@ use core::ops::Deref;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    json::{self, FromJson, ToJson},
     message::{Message, Part},
     tool::ToolSpec,
 };
 
 /// Where a piece of content came from.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, FromJson, ToJson)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Source {
     /// Tau's own text and configuration.
@@ -80,6 +81,12 @@ impl<T> Untrusted<T> {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Vetted<T>(T);
+
+impl<T: ToJson> ToJson for Vetted<T> {
+    fn to_json(&self, out: &mut json::Writer) {
+        self.0.to_json(out);
+    }
+}
 
 impl<T> Deref for Vetted<T> {
     type Target = T;

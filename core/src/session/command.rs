@@ -7,13 +7,14 @@ use thiserror::Error;
 
 use crate::{
     ids::{CallId, EntryId},
+    json::{FromJson, ToJson},
     message::Image,
     policy::{Extent, Policy},
     safety::rules::BadRule,
 };
 
 /// A wish of whoever the agent works for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Command {
     /// Begin a turn. Refused while one is running.

@@ -4,6 +4,7 @@ use alloc::{string::String, sync::Arc, vec::Vec};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    json::{FromJson, ToJson},
     model::ModelConfig,
     policy::Policy,
     safety::{Gate, Screened, Source, Untrusted},
@@ -12,7 +13,7 @@ use crate::{
 
 /// Everything that stays the same while a session runs. Recorded when the session is created and
 /// again when it is opened with another.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 pub struct Config {
     /// The model asked first, and those asked when it fails, in order. Never empty.
     pub models: Vec<Arc<ModelConfig>>,
@@ -55,7 +56,7 @@ impl Config {
 }
 
 /// Limits of one turn; `None` is without limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 #[serde(default, deny_unknown_fields)]
 pub struct Budgets {
     /// Model calls; the last one is told to answer without tools.
@@ -80,7 +81,7 @@ impl Default for Budgets {
 }
 
 /// How failing model calls are repeated: exponential backoff with jitter, or the provider's hint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 #[serde(default, deny_unknown_fields)]
 pub struct Retry {
     /// Attempts at one model before the next is asked, at least 1.

@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use crate::{
     ids::{EffectId, SessionId, UnixMillis},
+    json::{FromJson, ToJson},
     model::{Delta, ModelRequest},
     tool::{ToolOutput, ToolRun},
 };
@@ -96,7 +97,7 @@ impl Range {
 }
 
 /// Why the store did not do it.
-#[derive(Clone, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Error, Serialize, Deserialize, FromJson, ToJson)]
 pub enum StoreError {
     /// A required-absent key exists: another writer was first.
     #[error("another process wrote to session {session} first")]
@@ -179,7 +180,7 @@ impl HttpHead {
 }
 
 /// Why there was no (further) response.
-#[derive(Clone, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Error, Serialize, Deserialize, FromJson, ToJson)]
 pub enum HttpError {
     /// The server could not be reached.
     #[error("cannot connect to {host}: {detail}")]
@@ -216,7 +217,7 @@ pub enum HttpError {
 }
 
 /// Why the in-process model did not answer.
-#[derive(Clone, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Error, Serialize, Deserialize, FromJson, ToJson)]
 pub enum GenerateError {
     /// This home has no such model.
     #[error("this home has no embedded model: {detail}")]

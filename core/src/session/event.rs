@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::{
     ids::{CallId, EntryId, TurnId, UnixMillis},
+    json::{FromJson, ToJson},
     message::{Message, ToolResult},
     model::Usage,
     policy::Refusal,
@@ -15,7 +16,7 @@ use crate::{
 };
 
 /// One thing that happened. Serialised as `{"type": "...", ...}`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Event {
     /// A turn began; its prompt is stored.
@@ -156,7 +157,7 @@ pub enum Event {
 }
 
 /// How a turn ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Outcome {
     /// The model answered.
@@ -178,7 +179,7 @@ pub enum Outcome {
 }
 
 /// What a turn may use up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, FromJson, ToJson)]
 #[serde(rename_all = "snake_case")]
 pub enum Budget {
     /// Model calls.
@@ -192,7 +193,7 @@ pub enum Budget {
 }
 
 /// Why a model call failed for good.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 pub struct Failure {
     /// What kind it was; the exit code follows from it.
     pub kind: FailureKind,
@@ -206,7 +207,7 @@ pub struct Failure {
 }
 
 /// Kinds of failing model calls, by who can mend them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, FromJson, ToJson)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureKind {
     /// The key is missing or wrong (401, 403).

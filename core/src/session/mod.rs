@@ -51,6 +51,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     ids::{EffectId, EntryId, UnixMillis},
     journal::{self, Body, Chain, Summary},
+    json,
     safety::{Gate, Screened, Source},
     turn::ModelCall,
 };
@@ -296,7 +297,7 @@ impl Session {
                 .into_iter()
                 .for_each(|event| self.outbox.event(event));
         } else {
-            let summary = serde_json::to_vec(&self.summary()).unwrap_or_default();
+            let summary = json::to_vec(&self.summary());
             batch
                 .put
                 .push((journal::summary_key(&self.state.id), summary));

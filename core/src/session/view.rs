@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::{Session, WaitingCall};
 use crate::{
     ids::{CallId, EntryId, SessionId, TurnId, UnixMillis},
+    json::ToJson,
     message::Message,
     model::Usage,
     safety::Vetted,
@@ -14,7 +15,7 @@ use crate::{
 };
 
 /// What a screen needs to know about a session.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToJson)]
 pub struct View {
     /// Its name.
     pub session: SessionId,
@@ -45,7 +46,7 @@ pub struct View {
 }
 
 /// One entry of a [`View`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToJson)]
 pub struct ViewEntry {
     /// Its name.
     pub id: EntryId,
@@ -67,7 +68,7 @@ pub struct ViewEntry {
 }
 
 /// A tool call of a [`View`] that waits for a person.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToJson)]
 pub struct ViewWaiting {
     /// The call.
     pub call_id: CallId,

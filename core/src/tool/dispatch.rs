@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     ids::UnixMillis,
+    json,
     message::ToolCall,
     policy::{
         Action, Policy, Refusal,
@@ -290,7 +291,7 @@ impl Refusal {
         if let Some(hint) = &self.hint {
             object.insert("hint".into(), hint.clone().into());
         }
-        Value::Object(object).to_string()
+        json::to_string(&Value::Object(object))
     }
 }
 
@@ -326,7 +327,7 @@ fn wrong_arguments(tool: &ToolSpec, arguments: &Value) -> Option<Refusal> {
 }
 
 fn not_json(words: &str) -> String {
-    match serde_json::from_slice::<Value>(words.as_bytes()) {
+    match json::from_str::<Value>(words) {
         Ok(_) => "the arguments are not a JSON object".to_string(),
         Err(error) => format!("the arguments are not valid JSON: {error}"),
     }
@@ -336,19 +337,22 @@ fn not_json(words: &str) -> String {
 /// letters (Damerau-Levenshtein, restricted, on lower-cased letters).
 #[must_use]
 pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let name = name.to_lowercase();
-    if name.chars().count() > 64 {
+    let name: Vec<char> = lower_case(name);
+    if name.len() > 64 {
         return None;
     }
     known
-        .map(|candidate| (edits(&name, &candidate.to_lowercase()), candidate))
+        .map(|candidate| (edits(&name, &lower_case(candidate)), candidate))
         .filter(|(edits, candidate)| *edits * 3 <= candidate.chars().count().max(3))
         .min_by_key(|(edits, _)| *edits)
         .map(|(_, candidate)| candidate)
 }
 
-fn edits(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+fn lower_case(name: &str) -> Vec<char> {
+    name.chars().flat_map(char::to_lowercase).collect()
+}
+
+fn edits(a: &[char], b: &[char]) -> usize {
     let width = b.len() + 1;
     let mut rows: Vec<usize> = vec![0; (a.len() + 1) * width];
     let at = |i: usize, j: usize| i * width + j;

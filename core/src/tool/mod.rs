@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use crate::{
     ids::CallId,
+    json::{FromJson, ToJson},
     message::{Image, ToolCall, ToolStatus},
     policy::{Policy, http::HttpLimits},
     safety::Labels,
@@ -22,7 +23,20 @@ use crate::{
 use alloc::vec::Vec;
 
 /// What a tool touches, from harmless to powerful; policy decides by it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    FromJson,
+    ToJson,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum ToolClass {
     /// Looks at the workspace or the clock and changes nothing.
@@ -52,7 +66,7 @@ impl ToolClass {
 }
 
 /// What happens to a call that was running when the home went away.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, FromJson, ToJson)]
 #[serde(rename_all = "snake_case")]
 pub enum OnRestore {
     /// Run again under the same effect id: a second run does no harm.
@@ -64,7 +78,7 @@ pub enum OnRestore {
 }
 
 /// A tool offered to the model.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 pub struct ToolSpec {
     /// `[A-Za-z0-9_-]{1,64}`, unique among the tools offered.
     pub name: String,
@@ -107,7 +121,7 @@ impl ToolSpec {
 }
 
 /// An argument that names something outside, by its name among the arguments.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Touch {
     /// A path of the workspace.
@@ -133,7 +147,7 @@ pub enum Touch {
 }
 
 /// The limits one call runs under, in force whatever the model asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 pub struct ToolLimits {
     /// Wall time; at its end the call and everything it started is ended.
     pub timeout_ms: u64,
@@ -142,7 +156,7 @@ pub struct ToolLimits {
 }
 
 /// A call that the dispatcher let through, as a home runs it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 pub struct ToolRun {
     /// The model's id of the call.
     pub call_id: CallId,
@@ -172,7 +186,7 @@ impl ToolRun {
 }
 
 /// What a home's tool gives back. Its text is untrusted until the gate has seen it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 pub struct ToolOutput {
     /// How it ended; a home uses `Ok`, `Error`, `Denied` and `TimedOut`.
     pub status: ToolStatus,

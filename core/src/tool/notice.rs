@@ -3,10 +3,14 @@
 use alloc::{format, string::String};
 use serde::{Deserialize, Serialize};
 
-use crate::{journal, message::ToolCall};
+use crate::{
+    journal,
+    json::{FromJson, ToJson},
+    message::ToolCall,
+};
 
 /// What a yes to a call would mean.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 pub struct Notice {
     /// The first 16 hex digits of the SHA-256 of the tool's name and its arguments: a yes that
     /// names another is for another call.
@@ -24,7 +28,7 @@ pub struct Notice {
 }
 
 /// A call that could carry out what was read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 pub struct Leaving {
     /// What of the person's own is in sight.
     pub private: String,

@@ -5,14 +5,12 @@
 //! (JSON Schema 2020-12 treats unknown keywords the same way). A model can mend every message
 //! written here: it names the place, what stands there and what belongs there.
 
-use alloc::{
-    format,
-    string::{String, ToString},
-    vec::Vec,
-};
+use alloc::{format, string::String, vec::Vec};
+use core::cmp::Ordering;
 use serde_json::{Map, Value};
 
 use super::dispatch::nearest;
+use crate::json;
 
 /// Everything wrong with `arguments`, in the schema's order; empty when they fit.
 #[must_use]
@@ -37,9 +35,10 @@ fn check_at(place: &str, schema: &Value, value: &Value, problems: &mut Vec<Strin
     if let Some(allowed) = schema.get("enum").and_then(Value::as_array)
         && !allowed.contains(value)
     {
-        let allowed: Vec<String> = allowed.iter().map(Value::to_string).collect();
+        let allowed: Vec<String> = allowed.iter().map(|value| json::to_string(value)).collect();
         problems.push(format!(
-            "{shown}: {value} is not one of {}",
+            "{shown}: {} is not one of {}",
+            json::to_string(value),
             allowed.join(", ")
         ));
     }
@@ -103,31 +102,31 @@ fn check_object(
 }
 
 fn check_bounds(shown: &str, schema: &Value, value: &Value, problems: &mut Vec<String>) {
-    let limit = |keyword: &str| schema.get(keyword).and_then(Value::as_f64);
+    // A limit is shown as it is written in the schema.
+    let mut compare =
+        |keyword: &str, found: f64, passed: Ordering, tell: &dyn Fn(&str) -> String| {
+            let limit = schema.get(keyword).unwrap_or(&Value::Null);
+            if limit.as_f64().and_then(|limit| found.partial_cmp(&limit)) == Some(passed) {
+                problems.push(format!("{shown}: {}", tell(&json::to_string(limit))));
+            }
+        };
     if let Some(number) = value.as_f64() {
-        if let Some(minimum) = limit("minimum").filter(|minimum| number < *minimum) {
-            problems.push(format!(
-                "{shown}: {value} is below the minimum of {minimum}"
-            ));
-        }
-        if let Some(maximum) = limit("maximum").filter(|maximum| number > *maximum) {
-            problems.push(format!(
-                "{shown}: {value} is above the maximum of {maximum}"
-            ));
-        }
+        let value = json::to_string(value);
+        compare("minimum", number, Ordering::Less, &|limit| {
+            format!("{value} is below the minimum of {limit}")
+        });
+        compare("maximum", number, Ordering::Greater, &|limit| {
+            format!("{value} is above the maximum of {limit}")
+        });
     }
     if let Some(text) = value.as_str() {
-        let length = text.chars().count() as f64;
-        if let Some(minimum) = limit("minLength").filter(|minimum| length < *minimum) {
-            problems.push(format!(
-                "{shown}: {length} characters, at least {minimum} are needed"
-            ));
-        }
-        if let Some(maximum) = limit("maxLength").filter(|maximum| length > *maximum) {
-            problems.push(format!(
-                "{shown}: {length} characters, at most {maximum} are allowed"
-            ));
-        }
+        let count = text.chars().count();
+        compare("minLength", count as f64, Ordering::Less, &|limit| {
+            format!("{count} characters, at least {limit} are needed")
+        });
+        compare("maxLength", count as f64, Ordering::Greater, &|limit| {
+            format!("{count} characters, at most {limit} are allowed")
+        });
     }
 }
 
@@ -163,7 +162,7 @@ fn found(value: &Value) -> String {
             format!("the string {:?}…", start)
         }
         Value::String(text) => format!("the string {text:?}"),
-        other => other.to_string(),
+        other => json::to_string(other),
     }
 }
 

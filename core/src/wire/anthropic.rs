@@ -5,12 +5,11 @@
 //! and by nothing else.
 
 use alloc::{
-    collections::BTreeSet,
     format,
     string::{String, ToString},
     vec::Vec,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
     Frame, WireError,
@@ -20,6 +19,7 @@ use super::{
     table::{Action, Situation, settle},
 };
 use crate::{
+    json::{self, object_of},
     message::{Image, Message, Part, Role, ToolResult, ToolStatus},
     model::{Delta, ModelRequest, StopReason, ToolChoice, Usage},
 };
@@ -68,17 +68,17 @@ pub(super) fn body(request: &ModelRequest) -> Value {
     }
     let messages: Vec<Value> = turns
         .into_iter()
-        .map(|(role, content)| json!({"role": role, "content": content}))
+        .map(|(role, content)| object_of([("role", role.into()), ("content", content.into())]))
         .collect();
-    let mut body = json!({
-        "model": model.name,
-        "max_tokens": request.max_output_tokens,
-        "messages": messages,
-        "stream": true,
-    });
+    let mut body = object_of([
+        ("model", model.name.as_str().into()),
+        ("max_tokens", request.max_output_tokens.into()),
+        ("messages", messages.into()),
+        ("stream", true.into()),
+    ]);
     if let Some(mut system) = text_block(&request.system) {
         cache(&mut system);
-        body["system"] = json!([system]);
+        body["system"] = Value::Array(alloc::vec![system]);
     }
     if let Some(milli) = model.temperature_milli {
         // Anthropic's scale ends at 1.
@@ -88,18 +88,18 @@ pub(super) fn body(request: &ModelRequest) -> Value {
         .tools
         .iter()
         .map(|tool| {
-            json!({
-                "name": tool.name,
-                "description": tool.description,
-                "input_schema": tool.parameters,
-            })
+            object_of([
+                ("name", tool.name.as_str().into()),
+                ("description", tool.description.as_str().into()),
+                ("input_schema", tool.parameters.clone()),
+            ])
         })
         .collect();
     if let Some(last) = tools.last_mut() {
         cache(last);
         body["tools"] = tools.into();
         if request.tool_choice == ToolChoice::None {
-            body["tool_choice"] = json!({"type": "none"});
+            body["tool_choice"] = of_type("none");
         }
     }
     body
@@ -115,7 +115,11 @@ fn add<'a>(turns: &mut Vec<(&'a str, Vec<Value>)>, role: &'a str, content: Vec<V
 }
 
 fn cache(block: &mut Value) {
-    block["cache_control"] = json!({"type": "ephemeral"});
+    block["cache_control"] = of_type("ephemeral");
+}
+
+fn of_type(name: &str) -> Value {
+    object_of([("type", name.into())])
 }
 
 fn is_thinking(block: &Value) -> bool {
@@ -124,7 +128,7 @@ fn is_thinking(block: &Value) -> bool {
 
 /// `None` for an empty text, which the API refuses.
 fn text_block(text: &str) -> Option<Value> {
-    (!text.is_empty()).then(|| json!({"type": "text", "text": text}))
+    (!text.is_empty()).then(|| shape::text_part(text))
 }
 
 fn blocks(message: &Message, images: bool) -> Vec<Value> {
@@ -134,29 +138,38 @@ fn blocks(message: &Message, images: bool) -> Vec<Value> {
         Part::Thinking { text, signature } => {
             let signature = signature.as_ref()?;
             Some(match signature.strip_prefix(REDACTED) {
-                Some(data) => json!({"type": "redacted_thinking", "data": data}),
-                None => json!({"type": "thinking", "thinking": text, "signature": signature}),
+                Some(data) => {
+                    object_of([("type", "redacted_thinking".into()), ("data", data.into())])
+                }
+                None => object_of([
+                    ("type", "thinking".into()),
+                    ("thinking", text.as_str().into()),
+                    ("signature", signature.as_str().into()),
+                ]),
             })
         }
-        Part::ToolCall(call) => Some(json!({
-            "type": "tool_use",
-            "id": shape::identifier(&call.id.0),
-            "name": shape::tool_name(&call.name),
-            "input": match &call.arguments {
-                Value::Object(map) => Value::Object(map.clone()),
-                _ => json!({}),
-            },
-        })),
+        Part::ToolCall(call) => Some(object_of([
+            ("type", "tool_use".into()),
+            ("id", shape::identifier(&call.id.0).into()),
+            ("name", shape::tool_name(&call.name).into()),
+            (
+                "input",
+                match &call.arguments {
+                    arguments @ Value::Object(_) => arguments.clone(),
+                    _ => object_of([]),
+                },
+            ),
+        ])),
         Part::ToolResult(result) => Some(tool_result(result, images)),
     };
     message.parts.iter().filter_map(block).collect()
 }
 
 fn tool_result(result: &ToolResult, images: bool) -> Value {
-    let mut block = json!({
-        "type": "tool_result",
-        "tool_use_id": shape::identifier(&result.call_id.0),
-    });
+    let mut block = object_of([
+        ("type", "tool_result".into()),
+        ("tool_use_id", shape::identifier(&result.call_id.0).into()),
+    ]);
     let pictures = result.images.iter().map(|image| picture(image, images));
     let content: Vec<Value> = text_block(&result.text)
         .into_iter()
@@ -173,11 +186,14 @@ fn tool_result(result: &ToolResult, images: bool) -> Value {
 
 fn picture(image: &Image, allowed: bool) -> Value {
     if !allowed {
-        return json!({"type": "text", "text": shape::NO_PICTURES});
+        return shape::text_part(shape::NO_PICTURES);
     }
-    json!({"type": "image", "source": {
-        "type": "base64", "media_type": image.mime, "data": image.data,
-    }})
+    let source = object_of([
+        ("type", "base64".into()),
+        ("media_type", image.mime.as_str().into()),
+        ("data", image.data.as_str().into()),
+    ]);
+    object_of([("type", "image".into()), ("source", source)])
 }
 
 /// What has come of one answer.
@@ -186,7 +202,7 @@ pub(super) struct Answer {
     calls: Calls,
     usage: Usage,
     /// Blocks of unknown type, whose deltas are skipped with them.
-    unknown: BTreeSet<u64>,
+    unknown: Vec<u64>,
     content: bool,
     reason: Option<String>,
     stopped: bool,
@@ -290,7 +306,7 @@ impl Answer {
             "tool_use" => {
                 let input = match get(block, "input") {
                     Some(Value::Object(input)) if input.is_empty() => String::new(),
-                    Some(input @ Value::Object(_)) => input.to_string(),
+                    Some(input @ Value::Object(_)) => json::to_string(input),
                     None => String::new(),
                     Some(_) => return shape::wrong("input", "object"),
                 };
@@ -305,7 +321,7 @@ impl Answer {
             other => {
                 settle(Situation::UnknownBlock, || format!("content block {other}"))?;
                 if let Some(number) = number {
-                    self.unknown.insert(number);
+                    self.unknown.push(number);
                 }
             }
         }

@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     credential::SCHEME,
+    json::{self, FromJson, ToJson},
     model::ModelConfig,
     session::{FailureKind, HttpHead},
 };
@@ -69,7 +70,7 @@ impl WireError {
 }
 
 /// An error as the provider told it.
-#[derive(Clone, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Error, Serialize, Deserialize, FromJson, ToJson)]
 #[error("{message}")]
 pub struct ProviderError {
     /// What kind it is.
@@ -168,7 +169,7 @@ struct Told {
 
 impl Told {
     fn read(body: &[u8]) -> Self {
-        match serde_json::from_slice::<Value>(body) {
+        match json::from_slice::<Value>(body) {
             // Google's compatible endpoint wraps the object in a list.
             Ok(Value::Array(items)) => items.first().map(Self::of).unwrap_or_default(),
             Ok(value @ Value::Object(_)) => Self::of(&value),
@@ -213,7 +214,7 @@ impl Told {
         // OpenRouter's own words are "Provider returned error"; the provider's are here.
         let raw = get(inner, "metadata").and_then(|data| get(data, "raw"));
         if let Some(raw) = raw.and_then(Value::as_str) {
-            let raw = match serde_json::from_slice::<Value>(raw.as_bytes()) {
+            let raw = match json::from_str::<Value>(raw) {
                 Ok(value @ Value::Object(_)) => Self::of(&value).message,
                 _ => raw.to_string(),
             };

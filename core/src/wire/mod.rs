@@ -33,6 +33,7 @@ use alloc::{
 use serde_json::Value;
 
 use crate::{
+    json,
     model::{Api, Delta, ModelRequest},
     session::{HeaderValue, HttpRequest},
 };
@@ -90,7 +91,7 @@ pub fn encode(request: &ModelRequest) -> Option<HttpRequest> {
         method: "POST".to_string(),
         url,
         headers,
-        body: Arc::from(body.to_string().into_bytes()),
+        body: Arc::from(json::to_vec(&body)),
         idle_timeout_ms: IDLE_TIMEOUT_MS,
     })
 }
@@ -299,7 +300,7 @@ fn object(frame: &Frame) -> Result<Option<Value>, WireError> {
         return Ok(None);
     }
     // From bytes, as everywhere: a reader of text beside it would be the same code twice.
-    match serde_json::from_slice(text.as_bytes()) {
+    match json::from_str(text) {
         Ok(value @ Value::Object(_)) => Ok(Some(value)),
         Ok(_) => {
             settle(Situation::WrongShape, || {

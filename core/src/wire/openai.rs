@@ -10,7 +10,7 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use super::{
     Frame, WireError,
@@ -20,6 +20,7 @@ use super::{
     table::{Action, Situation, settle},
 };
 use crate::{
+    json::{self, object_of},
     message::{Image, Message, Part},
     model::{Delta, ModelRequest, StopReason, ToolChoice, Usage},
 };
@@ -29,7 +30,7 @@ pub(super) fn body(request: &ModelRequest) -> Value {
     let model = &request.model;
     let mut messages = Vec::new();
     if !request.system.is_empty() {
-        messages.push(json!({"role": "system", "content": &**request.system}));
+        messages.push(said("system", (**request.system).into()));
     }
     let mut pictures = Vec::new();
     for message in request.messages.iter() {
@@ -41,14 +42,14 @@ pub(super) fn body(request: &ModelRequest) -> Value {
             crate::message::Role::Assistant => messages.extend(assistant(message)),
             _ => {
                 for result in message.tool_results() {
-                    messages.push(json!({
-                        "role": "tool",
-                        "tool_call_id": &result.call_id,
-                        "content": result.text,
-                    }));
+                    messages.push(object_of([
+                        ("role", "tool".into()),
+                        ("tool_call_id", result.call_id.0.as_str().into()),
+                        ("content", result.text.as_str().into()),
+                    ]));
                     if !result.images.is_empty() {
                         let note = format!("Pictures from {} ({}):", result.name, result.call_id);
-                        pictures.push(json!({"type": "text", "text": note}));
+                        pictures.push(shape::text_part(&note));
                         pictures.extend(result.images.iter().map(|i| picture(i, model.images)));
                     }
                 }
@@ -58,14 +59,17 @@ pub(super) fn body(request: &ModelRequest) -> Value {
     }
     flush(&mut pictures, &mut messages);
     if let Some(closing) = &request.closing {
-        messages.push(json!({"role": "user", "content": &***closing}));
+        messages.push(said("user", (***closing).into()));
     }
-    let mut body = json!({
-        "model": model.name,
-        "messages": messages,
-        "stream": true,
-        "stream_options": {"include_usage": true},
-    });
+    let mut body = object_of([
+        ("model", model.name.as_str().into()),
+        ("messages", messages.into()),
+        ("stream", true.into()),
+        (
+            "stream_options",
+            object_of([("include_usage", true.into())]),
+        ),
+    ]);
     // OpenAI's own newer models refuse `max_tokens`; most other servers know nothing else.
     let limit = match host(&model.base_url) == "api.openai.com" {
         true => "max_completion_tokens",
@@ -76,11 +80,23 @@ pub(super) fn body(request: &ModelRequest) -> Value {
         body["temperature"] = (f64::from(milli) / 1000.0).into();
     }
     if !request.tools.is_empty() {
-        body["tools"] = request.tools.iter().map(|tool| {
-            json!({"type": "function", "function": {
-                "name": tool.name, "description": tool.description, "parameters": tool.parameters,
-            }})
-        }).collect();
+        body["tools"] = request
+            .tools
+            .iter()
+            .map(|tool| {
+                object_of([
+                    ("type", "function".into()),
+                    (
+                        "function",
+                        object_of([
+                            ("name", tool.name.as_str().into()),
+                            ("description", tool.description.as_str().into()),
+                            ("parameters", tool.parameters.clone()),
+                        ]),
+                    ),
+                ])
+            })
+            .collect();
         if request.tool_choice == ToolChoice::None {
             body["tool_choice"] = "none".into();
         }
@@ -91,7 +107,7 @@ pub(super) fn body(request: &ModelRequest) -> Value {
 /// Tool messages hold text only, and nothing may stand between them: their pictures follow.
 fn flush(pictures: &mut Vec<Value>, messages: &mut Vec<Value>) {
     if !pictures.is_empty() {
-        messages.push(json!({"role": "user", "content": core::mem::take(pictures)}));
+        messages.push(said("user", core::mem::take(pictures).into()));
     }
 }
 
@@ -101,7 +117,7 @@ fn user(message: &Message, images: bool) -> Option<Value> {
         .parts
         .iter()
         .filter_map(|part| match part {
-            Part::Text { text } if !text.is_empty() => Some(json!({"type": "text", "text": text})),
+            Part::Text { text } if !text.is_empty() => Some(shape::text_part(text)),
             Part::Image(image) => Some(picture(image, images)),
             _ => None,
         })
@@ -111,15 +127,22 @@ fn user(message: &Message, images: bool) -> Option<Value> {
         [only] if only["type"] == "text" => only["text"].clone(),
         _ => Value::Array(parts),
     };
-    Some(json!({"role": "user", "content": content}))
+    Some(said("user", content))
+}
+
+fn said(role: &str, content: Value) -> Value {
+    object_of([("role", role.into()), ("content", content)])
 }
 
 fn picture(image: &Image, allowed: bool) -> Value {
     if !allowed {
-        return json!({"type": "text", "text": shape::NO_PICTURES});
+        return shape::text_part(shape::NO_PICTURES);
     }
     let url = format!("data:{};base64,{}", image.mime, image.data);
-    json!({"type": "image_url", "image_url": {"url": url}})
+    object_of([
+        ("type", "image_url".into()),
+        ("image_url", object_of([("url", url.into())])),
+    ])
 }
 
 /// `None` for a message of reasoning only, which this format has no place for.
@@ -131,26 +154,34 @@ fn assistant(message: &Message) -> Option<Value> {
             // Servers parse the history too: what the model once wrote that is no JSON would have
             // them refuse every later request of the session.
             let arguments = match &call.arguments {
-                Value::String(words) => json!({ "unparsed": words }).to_string(),
-                value => value.to_string(),
+                Value::String(words) => {
+                    json::to_string(&object_of([("unparsed", words.as_str().into())]))
+                }
+                value => json::to_string(value),
             };
-            json!({"id": &call.id, "type": "function", "function": {
-                "name": shape::tool_name(&call.name), "arguments": arguments,
-            }})
+            object_of([
+                ("id", call.id.0.as_str().into()),
+                ("type", "function".into()),
+                (
+                    "function",
+                    object_of([
+                        ("name", shape::tool_name(&call.name).into()),
+                        ("arguments", arguments.into()),
+                    ]),
+                ),
+            ])
         })
         .collect();
-    let mut entry = Map::new();
-    entry.insert("role".into(), "assistant".into());
     let content = match text.is_empty() {
         true if calls.is_empty() => return None,
         true => Value::Null,
         false => text.into(),
     };
-    entry.insert("content".into(), content);
+    let mut entry = said("assistant", content);
     if !calls.is_empty() {
-        entry.insert("tool_calls".into(), calls.into());
+        entry["tool_calls"] = calls.into();
     }
-    Some(entry.into())
+    Some(entry)
 }
 
 /// The host of an absolute URL, in lower case, without credentials and port.
@@ -302,7 +333,7 @@ impl Answer {
             let arguments = match get(function, "arguments") {
                 None => Cow::default(),
                 Some(Value::String(text)) => Cow::Borrowed(text.as_str()),
-                Some(whole @ Value::Object(_)) => Cow::Owned(whole.to_string()),
+                Some(whole @ Value::Object(_)) => Cow::Owned(json::to_string(whole)),
                 Some(_) => {
                     shape::wrong("arguments", "string")?;
                     continue;

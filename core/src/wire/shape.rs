@@ -5,6 +5,8 @@
 use alloc::{format, string::String};
 use serde_json::Value;
 
+use crate::json::object_of;
+
 use super::{
     WireError,
     table::{Situation, settle},
@@ -53,6 +55,11 @@ pub(super) fn wrong(key: &str, expected: &str) -> Result<(), WireError> {
         format!("field `{key}` is no {expected}")
     })
     .map(|_| ())
+}
+
+/// A text as both formats have it among parts.
+pub(super) fn text_part(text: &str) -> Value {
+    object_of([("type", "text".into()), ("text", text.into())])
 }
 
 /// What stands for a picture that the model cannot look at.

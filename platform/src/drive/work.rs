@@ -3,7 +3,7 @@
 //! Invariant: once an effect is cancelled, its future and whatever it had opened are dropped, before
 //! anything else is polled.
 
-use alloc::{boxed::Box, collections::BTreeMap, string::ToString, vec::Vec};
+use alloc::{boxed::Box, string::ToString, vec::Vec};
 use core::{
     future::Future,
     pin::Pin,
@@ -30,24 +30,25 @@ pub(super) enum Open<B, G> {
     Generation(G),
 }
 
-/// What is open and not being read right now, by the effect that opened it.
-pub(super) struct Held<B, G>(BTreeMap<EffectId, Open<B, G>>);
+/// What is open and not being read right now, by the effect that opened it: one or two things, for
+/// which a map is kilobytes of a module.
+pub(super) struct Held<B, G>(Vec<(EffectId, Open<B, G>)>);
 
 impl<B, G> Held<B, G> {
     pub(super) fn new() -> Self {
-        Self(BTreeMap::new())
+        Self(Vec::new())
     }
 
     /// Lends what `effect` reads to it.
     pub(super) fn prepare(&mut self, effect: Effect) -> Work<B, G> {
         match effect {
-            Effect::HttpRead { of } => match self.0.remove(&of) {
+            Effect::HttpRead { of } => match self.remove(of) {
                 Some(Open::Body(body)) => Work::Read { of, body },
                 _ => Work::Lost(Answer::HttpChunk(Err(HttpError::Reset {
                     detail: "the response is no longer open".to_string(),
                 }))),
             },
-            Effect::GenerateNext { of } => match self.0.remove(&of) {
+            Effect::GenerateNext { of } => match self.remove(of) {
                 Some(Open::Generation(generation)) => Work::Next { of, generation },
                 _ => Work::Lost(Answer::Generated(Err(GenerateError::Failed {
                     detail: "the generation is no longer open".to_string(),
@@ -64,13 +65,18 @@ impl<B, G> Held<B, G> {
     /// Takes back what a finished effect leaves open.
     pub(super) fn keep(&mut self, done: Done<B, G>) -> (EffectId, Answer) {
         if let Some((of, open)) = done.open {
-            self.0.insert(of, open);
+            self.0.push((of, open));
         }
         (done.id, done.answer)
     }
 
     pub(super) fn cancel(&mut self, id: EffectId) {
-        self.0.remove(&id);
+        self.remove(id);
+    }
+
+    fn remove(&mut self, id: EffectId) -> Option<Open<B, G>> {
+        let place = self.0.iter().position(|(of, _)| *of == id)?;
+        Some(self.0.swap_remove(place).1)
     }
 }
 

@@ -300,7 +300,7 @@ impl Home {
         };
         let principal = self.setup().await?.principal;
         let directory = object(&self.settings.directories()?, &principal)?;
-        let response = call(&directory, "/line", &serde_json::to_vec(&line)?).await?;
+        let response = call(&directory, "/line", &tau_core::json::to_vec(&line)).await?;
         if response.status_code() == 200 {
             Ok(())
         } else {

@@ -1,9 +1,9 @@
 //! `POST /v1/sessions`: begins a session.
 
-use serde_json::{Value, json};
 use std::rc::Rc;
 use tau_core::{
     egress::HostRule,
+    json::{self, Value, object_of},
     model::Pricing,
     policy::{Policy, Preset},
     session::{Budgets, Session},
@@ -19,7 +19,7 @@ use crate::{
     errors::ApiError,
     fields::{Fields, parse},
     object::Home,
-    wire::{Incoming, call, object},
+    wire::{Incoming, call, object, told},
 };
 
 /// The path that an object is told its session at; no path of the outside.
@@ -62,20 +62,20 @@ pub(crate) async fn answer(
         terms,
     };
 
-    let line = serde_json::to_vec(&session.summary())?;
+    let line = json::to_vec(&session.summary());
     let listed = call(directory, "/begin", &line).await?;
     if listed.status_code() != 200 {
         return Ok(listed);
     }
     let name = object_name(principal, &id.0);
     let stub = object(&settings.sessions()?, &name)?;
-    let told = call(&stub, INSIDE, &serde_json::to_vec(&setup)?).await?;
-    if told.status_code() != 200 {
-        let forgotten = json!({ "session": id }).to_string();
-        call(directory, "/forget", forgotten.as_bytes()).await?;
-        return Ok(told);
+    let begun = call(&stub, INSIDE, &json::to_vec(&setup)).await?;
+    if begun.status_code() != 200 {
+        let forgotten = json::to_vec(&object_of([("session", id.0.into())]));
+        call(directory, "/forget", &forgotten).await?;
+        return Ok(begun);
     }
-    Ok(Response::from_json(&json!({ "session": id }))?.with_status(201))
+    Ok(told(&object_of([("session", id.0.into())]))?.with_status(201))
 }
 
 fn terms(settings: &Settings, mut fields: Fields) -> Result<Terms, ApiError> {
@@ -86,7 +86,7 @@ fn terms(settings: &Settings, mut fields: Fields) -> Result<Terms, ApiError> {
             let preset: Result<Preset, _> = name.parse();
             Policy::preset(preset.map_err(|error| ApiError::invalid(error.to_string()))?)
         }
-        Some(policy) => parse("policy", &policy)?,
+        Some(policy) => parse("policy", policy)?,
     };
     refuse_more_egress(&policy)?;
     let budgets: Option<Budgets> = fields.parsed("budgets")?;
@@ -121,7 +121,7 @@ fn refuse_more_egress(policy: &Policy) -> Result<(), ApiError> {
 
 /// In the object: keeps what the session is begun with.
 pub(crate) async fn store(home: &Rc<Home>, incoming: &Incoming) -> Result<Response, ApiError> {
-    let setup: Setup = serde_json::from_slice(incoming.body())?;
+    let setup: Setup = json::from_slice(incoming.body())?;
     home.put_setup(&setup).await?;
     Ok(Response::empty()?)
 }

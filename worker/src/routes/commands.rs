@@ -1,16 +1,22 @@
 //! `POST …/approve`, `deny`, `interrupt`, `undo`, `redo`, `switch`, `compact`.
 
 use futures_util::StreamExt;
-use serde_json::json;
 use std::rc::Rc;
 use tau_core::{
     ids::{CallId, EntryId, SessionId},
+    json::{object_of, to_value},
     policy::Extent,
     session::{Command, CommandError, Event},
 };
 use worker::Response;
 
-use crate::{errors::ApiError, fields::Fields, object::Home, routes::Verb, wire::Incoming};
+use crate::{
+    errors::ApiError,
+    fields::Fields,
+    object::Home,
+    routes::Verb,
+    wire::{Incoming, told},
+};
 
 /// Hands the command to the session. Moving in the conversation is answered once it is stored.
 pub(crate) async fn answer(
@@ -24,13 +30,13 @@ pub(crate) async fn answer(
     let before = live.mark();
     live.submit(command).await?;
     if !matches!(verb, Verb::Undo | Verb::Redo | Verb::Switch) {
-        let mark = json!({ "mark": before.to_string() });
-        return Ok(Response::from_json(&mark)?.with_status(202));
+        let mark = object_of([("mark", before.to_string().into())]);
+        return Ok(told(&mark)?.with_status(202));
     }
     let mut watch = live.watch(Some(before));
     while let Some((_, event)) = watch.next().await {
         match event {
-            Event::Moved { head } => return Ok(Response::from_json(&json!({ "head": head }))?),
+            Event::Moved { head } => return Ok(told(&object_of([("head", to_value(&head))]))?),
             Event::Stopped { error } => return Err(error.into()),
             _ => {}
         }

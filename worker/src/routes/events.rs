@@ -25,7 +25,7 @@ pub(crate) async fn answer(
         None
     } else {
         // Without an id: who loses the connection here has seen nothing to go on from.
-        let view = serde_json::to_string(&home.stored(id).await?.view())?;
+        let view = tau_core::json::to_string(&home.stored(id).await?.view());
         Some(frame(None, "view", &view).into_bytes())
     };
     Ok(sse::response(watch, first, Until::RunEnds)?)

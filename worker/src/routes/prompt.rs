@@ -1,10 +1,10 @@
 //! `POST …/prompt`: begins a turn.
 
 use futures_util::StreamExt;
-use serde_json::json;
 use std::rc::Rc;
 use tau_core::{
     ids::SessionId,
+    json::object_of,
     message::Image,
     session::{Command, CommandError, Event},
 };
@@ -14,7 +14,7 @@ use crate::{
     errors::ApiError,
     object::Home,
     sse::{self, Until},
-    wire::Incoming,
+    wire::{Incoming, told},
 };
 
 /// Bytes of a prompt's text; pictures have the rest of the body.
@@ -53,8 +53,8 @@ pub(crate) async fn answer(
     while let Some((_, event)) = watch.next().await {
         match event {
             Event::TurnStarted { .. } => {
-                let mark = json!({ "mark": before.to_string() });
-                return Ok(Response::from_json(&mark)?.with_status(202));
+                let mark = object_of([("mark", before.to_string().into())]);
+                return Ok(told(&mark)?.with_status(202));
             }
             Event::Stopped { error } => return Err(error.into()),
             _ => {}

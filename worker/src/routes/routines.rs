@@ -1,8 +1,8 @@
 //! `GET` and `POST …/routines`, `DELETE …/routines/NAME`: prompts that come by themselves.
 
-use serde_json::json;
 use tau_core::{
     ids::{SessionId, UnixMillis},
+    json::{object_of, to_value},
     routine::Routine,
     safety::Gate,
 };
@@ -10,7 +10,11 @@ use tau_platform::{Clock, Storage, routine};
 use tau_target_web::WebClock;
 use worker::Response;
 
-use crate::{errors::ApiError, object::Home, wire::Incoming};
+use crate::{
+    errors::ApiError,
+    object::Home,
+    wire::{Incoming, told},
+};
 
 /// Bytes of a routine's name.
 const NAME_BYTES: usize = 64;
@@ -21,11 +25,11 @@ pub(crate) async fn list(home: &Home, id: &SessionId) -> Result<Response, ApiErr
     let store = home.store()?;
     let mut routines = Vec::new();
     for routine in routine::list(&store, id).await? {
-        let mut shown = serde_json::to_value(&routine)?;
-        shown["runs"] = serde_json::to_value(routine::runs(&store, id, &routine.id).await?)?;
+        let mut shown = to_value(&routine);
+        shown["runs"] = to_value(&routine::runs(&store, id, &routine.id).await?);
         routines.push(shown);
     }
-    Ok(Response::from_json(&json!({ "routines": routines }))?)
+    Ok(told(&object_of([("routines", routines.into())]))?)
 }
 
 /// Adds one, and has the alarm go off at its time.
@@ -68,7 +72,7 @@ pub(crate) async fn add(
     }
     store.commit(routine.save()).await?;
     home.plan(id).await?;
-    Ok(Response::from_json(&routine)?.with_status(201))
+    Ok(told(&routine)?.with_status(201))
 }
 
 /// Removes one and the records of its runs.

@@ -11,6 +11,8 @@ use std::collections::BTreeSet;
 enum Band {
     /// Identity and trust: knows no other band.
     Kamn,
+    /// Writes code of the core as it is compiled; nothing of it is in any program.
+    Derive,
     /// Every decision.
     Core,
     /// The traits and the loop.
@@ -27,6 +29,7 @@ impl Band {
     fn of(directory: &str) -> Option<Self> {
         Some(match directory {
             "kamn" => Self::Kamn,
+            "core/derive" => Self::Derive,
             "core" => Self::Core,
             "platform" => Self::Platform,
             // The page loads its embedded model as a module of its own.
@@ -43,8 +46,8 @@ impl Band {
     /// Which bands a crate of this one may depend on.
     fn may_need(self) -> &'static [Self] {
         match self {
-            Self::Kamn => &[],
-            Self::Core => &[Self::Kamn],
+            Self::Kamn | Self::Derive => &[],
+            Self::Core => &[Self::Kamn, Self::Derive],
             Self::Platform => &[Self::Kamn, Self::Core],
             Self::Target => &[Self::Kamn, Self::Core, Self::Platform],
             Self::Home => &[Self::Kamn, Self::Core, Self::Platform, Self::Target],
@@ -165,7 +168,8 @@ mod tests {
     fn the_intended_direction_is_accepted() {
         let tree = tree(&[
             ("kamn", &[]),
-            ("core", &["kamn"]),
+            ("core", &["kamn", "core/derive"]),
+            ("core/derive", &[]),
             ("platform", &["core", "~platform"]),
             ("targets/rten", &["core", "platform"]),
             ("native", &["targets/rten"]),

@@ -23,10 +23,11 @@ use alloc::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Action, Preset, Refusal};
+use super::{Action, Preset, Refusal, paths::lower_case};
+use crate::json::{FromJson, ToJson};
 
 /// What was set explicitly about commands.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 #[serde(default, deny_unknown_fields)]
 pub struct Commands {
     /// The only commands that run without a question, when there are any.
@@ -217,8 +218,8 @@ fn denies(rule: &str, call: &Call) -> bool {
         if !word.fixed {
             return index > 0;
         }
-        let text = word.text.to_lowercase();
-        let pattern = pattern.to_lowercase();
+        let text = lower_case(&word.text);
+        let pattern = lower_case(pattern);
         wildcard(&pattern, &text)
             || index == 0
                 && [

@@ -46,7 +46,7 @@ impl Aim {
                 Touch::Url { argument, method } => {
                     let method = method.as_deref().and_then(text).unwrap_or("GET");
                     let url = text(argument).unwrap_or_default();
-                    aim.requests(tool, url, &method.to_uppercase(), policy)?;
+                    aim.requests(tool, url, &method.to_ascii_uppercase(), policy)?;
                 }
                 Touch::Command { argument } => {
                     aim.starts(tool, text(argument).unwrap_or_default(), policy)?;

@@ -4,11 +4,11 @@
 //! Effects and events go out as JSON; what comes in are plain values, so that reading JSON is the
 //! core's own alone. Times are ms since 1970.
 
-use serde_json::{Value, json};
 use std::sync::Arc;
 use tau_core::{
     context::system_prompt,
     ids::{CallId, EffectId, EntryId, UnixMillis},
+    json::{self, Value, object_of},
     model::{Api, ModelConfig, Pricing},
     policy::{Extent, Policy, Preset},
     session::{
@@ -116,15 +116,15 @@ impl Agent {
     /// The next thing to do, as JSON.
     pub fn effect(&mut self) -> Option<String> {
         let (id, effect) = self.session.poll_effect()?;
-        Some(json!({"id": id.0, "effect": shown(&effect)}).to_string())
+        Some(json::to_string(&object_of([
+            ("id", id.0.into()),
+            ("effect", shown(&effect)),
+        ])))
     }
 
     /// The next thing that happened, as JSON.
-    pub fn event(&mut self) -> Result<Option<String>, JsError> {
-        let event = self.session.poll_event();
-        Ok(event
-            .map(|event| serde_json::to_string(&event))
-            .transpose()?)
+    pub fn event(&mut self) -> Option<String> {
+        Some(json::to_string(&self.session.poll_event()?))
     }
 
     /// The effect to stop.
@@ -143,8 +143,8 @@ impl Agent {
     }
 
     /// What the session looks like, as JSON.
-    pub fn view(&self) -> Result<String, JsError> {
-        Ok(serde_json::to_string(&self.session.view())?)
+    pub fn view(&self) -> String {
+        json::to_string(&self.session.view())
     }
 
     /// A commit is durable, or why not.
@@ -213,34 +213,36 @@ fn at(now: f64) -> UnixMillis {
 }
 
 fn shown(effect: &Effect) -> Value {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let text = |bytes: &[u8]| Value::from(String::from_utf8_lossy(bytes));
+    let named = |name: &str| ("type", Value::from(name));
     match effect {
         Effect::Commit(batch) => {
-            let puts = batch
-                .put
-                .iter()
-                .map(|(key, value)| json!([key, text(value)]));
-            json!({
-                "type": "commit",
-                "require_absent": batch.require_absent,
-                "put": puts.collect::<Vec<_>>(),
-                "delete": batch.delete,
-            })
+            let puts = batch.put.iter();
+            let puts = puts.map(|(key, value)| vec![key.as_str().into(), text(value)]);
+            object_of([
+                named("commit"),
+                ("require_absent", batch.require_absent.clone().into()),
+                ("put", puts.collect::<Vec<Vec<Value>>>().into()),
+                ("delete", batch.delete.clone().into()),
+            ])
         }
-        Effect::Load(range) => {
-            json!({"type": "load", "start": range.start, "end": range.end, "limit": range.limit})
-        }
-        Effect::HttpSend(request) => json!({
-            "type": "send",
-            "method": request.method,
-            "url": request.url,
-            "body": text(&request.body),
-            "idle_timeout_ms": request.idle_timeout_ms,
-        }),
-        Effect::HttpRead { of } => json!({"type": "read", "of": of.0}),
-        Effect::RunTool(run) => json!({"type": "run_tool", "run": run}),
+        Effect::Load(range) => object_of([
+            named("load"),
+            ("start", range.start.as_str().into()),
+            ("end", range.end.as_str().into()),
+            ("limit", range.limit.into()),
+        ]),
+        Effect::HttpSend(request) => object_of([
+            named("send"),
+            ("method", request.method.as_str().into()),
+            ("url", request.url.as_str().into()),
+            ("body", text(&request.body)),
+            ("idle_timeout_ms", request.idle_timeout_ms.into()),
+        ]),
+        Effect::HttpRead { of } => object_of([named("read"), ("of", of.0.into())]),
+        Effect::RunTool(run) => object_of([named("run_tool"), ("run", json::to_value(run))]),
         // This interface has no model of its own.
-        Effect::Generate(_) => json!({"type": "generate"}),
-        Effect::GenerateNext { of } => json!({"type": "generate_next", "of": of.0}),
+        Effect::Generate(_) => object_of([named("generate")]),
+        Effect::GenerateNext { of } => object_of([named("generate_next"), ("of", of.0.into())]),
     }
 }

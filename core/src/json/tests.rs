@@ -1,0 +1,129 @@
+use super::*;
+use alloc::{collections::BTreeMap, string::String, vec, vec::Vec};
+use core::fmt::Debug;
+use expect_test::expect;
+use proptest::prelude::*;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::{
+    egress::HostRule,
+    model::StopReason,
+    policy::{Action, Policy, Preset},
+    session::{Budgets, Command, Outcome, StoreError},
+};
+
+/// Every way in which a type can be described.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, FromJson, ToJson)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Told {
+    Nothing,
+    ManyWords(Words),
+    Both {
+        first: Option<String>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        numbers: Vec<u32>,
+        #[serde(rename = "else")]
+        other: Value,
+        pair: (u64, bool),
+    },
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, FromJson, ToJson)]
+#[serde(default, deny_unknown_fields)]
+struct Words {
+    by_name: BTreeMap<String, String>,
+    count: u64,
+}
+
+/// Both writers write the same, and both readers read it back.
+fn agree<T>(value: &T)
+where
+    T: FromJson + ToJson + Serialize + DeserializeOwned + PartialEq + Debug,
+{
+    let written = to_string(value);
+    assert_eq!(written, serde_json::to_string(value).unwrap());
+    assert_eq!(&from_str::<T>(&written).unwrap(), value);
+    assert_eq!(&serde_json::from_str::<T>(&written).unwrap(), value);
+}
+
+#[test]
+fn what_is_written_is_what_serde_writes() {
+    agree(&Told::Nothing);
+    agree(&Command::Interrupt);
+    agree(&StopReason::EndTurn);
+    agree(&StopReason::Unknown("tired".into()));
+    agree(&StoreError::Full);
+    agree(&StoreError::Locked {
+        holder: "another \"process\"".into(),
+    });
+    agree(&Outcome::Interrupted);
+    agree(&Budgets::default());
+    let mut policy = Policy::preset(Preset::Strict);
+    policy.read = Some(Action::Ask);
+    agree(&policy);
+    let rule: HostRule = "*.example.org".parse().unwrap();
+    agree(&vec![rule]);
+}
+
+proptest! {
+    #[test]
+    fn any_text_and_number_is_written_as_serde_writes_it(
+        text in any::<String>(),
+        controls in "[\\x00-\\x1f\"\\\\/\u{7f}\u{2028}é]{0,9}",
+        number in any::<u64>(),
+        // In eighths, which every reader of decimals reads exactly.
+        eighths in any::<i32>(),
+        signed in any::<i64>(),
+    ) {
+        agree(&text);
+        agree(&controls);
+        agree(&Told::ManyWords(Words { by_name: [(text.clone(), controls)].into(), count: number }));
+        let other = serde_json::json!({ "double": f64::from(eighths) / 8.0, "signed": signed, "list": [text, null, {}] });
+        agree(&other);
+        agree(&Told::Both { first: Some(text), numbers: vec![1, 2], other, pair: (number, true) });
+    }
+
+    #[test]
+    fn what_serde_refuses_is_refused(json in "[{}\\[\\]\",:a-c1]{0,12}") {
+        prop_assert_eq!(from_str::<Value>(&json).is_ok(), serde_json::from_str::<Value>(&json).is_ok());
+        prop_assert_eq!(from_str::<Told>(&json).is_ok(), serde_json::from_str::<Told>(&json).is_ok());
+    }
+}
+
+#[test]
+fn mistakes_are_named_with_their_place() {
+    let wrong = |json: &str| match from_str::<Told>(json) {
+        Ok(told) => panic!("{told:?}"),
+        Err(error) => alloc::format!("{error}\n"),
+    };
+    let said: String = [
+        r#"{"type":"else"}"#,
+        r#"{"type":1}"#,
+        r#"{}"#,
+        r#"[]"#,
+        r#"{"type":"both","first":1,"else":0,"pair":[1,true]}"#,
+        r#"{"type":"both","numbers":[1,4294967296],"else":0,"pair":[1,true]}"#,
+        r#"{"type":"both","else":0,"pair":[1]}"#,
+        r#"{"type":"both","pair":[1,true]}"#,
+        r#"{"type":"#,
+    ]
+    .map(wrong)
+    .concat();
+    expect![[r#"
+        type: unknown variant `else`, known are `nothing`, `many_words`, `both`
+        type: expected a string, found a number
+        missing field `type`
+        expected an object, found a list
+        first: expected a string, found a number
+        numbers.1: 4294967296 is above 4294967295
+        pair: expected 2 items, found 1
+        missing field `else`
+        EOF while parsing a value at line 1 column 8
+    "#]]
+    .assert_eq(&said);
+    let unknown = from_str::<Budgets>(r#"{"step":1}"#).unwrap_err();
+    expect!["unknown field `step`, known are `steps`, `tokens`, `cost_nano_usd`, `deadline_ms`"]
+        .assert_eq(&alloc::format!("{unknown}"));
+    assert!(from_str::<Value>("{").unwrap_err().is_syntax());
+    assert!(!unknown.is_syntax());
+}
