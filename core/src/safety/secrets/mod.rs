@@ -104,6 +104,9 @@ struct Scanner<'t> {
     walked: [Walked; 16],
     /// The end of the last value after the name of a password that was none.
     refused: usize,
+    /// The beginning and the end of the last value after a prefix that nobody drew: prefixes in a
+    /// row are looked at once.
+    dull: (&'t [u8], usize),
     /// Whether base64 may be opened: not within what was encoded already.
     opens: bool,
 }
@@ -122,6 +125,7 @@ impl<'t> Scanner<'t> {
             hits: Vec::new(),
             walked: [Walked::default(); 16],
             refused: 0,
+            dull: (&[], 0),
             opens,
         }
     }
@@ -185,8 +189,15 @@ impl<'t> Scanner<'t> {
             return None;
         }
         let whole = &bytes[at..end];
+        let dull = (&body[..body.len().min(shape::LOOK)], end);
+        if self.dull == dull && !matches!(rule.also, Also::Masked) {
+            return None;
+        }
         let quality = shape::quality(body);
         let has_digit = body.iter().take(160).any(u8::is_ascii_digit);
+        if quality == Quality::Written && !has_digit {
+            self.dull = dull;
+        }
         let severity = match rule.also {
             Also::Masked if shape::quality(whole) == Quality::Written => return None,
             Also::Masked => Severity::Medium,

@@ -3,7 +3,7 @@
 use super::bytes::{self, CAPITALS, DIGIT, HEX, LOWER, UPPER, WORD};
 
 /// How far into a value one looks.
-const LOOK: usize = 160;
+pub(super) const LOOK: usize = 160;
 
 /// How much a value looks drawn rather than written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
