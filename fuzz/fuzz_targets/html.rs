@@ -12,7 +12,8 @@ use tau_core::{
 };
 
 fuzz_target!(|data: &[u8]| {
-    let limits = Policy::default().http_limits();
+    let policy = Policy::default();
+    let limits = policy.http.limits(policy.preset);
     let Ok(exchange) = Exchange::new(&json!({"url": "https://example.com/a/b?c"}), &limits) else {
         panic!("an address that may be asked");
     };
@@ -28,5 +29,5 @@ fuzz_target!(|data: &[u8]| {
         // Entities and links can make a text longer, but not without bound.
         assert!(text.len() <= 8 * data.len() + 1024, "{} from {}", text.len(), data.len());
     }
-    let _ = (response.to_output(), response.to_json());
+    let _ = (response.to_output(4096), response.to_json());
 });
