@@ -47,7 +47,12 @@ impl Exit {
     /// Who can mend it: `user`, `config`, `provider`, `store` or `internal`.
     pub(crate) fn kind(self) -> &'static str {
         match self {
-            Self::Ok | Self::Usage | Self::Held | Self::Flagged | Self::Denied | Self::Interrupted => "user",
+            Self::Ok
+            | Self::Usage
+            | Self::Held
+            | Self::Flagged
+            | Self::Denied
+            | Self::Interrupted => "user",
             Self::Config => "config",
             Self::Auth | Self::Provider | Self::RateLimited | Self::Budget => "provider",
             Self::Store => "store",
@@ -259,10 +264,7 @@ impl From<CommandError> for Error {
                 Exit::Denied,
                 "say it in other words, or set screen.prompt and screen.secrets in the profile",
             ),
-            CommandError::BadRule { .. } => (
-                Exit::Config,
-                "mend screen.rules in the profile",
-            ),
+            CommandError::BadRule { .. } => (Exit::Config, "mend screen.rules in the profile"),
             CommandError::NoImages { .. } => (
                 Exit::Usage,
                 "take another model, or set provider.images = true if this one can see",
