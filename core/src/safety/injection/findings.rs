@@ -5,6 +5,9 @@ use core::ops::Range;
 
 use crate::safety::{Finding, Kind, Severity};
 
+/// The family of what the model alone finds.
+pub(super) const LIKELY: &str = "likely_injection";
+
 /// The most that are told of one text; a text with more is told by its first.
 const MOST: usize = 1024;
 
@@ -32,7 +35,21 @@ impl Findings {
         }
     }
 
+    /// What was found, in order. Where the words themselves told, what the model says of all around
+    /// them adds nothing but a wider span.
     pub(super) fn finish(mut self) -> Vec<Finding> {
+        let told: Vec<Range<usize>> = self
+            .0
+            .iter()
+            .filter(|finding| finding.family != LIKELY && finding.severity >= Severity::Medium)
+            .map(|finding| finding.start..finding.end)
+            .collect();
+        self.0.retain(|finding| {
+            finding.family != LIKELY
+                || !told
+                    .iter()
+                    .any(|told| told.start < finding.end && finding.start < told.end)
+        });
         self.0.sort_by_key(|finding| (finding.start, finding.end));
         self.0
     }

@@ -15,6 +15,9 @@ pub const STEP: usize = 16;
 /// The fewest words that tell anything.
 const FEWEST: usize = 4;
 
+/// The fewest words that give a hint: a few words more or less like an attack's say nothing.
+const FEWEST_FOR_A_HINT: usize = 12;
+
 /// Places for weights: a power of two.
 pub const BUCKETS: usize = 1 << 15;
 
@@ -124,7 +127,7 @@ impl Weigher {
         }];
         let verdict = if score >= header(2) {
             Verdict::Strong
-        } else if score >= header(1) {
+        } else if score >= header(1) && words >= FEWEST_FOR_A_HINT {
             Verdict::Weak
         } else {
             return None;

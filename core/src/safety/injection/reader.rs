@@ -3,6 +3,7 @@
 use core::ops::Range;
 
 use super::{
+    findings::LIKELY,
     lexicon::Lexicon,
     markers,
     model::{Verdict, Weigher},
@@ -78,9 +79,6 @@ pub(super) fn read(
     }
     told
 }
-
-/// The family of what the model alone finds.
-const LIKELY: &str = "likely_injection";
 
 fn strength(verdict: Verdict) -> Severity {
     match verdict {

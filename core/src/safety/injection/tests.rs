@@ -203,10 +203,8 @@ fn nested_encodings_are_undone_once_only() {
 }
 
 #[test]
-fn hostile_texts_of_ten_megabytes_end_with_bounded_findings() {
-    const SIZE: usize = 10 * 1024 * 1024;
+fn hostile_texts_end_with_bounded_findings() {
     for piece in [
-        "ignore ",
         "a",
         "%69",
         "<|",
@@ -215,11 +213,18 @@ fn hostile_texts_of_ten_megabytes_end_with_bounded_findings() {
         "i g n ",
         "aWdub3Jl",
         "忽略",
+        "vtaber ",
+        "[",
     ] {
-        let text = piece.repeat(SIZE / piece.len());
-        let findings = scan(&text);
+        let findings = scan(&piece.repeat(256 * 1024 / piece.len()));
         assert!(findings.len() <= 1024, "{piece}: {}", findings.len());
     }
+}
+
+#[test]
+fn ten_megabytes_of_one_beginning_end() {
+    let text = "ignore ".repeat(10 * 1024 * 1024 / 7);
+    assert!(scan(&text).len() <= 1024);
 }
 
 proptest! {
