@@ -1,6 +1,6 @@
 //! The tool `http` in every home: what [`tau_core::tool::http`] says is sent, and nothing else.
 //!
-//! Invariant: whatever is sent was given out by [`Exchange::next`]: the adapter gets no other
+//! Invariant: whatever is sent was given out by [`Exchange::next_request`]: the adapter gets no other
 //! requests, and follows no redirect by itself.
 
 use alloc::{string::String, vec::Vec};
@@ -111,7 +111,7 @@ impl<O: Outbound, C: Clock> HttpTool<O, C> {
 
     async fn exchange(&self, exchange: &mut Exchange) -> Result<Response, Failure> {
         loop {
-            let request = exchange.next()?;
+            let request = exchange.next_request()?;
             let sent = self.outbound.send(request).await;
             let (head, mut body) = sent.map_err(|error| self.failure(exchange, error))?;
             if exchange.handle_head(&head)? == Step::Follow {

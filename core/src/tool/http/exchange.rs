@@ -45,7 +45,7 @@ pub struct Hop {
 /// What a response's head leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Send what [`Exchange::next`] gives.
+    /// Send what [`Exchange::next_request`] gives.
     Follow,
     /// Read the body: it is the answer.
     Read,
@@ -103,7 +103,7 @@ impl Exchange {
     }
 
     /// Decides about the current target; what comes out is sent.
-    pub fn next(&mut self) -> Result<Outgoing, Refusal> {
+    pub fn next_request(&mut self) -> Result<Outgoing, Refusal> {
         let decided = egress::decide(&self.request.target, &self.limits.rules);
         let cleared = decided.map_err(|mut refusal| {
             if let Some(hop) = self.hops.last() {

@@ -80,20 +80,15 @@ pub fn label(content_type: &str, body: &[u8]) -> String {
     if let Some(named) = named.filter(|named| !named.is_empty()) {
         return named.to_ascii_lowercase();
     }
-    if core::str::from_utf8(body).is_ok_or_cut() {
+    if is_utf8(body) {
         return "utf-8".into();
     }
     said_in_html(body).unwrap_or_else(|| "windows-1252".into())
 }
 
-trait IsOkOrCut {
-    fn is_ok_or_cut(self) -> bool;
-}
-
-impl IsOkOrCut for Result<&str, core::str::Utf8Error> {
-    fn is_ok_or_cut(self) -> bool {
-        self.map_or_else(|error| error.error_len().is_none(), |_| true)
-    }
+/// Whether it is UTF-8, up to a letter that the end may have cut.
+fn is_utf8(body: &[u8]) -> bool {
+    core::str::from_utf8(body).map_or_else(|error| error.error_len().is_none(), |_| true)
 }
 
 /// `<meta charset=…>` or `<meta … content="…charset=…">` near the beginning.

@@ -1,13 +1,14 @@
 //! The tool `http`: everything about a request that can be said without sending it.
 //!
 //! ```text
-//!  arguments ─> Exchange ── next ──> Outgoing ──> the home sends it to what was decided about
+//!  arguments ─> Exchange ─ next_request ─> Outgoing ──> the home sends it to what was decided about
 //!                  ^                                   │ head
 //!                  └────────────── follow <────────────┘        body ─> Response ─> ToolOutput
 //! ```
 //!
-//! Invariant: an [`Outgoing`] request is made by [`Exchange::next`] alone, which decides about its
-//! target and looks for secrets in it, at every hop. What comes back is untrusted.
+//! Invariant: an [`Outgoing`] request is made by [`Exchange::next_request`] alone, which decides
+//! about its target at every hop; a call with a secret in it makes no [`Exchange`]. What comes back
+//! is untrusted.
 
 mod exchange;
 mod failure;

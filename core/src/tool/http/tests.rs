@@ -22,7 +22,7 @@ fn exchange(arguments: &Value) -> Result<Exchange, Refusal> {
 }
 
 fn sent(exchange: &mut Exchange) -> HttpRequest {
-    exchange.next().unwrap().into_parts().1
+    exchange.next_request().unwrap().into_parts().1
 }
 
 fn head(status: u16, headers: &[(&str, &str)]) -> HttpHead {
@@ -212,10 +212,10 @@ fn a_call_lowers_limits_and_never_raises_them() {
 /// Answers the first request with a redirect and gives what is sent next.
 fn redirected(arguments: &Value, status: u16, location: &str) -> Result<HttpRequest, Refusal> {
     let mut exchange = exchange(arguments)?;
-    exchange.next()?;
+    exchange.next_request()?;
     let step = exchange.handle_head(&head(status, &[("location", location)]))?;
     assert_eq!(step, Step::Follow);
-    Ok(exchange.next()?.into_parts().1)
+    Ok(exchange.next_request()?.into_parts().1)
 }
 
 #[test]
@@ -317,11 +317,11 @@ fn circles_and_long_chains_end() {
     );
     let mut chain = exchange(&get).unwrap();
     for hop in 0..limits().redirects {
-        chain.next().unwrap();
+        chain.next_request().unwrap();
         let next = head(302, &[("location", &format!("/{hop}"))]);
         assert_eq!(chain.handle_head(&next), Ok(Step::Follow));
     }
-    chain.next().unwrap();
+    chain.next_request().unwrap();
     let refusal = chain
         .handle_head(&head(302, &[("location", "/z")]))
         .unwrap_err();
@@ -332,7 +332,7 @@ fn circles_and_long_chains_end() {
     );
     // Without a place to go it is an answer.
     let mut plain = exchange(&get).unwrap();
-    plain.next().unwrap();
+    plain.next_request().unwrap();
     assert_eq!(plain.handle_head(&head(302, &[])), Ok(Step::Read));
     assert_eq!(
         plain.handle_head(&head(201, &[("location", "/new")])),
@@ -342,7 +342,7 @@ fn circles_and_long_chains_end() {
 
 fn response(content_type: &str, body: &[u8]) -> Response {
     let mut exchange = exchange(&json!({"url": "https://example.com/a"})).unwrap();
-    exchange.next().unwrap();
+    exchange.next_request().unwrap();
     let head = head(200, &[("content-type", content_type)]);
     Response::new(&exchange, &head, body, false, |bytes, label| match label {
         "utf-8" => String::from_utf8_lossy(bytes).into_owned(),
@@ -402,7 +402,7 @@ fn failures_say_whether_asking_again_makes_sense() {
     let told = |status: u16, method: &str, headers: &[(&str, &str)]| {
         let arguments = json!({"url": "https://example.com/a", "method": method});
         let mut exchange = exchange(&arguments).unwrap();
-        exchange.next().unwrap();
+        exchange.next_request().unwrap();
         let response = Response::new(&exchange, &head(status, headers), b"why", false, |b, _| {
             String::from_utf8_lossy(b).into_owned()
         });
@@ -460,7 +460,7 @@ fn a_request_without_an_answer_says_so_and_what_to_do() {
     assert_eq!(told["retry"], false);
     let refused = Failure::from(
         exchange(&json!({"url": "https://10.0.0.1"}))
-            .and_then(|mut e| e.next())
+            .and_then(|mut e| e.next_request())
             .unwrap_err(),
     );
     assert_eq!(refused.to_output().status, ToolStatus::Denied);
@@ -518,6 +518,6 @@ fn an_origin_that_a_home_allows_is_reached() {
         ..limits()
     };
     let own = json!({"url": "http://127.0.0.1/x"});
-    assert!(Exchange::new(&own, &limits).unwrap().next().is_ok());
-    assert!(exchange(&own).unwrap().next().is_err());
+    assert!(Exchange::new(&own, &limits).unwrap().next_request().is_ok());
+    assert!(exchange(&own).unwrap().next_request().is_err());
 }
