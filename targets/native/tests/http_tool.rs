@@ -451,7 +451,7 @@ async fn odd_bodies_come_back_as_what_they_say() {
     assert_eq!(binary.content, Content::Binary(hash.into()));
     assert!(
         binary
-            .to_output()
+            .to_output(1_000)
             .text
             .contains("3 bytes, sha-256 ba7816bf")
     );
