@@ -7,23 +7,23 @@
 use super::lexicon::then;
 
 /// Words of a window.
-pub const WINDOW: usize = 64;
+pub(super) const WINDOW: usize = 64;
 
 /// After how many words the next window is weighed.
-pub const STEP: usize = 16;
+pub(super) const STEP: usize = 16;
 
 /// The fewest words that tell anything.
-const FEWEST: usize = 4;
+const FEWEST: usize = 8;
 
 /// The fewest words that give a hint: a few words more or less like an attack's say nothing.
 const FEWEST_FOR_A_HINT: usize = 12;
 
 /// Places for weights: a power of two.
-pub const BUCKETS: usize = 1 << 15;
+pub(super) const BUCKETS: usize = 1 << 15;
 
 /// The bias, and the scores from which on evidence is weak and strong: three numbers of 16 bits,
 /// little-endian. After them a weight for each bucket.
-pub const HEADER: usize = 6;
+pub(super) const HEADER: usize = 6;
 
 static MODEL: &[u8; HEADER + BUCKETS] = include_bytes!("model.bin");
 

@@ -26,7 +26,7 @@ const LONGEST: usize = 16 * 1024;
 const OVERLAP: usize = 256;
 
 /// Places for weights: a power of two. Each weight is one of four, in two bits.
-pub const PLACES: usize = 1 << 17;
+pub(super) const PLACES: usize = 1 << 17;
 
 static PACKED: &[u8; PLACES / 4] = include_bytes!("prefilter.bin");
 

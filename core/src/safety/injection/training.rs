@@ -2,16 +2,23 @@
 
 use alloc::{vec, vec::Vec};
 
-pub use super::model::{BUCKETS, HEADER, STEP, WINDOW};
-pub use super::prefilter::PLACES;
 use super::{
     lexicon::disguises,
     model,
-    prefilter::{BLOCK, HEAVY, WORTH, place},
+    prefilter::{BLOCK, HEAVY, PLACES, WORTH, place},
     shape::code,
     tokens::tokens,
     words::{BETRAYING, WORDS},
 };
+
+/// Words of a window of the model.
+pub const WINDOW: usize = model::WINDOW;
+
+/// After how many words the next window is weighed.
+pub const STEP: usize = model::STEP;
+
+/// Places for the model's weights.
+pub const BUCKETS: usize = model::BUCKETS;
 
 /// Markup that is a reason to look closer, and how much of one.
 const MARKERS: &[(&str, u8)] = &[
