@@ -266,7 +266,7 @@ impl Gate {
             return Vec::new();
         }
         let marks = mark::marks(text);
-        let is_own = |finding: &Finding| marks.iter().any(|mark| mark.holds(text, finding));
+        let is_own = |finding: &Finding| mark::is_own(&marks, text, finding);
         let mut hits: Vec<Hit> = found
             .into_iter()
             .filter(|finding| !is_own(finding))
@@ -314,7 +314,7 @@ impl Gate {
 #[must_use]
 pub fn redact(text: &str, findings: &[Finding]) -> String {
     let marks = mark::marks(text);
-    let is_own = |finding: &&Finding| marks.iter().any(|mark| mark.holds(text, finding));
+    let is_own = |finding: &&Finding| mark::is_own(&marks, text, finding);
     let taken = findings.iter().filter(|finding| !is_own(finding));
     let hits: Vec<Hit> = taken
         .map(|finding| Hit {

@@ -49,7 +49,7 @@ pub(super) struct Mark {
 impl Mark {
     /// Whether `finding` is the mark's own name: a pattern that matches what its findings are
     /// called. Any other words in brackets are a text like every other.
-    pub(super) fn holds(&self, text: &str, finding: &Finding) -> bool {
+    fn holds(&self, text: &str, finding: &Finding) -> bool {
         let mut family = String::new();
         push_family(&mut family, &finding.family);
         let families = text.get(self.families.clone()).unwrap_or_default();
@@ -57,6 +57,14 @@ impl Mark {
             && finding.end <= self.place.end
             && families.split(", ").any(|known| known == family)
     }
+}
+
+/// Whether one of `marks`, in the order of `text`, holds `finding`.
+pub(super) fn is_own(marks: &[Mark], text: &str, finding: &Finding) -> bool {
+    // They lie apart: only the last that begins before it can.
+    let after = marks.partition_point(|mark| mark.place.start <= finding.start);
+    let before = after.checked_sub(1).and_then(|last| marks.get(last));
+    before.is_some_and(|mark| mark.holds(text, finding))
 }
 
 /// The marks of `text`.
