@@ -25,7 +25,10 @@ fuzz_target!(|data: &[u8]| {
         let verdict = rules.decide(preset, &script);
         // What is never to run does not run, wherever it stands.
         if script.programs().contains(&"rm") {
-            assert!(!matches!(verdict, Verdict::Allow { .. } | Verdict::Unset), "{text:?}");
+            assert!(
+                !matches!(verdict, Verdict::Allow { .. } | Verdict::Unset),
+                "{text:?}"
+            );
         }
     }
 });

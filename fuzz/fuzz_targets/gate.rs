@@ -16,7 +16,10 @@ static GATES: LazyLock<Vec<Gate>> = LazyLock::new(|| {
     redacting.screen.content = Some(Screen::Redact);
     redacting.screen.secrets = Some(Screen::Redact);
     let presets = Preset::ALL.into_iter().map(Policy::preset);
-    presets.chain([redacting]).map(|policy| Gate::new(&policy)).collect()
+    presets
+        .chain([redacting])
+        .map(|policy| Gate::new(&policy))
+        .collect()
 });
 
 fuzz_target!(|data: &[u8]| {
@@ -29,9 +32,15 @@ fuzz_target!(|data: &[u8]| {
         0 => Source::User,
         1 => Source::Memory,
         2 => Source::Model,
-        _ => Source::Tool { name: "http".into() },
+        _ => Source::Tool {
+            name: "http".into(),
+        },
     };
-    let pass = |text: String| gate.vet(Untrusted::new(text, source.clone())).0.into_inner();
+    let pass = |text: String| {
+        gate.vet(Untrusted::new(text, source.clone()))
+            .0
+            .into_inner()
+    };
     let once = pass(text.clone());
     let twice = pass(once.clone());
     assert_eq!(once, twice, "{source:?} of {text:?}");

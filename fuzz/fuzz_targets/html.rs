@@ -27,7 +27,12 @@ fuzz_target!(|data: &[u8]| {
     });
     if let Content::Text(text) = &response.content {
         // Entities and links can make a text longer, but not without bound.
-        assert!(text.len() <= 8 * data.len() + 1024, "{} from {}", text.len(), data.len());
+        assert!(
+            text.len() <= 8 * data.len() + 1024,
+            "{} from {}",
+            text.len(),
+            data.len()
+        );
     }
     let _ = (response.to_output(4096), response.to_json());
 });

@@ -19,6 +19,10 @@ fuzz_target!(|data: &[u8]| {
         assert!(text.get(all).is_some());
     }
     decode(&text, &mut |decoded| {
-        assert!(text.get(decoded.span.clone()).is_some_and(|span| !span.is_empty()), "{decoded:?}");
+        assert!(
+            text.get(decoded.span.clone())
+                .is_some_and(|span| !span.is_empty()),
+            "{decoded:?}"
+        );
     });
 });

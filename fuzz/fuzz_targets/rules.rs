@@ -21,6 +21,9 @@ fuzz_target!(|data: &[u8]| {
         return;
     };
     for finding in rules.scan(text) {
-        assert!(text.get(finding.start..finding.end).is_some(), "{finding:?} of {text:?}");
+        assert!(
+            text.get(finding.start..finding.end).is_some(),
+            "{finding:?} of {text:?}"
+        );
     }
 });

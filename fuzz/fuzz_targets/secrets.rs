@@ -11,7 +11,11 @@ fuzz_target!(|data: &[u8]| {
     let mut last = 0;
     for finding in &found {
         assert_eq!(finding.kind, Kind::Secret);
-        assert!(text.get(finding.start..finding.end).is_some_and(|place| !place.is_empty()), "{finding:?}");
+        assert!(
+            text.get(finding.start..finding.end)
+                .is_some_and(|place| !place.is_empty()),
+            "{finding:?}"
+        );
         assert!(finding.start >= last, "{found:?} overlap");
         last = finding.end;
     }
