@@ -248,7 +248,7 @@ async fn a_redirect_into_a_private_network_is_refused_before_it_is_sent() {
         );
     }
     assert_eq!(server.seen().len(), 4);
-    assert_eq!(private.seen(), [String::new(); 0]);
+    assert!(private.seen().is_empty());
 }
 
 #[tokio::test]
@@ -302,7 +302,7 @@ async fn a_name_that_leads_into_a_private_network_is_never_connected_to() {
                 .await,
         );
     }
-    assert_eq!(server.seen(), [String::new(); 0]);
+    assert!(server.seen().is_empty());
 
     // With private networks allowed the same name is connected to, at the address it was given.
     open.rules.allow_private = true;
@@ -513,8 +513,10 @@ async fn slow_and_endless_answers_are_cut_at_the_limits_in_force() {
 #[tokio::test]
 async fn a_call_of_the_tool_keeps_to_the_policy_and_to_the_size_of_a_result() {
     let server = Server::start(|_| reply(429, "retry-after: 7\r\n", &b"x".repeat(100_000))).await;
-    let mut policy = Policy::default();
-    policy.tool_output_bytes = Some(2_000);
+    let mut policy = Policy {
+        tool_output_bytes: Some(2_000),
+        ..Policy::default()
+    };
     let run = |policy: &Policy| {
         let call = ToolCall {
             id: CallId("c".into()),
