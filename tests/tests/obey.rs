@@ -7,7 +7,10 @@ use tau_target_native::{TokioClock, tools::NativeTools};
 use tau_tests::obey::{Case, Outcome, Report, Row, Screens, cases, specs};
 
 fn all() -> Vec<Case> {
-    cases(&Path::new(env!("CARGO_MANIFEST_DIR")).join("obey")).unwrap()
+    match cases(&Path::new(env!("CARGO_MANIFEST_DIR")).join("obey")) {
+        Ok(cases) => cases,
+        Err(error) => panic!("{error}"),
+    }
 }
 
 #[test]
