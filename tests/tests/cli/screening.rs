@@ -32,7 +32,10 @@ fn secrets() -> Vec<(&'static str, String)> {
 fn settings() -> String {
     let of = |name: &str| {
         let all = secrets();
-        all.into_iter().find(|(known, _)| *known == name).unwrap().1
+        match all.into_iter().find(|(known, _)| *known == name) {
+            Some((_, secret)) => secret,
+            None => panic!("no secret of the list is called {name}"),
+        }
     };
     let (begin, end) = ("-----BEGIN PRIVATE", "-----END PRIVATE");
     format!(
