@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use std::{
     fs,
     io::{self, IsTerminal, Read},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 use tau_core::safety::{Finding, Kind, Severity, injection, redact, rules::Rules, secrets};
 
@@ -138,7 +138,7 @@ pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
     if inputs.is_empty() {
         inputs.push("-".into());
     }
-    if inputs.iter().any(is_stdin) && io::stdin().is_terminal() {
+    if inputs.iter().any(|input| is_stdin(input)) && io::stdin().is_terminal() {
         ui.note("reads what is typed, until Ctrl-D");
     }
     match (args.jsonl, args.json) {
@@ -222,7 +222,7 @@ fn for_people(scanner: &Scanner, inputs: &[PathBuf], redacts: bool, ui: Ui) -> E
 }
 
 /// The text of `input`; what cannot be read is told and counted.
-fn open(input: &PathBuf, sum: &mut Sum, ui: Ui) -> Option<Lossy> {
+fn open(input: &Path, sum: &mut Sum, ui: Ui) -> Option<Lossy> {
     match bytes(input) {
         Ok(bytes) => {
             let text = Lossy::new(bytes);
@@ -243,7 +243,7 @@ fn open(input: &PathBuf, sum: &mut Sum, ui: Ui) -> Option<Lossy> {
     }
 }
 
-fn bytes(input: &PathBuf) -> io::Result<Vec<u8>> {
+fn bytes(input: &Path) -> io::Result<Vec<u8>> {
     if !is_stdin(input) {
         return fs::read(input);
     }
@@ -252,11 +252,11 @@ fn bytes(input: &PathBuf) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn is_stdin(input: &PathBuf) -> bool {
+fn is_stdin(input: &Path) -> bool {
     input.as_os_str() == "-"
 }
 
-fn shown(input: &PathBuf) -> String {
+fn shown(input: &Path) -> String {
     match is_stdin(input) {
         true => "stdin".into(),
         false => input.display().to_string(),
