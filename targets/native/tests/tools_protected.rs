@@ -20,8 +20,8 @@ fn bench() -> Bench {
     bench.file(".tau/project.toml", "project\n");
     bench.file("keys/server.pem", "KEY\n");
     bench.file("src/main.rs", "fn main() {}\n");
-    fs::create_dir(home(&bench, "")).unwrap();
-    fs::write(home(&bench, "config.toml"), "preset = \"strict\"\n").unwrap();
+    fs::create_dir(home(&bench, "")).expect("a bench that works");
+    fs::write(home(&bench, "config.toml"), "preset = \"strict\"\n").expect("a bench that works");
     let paths = Paths {
         protect: vec!["*.pem".into()],
         own: vec![home(&bench, "").display().to_string()],
@@ -34,7 +34,8 @@ fn bench() -> Bench {
         ],
         rejected: Some(home(&bench, "rejected")),
     };
-    bench.tools = NativeTools::protecting(&bench.ws(""), Noon, paths, kept).unwrap();
+    bench.tools =
+        NativeTools::protecting(&bench.ws(""), Noon, paths, kept).expect("a bench that works");
     bench
 }
 
@@ -52,11 +53,11 @@ fn unchanged(bench: &Bench, after: &str) {
     assert!(!home(bench, "credentials.json").exists(), "{after}");
     assert_eq!(text(bench.ws("keys/server.pem")), "KEY\n", "{after}");
     let project: Vec<_> = fs::read_dir(bench.ws(".tau"))
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name())
+        .expect("a bench that works")
+        .map(|entry| entry.expect("a bench that works").file_name())
         .collect();
     assert_eq!(project, ["project.toml"], "{after}");
-    let file = fs::symlink_metadata(bench.ws(".tau/project.toml")).unwrap();
+    let file = fs::symlink_metadata(bench.ws(".tau/project.toml")).expect("a bench that works");
     assert!(file.is_file(), "{after}");
     assert_eq!(text(bench.ws(".tau/project.toml")), "project\n", "{after}");
 }
@@ -65,11 +66,11 @@ fn unchanged(bench: &Bench, after: &str) {
 async fn tools_that_write_are_refused_and_told_why() {
     let bench = bench();
     bench.file("a.txt", "a\n");
-    symlink(".tau", bench.ws("tau-link")).unwrap();
-    symlink("keys/server.pem", bench.ws("key-link")).unwrap();
-    symlink(".tau/project.toml", bench.ws("project-link")).unwrap();
-    fs::hard_link(bench.ws(".tau/project.toml"), bench.ws("hard")).unwrap();
-    fs::hard_link(home(&bench, "config.toml"), bench.ws("config")).unwrap();
+    symlink(".tau", bench.ws("tau-link")).expect("a bench that works");
+    symlink("keys/server.pem", bench.ws("key-link")).expect("a bench that works");
+    symlink(".tau/project.toml", bench.ws("project-link")).expect("a bench that works");
+    fs::hard_link(bench.ws(".tau/project.toml"), bench.ws("hard")).expect("a bench that works");
+    fs::hard_link(home(&bench, "config.toml"), bench.ws("config")).expect("a bench that works");
     let before = snapshot(bench.dir.path());
     for (path, reason) in [
         (".tau/project.toml", ".tau is protected everywhere"),
@@ -116,15 +117,16 @@ async fn data_of_tau_inside_the_workspace_is_not_written_either() {
             bench
                 .ws("data")
                 .canonicalize()
-                .unwrap()
+                .expect("a bench that works")
                 .display()
                 .to_string(),
         ],
         unprotect: vec!["**".into()],
         ..Paths::default()
     };
-    bench.tools = NativeTools::protecting(&bench.ws(""), Noon, paths, Kept::default()).unwrap();
-    symlink("data", bench.ws("link")).unwrap();
+    bench.tools = NativeTools::protecting(&bench.ws(""), Noon, paths, Kept::default())
+        .expect("a bench that works");
+    symlink("data", bench.ws("link")).expect("a bench that works");
     for path in [
         "data/config.toml",
         "link/config.toml",
@@ -171,7 +173,7 @@ async fn what_a_command_changes_all_the_same_is_put_back() {
         let bench = bench();
         let mode = |bench: &Bench| {
             fs::metadata(bench.ws(".tau/project.toml"))
-                .unwrap()
+                .expect("a bench that works")
                 .permissions()
                 .mode()
         };
@@ -242,20 +244,20 @@ async fn what_was_not_accepted_is_kept_for_the_person_and_what_tau_writes_stays(
         )
         .await;
     assert_eq!(
-        fs::read_to_string(home(&bench, "rejected/config.toml.0")).unwrap(),
+        fs::read_to_string(home(&bench, "rejected/config.toml.0")).expect("a bench that works"),
         "theirs\n"
     );
     let command = bench.call("shell", json!({"command": "sleep 0.4"}));
     let person = async {
         tokio::time::sleep(std::time::Duration::from_millis(150)).await;
         let path = home(&bench, "config.toml");
-        fs::write(&path, "approved\n").unwrap();
+        fs::write(&path, "approved\n").expect("a bench that works");
         written_by_tau(&path, b"approved\n");
     };
     let (output, ()) = tokio::join!(command, person);
     assert_eq!(output.status, ToolStatus::Ok, "{}", output.text);
     assert_eq!(
-        fs::read_to_string(home(&bench, "config.toml")).unwrap(),
+        fs::read_to_string(home(&bench, "config.toml")).expect("a bench that works"),
         "approved\n"
     );
 }

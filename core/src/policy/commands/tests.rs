@@ -303,6 +303,7 @@ fn what_a_wrapper_starts_has_to_be_on_the_list_too() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "it is one list of commands")]
 fn what_is_not_understood_is_asked_about() {
     check(
         &allowing(&[ALLOW, WRAPPERS]),

@@ -45,8 +45,8 @@ use serde_json::{Value, json};
 use tau_core::{
     ids::EffectId,
     message::ToolStatus,
-    safety::Labels,
     policy::Paths,
+    safety::Labels,
     tool::{OnRestore, ToolClass, ToolOutput, ToolRun, ToolSpec, Touch, http},
 };
 use tau_platform::{Clock, HostTools, HttpTool};
@@ -57,8 +57,8 @@ use crate::{
 };
 
 use keep::Keeper;
-use output::Fault;
 pub use keep::{Kept, written_by_tau};
+use output::Fault;
 use workspace::Workspace;
 pub use workspace::WorkspaceError;
 
@@ -137,10 +137,9 @@ impl<C: Clock> NativeTools<C> {
             "shell" => {
                 let root = self.workspace.root();
                 let watch = self.keeper.watch();
-                let mut output =
-                    unless_panic("shell", shell::run(root, run.arguments, run.limits))
-                        .await
-                        .unwrap_or_else(Fault::into_output);
+                let mut output = unless_panic("shell", shell::run(root, run.arguments, run.limits))
+                    .await
+                    .unwrap_or_else(Fault::into_output);
                 let told = watch.end();
                 if !told.is_empty() {
                     output.status = ToolStatus::Denied;
