@@ -1,6 +1,7 @@
 //! Settings without a browser.
 
 use super::*;
+use serde_json::json;
 
 fn set(changes: Value) -> Result<Settings, Refused> {
     Settings::default().with(&changes)
