@@ -50,15 +50,6 @@ impl Fields {
         }
     }
 
-    /// A yes or no; no where it is not there.
-    pub(crate) fn flag(&mut self, name: &str) -> Result<bool, ApiError> {
-        match self.value(name) {
-            None => Ok(false),
-            Some(Value::Bool(flag)) => Ok(flag),
-            Some(_) => Err(wrong(name, "true or false")),
-        }
-    }
-
     /// Something the core has a reader for.
     pub(crate) fn parsed<T: FromJson>(&mut self, name: &str) -> Result<Option<T>, ApiError> {
         match self.value(name) {
@@ -97,12 +88,10 @@ mod tests {
 
     #[test]
     fn fields_are_what_they_should_be_or_it_is_said_which_is_not() {
-        let mut body = fields(r#"{"a": "x", "b": 7, "c": true, "d": null}"#);
+        let mut body = fields(r#"{"a": "x", "b": 7, "d": null}"#);
         assert_eq!(body.text("a").unwrap().as_deref(), Some("x"));
         assert_eq!(body.number("b").unwrap(), Some(7));
-        assert!(body.flag("c").unwrap());
         assert_eq!(body.text("d").unwrap(), None);
-        assert!(!body.flag("e").unwrap());
         assert!(body.end().is_ok());
 
         for wrong in [r#"{"a": 1}"#, r#"{"a": ["x"]}"#] {
