@@ -175,7 +175,7 @@ fn an_interrupt_closes_a_silent_connection_at_once() {
 #[test]
 fn an_interrupt_is_heard_in_the_middle_of_a_flood() {
     let home = SimHost::new();
-    let texts = vec!["x"; 5_000];
+    let texts = vec!["x "; 5_000];
     home.http().expect(Exchange::ok(saying(&texts)).split(64));
     let inbox = Inbox::default();
     inbox.push(prompt());

@@ -71,13 +71,13 @@ fn commands_are_answered_in_their_order_and_events_reach_every_watcher() {
 #[test]
 fn a_watcher_that_was_away_goes_on_behind_its_mark() {
     let home = SimHost::new();
-    home.model().say(10, &["a", "b", "c"]);
+    home.model().say(10, &["a ", "b ", "c"]);
     let live = Live::new(1);
     beside(&home, &live, async {
         let mut watch = live.watch(None);
         live.submit(prompt("hi")).await.unwrap();
         let mut before = Vec::new();
-        while text(&before) != "a" {
+        while text(&before) != "a " {
             before.push(watch.next().await.unwrap());
         }
         drop(watch);
@@ -88,7 +88,7 @@ fn a_watcher_that_was_away_goes_on_behind_its_mark() {
         let after = until_finished(&mut again).await;
         assert_eq!(
             text(&before) + &text(&after),
-            "abc",
+            "a b c",
             "nothing twice, nothing lost"
         );
         assert_eq!(after[0].0.number, mark.number + 1);
@@ -100,7 +100,7 @@ fn a_watcher_that_was_away_goes_on_behind_its_mark() {
 fn a_newcomer_gets_the_unfinished_message_from_its_beginning() {
     let home = SimHost::new();
     home.model().say(1, &["old"]);
-    home.model().say(10, &["a", "b", "c"]);
+    home.model().say(10, &["a ", "b ", "c"]);
     let live = Live::new(1);
     beside(&home, &live, async {
         let mut watch = live.watch(None);
@@ -114,7 +114,7 @@ fn a_newcomer_gets_the_unfinished_message_from_its_beginning() {
             let (_, first) = late.next().await.unwrap();
             assert!(matches!(first, Event::ModelCalled { .. }), "{first:?}");
             let (_, second) = late.next().await.unwrap();
-            assert_eq!(second, Event::TextDelta { text: "a".into() });
+            assert_eq!(second, Event::TextDelta { text: "a ".into() });
         }
         let id = Session::new(config(), [7; 32], UnixMillis(0)).id().clone();
         let view = open(home.storage(), &id);
@@ -131,7 +131,7 @@ fn a_newcomer_gets_the_unfinished_message_from_its_beginning() {
 #[test]
 fn a_watcher_that_falls_too_far_behind_is_let_go() {
     let home = SimHost::new();
-    let words: Vec<&str> = core::iter::repeat_n("x", 5_000).collect();
+    let words: Vec<&str> = core::iter::repeat_n("x ", 5_000).collect();
     home.model().say(1, &words);
     let live = Live::new(1);
     beside(&home, &live, async {
@@ -148,7 +148,7 @@ fn a_watcher_that_falls_too_far_behind_is_let_go() {
 #[test]
 fn a_newcomer_gets_all_of_a_message_however_many_pieces_it_came_in() {
     let home = SimHost::new();
-    let words: Vec<&str> = core::iter::repeat_n("x", 6_000).collect();
+    let words: Vec<&str> = core::iter::repeat_n("x ", 6_000).collect();
     home.model().say(1, &words);
     let live = Live::new(1);
     beside(&home, &live, async {
@@ -159,7 +159,7 @@ fn a_newcomer_gets_all_of_a_message_however_many_pieces_it_came_in() {
         let so_far = live.mark();
         let mut late = live.watch(None);
         let seen = until_finished(&mut late).await;
-        assert_eq!(text(&seen).len(), 6_000, "from its beginning");
+        assert_eq!(text(&seen).len(), 12_000, "from its beginning");
         assert!(seen.len() < 6_000 && seen[0].0.number <= so_far.number);
         while early.next().await.is_some() {}
         live.close();

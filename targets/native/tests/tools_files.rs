@@ -422,7 +422,7 @@ async fn the_tools_cost_a_model_little() {
     assert_eq!(
         names,
         [
-            "read", "write", "edit", "ls", "glob", "grep", "shell", "time"
+            "read", "write", "edit", "ls", "glob", "grep", "shell", "time", "http"
         ]
     );
     let sent: usize = specs
