@@ -39,9 +39,8 @@ pub(crate) enum Exit {
 
 /// The exit codes as `tau --help` tells them.
 pub(crate) const EXIT_CODES: &str = "\
-Exit codes:
-  0 done · 1 internal · 2 usage · 3 profile · 4 key refused or missing · 5 model or provider
-  6 rate limited · 7 budget used up · 8 store · 9 session in use · 10 text flagged · 77 denied · 130 interrupted";
+Exit codes: 0 done · 1 internal · 2 usage · 3 profile · 4 key · 5 model or provider
+  6 rate limited · 7 budget · 8 store · 9 session in use · 10 flagged · 77 denied · 130 interrupted";
 
 impl Exit {
     /// Who can mend it: `user`, `config`, `provider`, `store` or `internal`.
@@ -265,6 +264,7 @@ impl From<CommandError> for Error {
                 "say it in other words, or set screen.prompt and screen.secrets in the profile",
             ),
             CommandError::BadRule { .. } => (Exit::Config, "mend screen.rules in the profile"),
+            CommandError::BadTools { .. } => (Exit::Config, "give one of them another name"),
             CommandError::NoImages { .. } => (
                 Exit::Usage,
                 "take another model, or set provider.images = true if this one can see",

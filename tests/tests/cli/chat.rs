@@ -46,7 +46,7 @@ fn what_is_typed_is_answered_and_ctrl_d_leaves() {
 fn ctrl_c_interrupts_the_answer_and_the_conversation_goes_on() {
     let tau = Tau::new();
     let server = Server::new([
-        Do::Stream(vec![Piece::Text("Once upon a time".into()), Piece::Hang]),
+        Do::Stream(vec![Piece::Text("Once upon a time ".into()), Piece::Hang]),
         say("There was a crab."),
     ]);
     let mut terminal = chat(&tau, &server);
