@@ -51,7 +51,7 @@ enum Command {
     },
     /// Take back what you allowed for good.
     ///
-    /// For example: tau policy revoke "http GET https://example.com"
+    /// For example: `tau policy revoke "http GET https://example.com"`
     Revoke {
         /// The rule, as `tau policy grants` shows it.
         rule: String,
