@@ -288,12 +288,12 @@ fn written(value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Array(values) if values.is_empty() => "none".into(),
         Value::Array(values) => values.iter().map(written).collect::<Vec<_>>().join(", "),
-        Value::Object(fields) => {
-            let fields = fields
-                .iter()
-                .map(|(name, value)| format!("{name} {}", written(value)));
-            fields.collect::<Vec<_>>().join(" ")
-        }
+        // By severity, weakest first.
+        Value::Object(measures) => ["low", "medium", "high"]
+            .into_iter()
+            .filter_map(|name| Some(format!("{name} {}", written(measures.get(name)?))))
+            .collect::<Vec<_>>()
+            .join(", "),
         other => other.to_string(),
     }
 }
@@ -330,6 +330,10 @@ mod tests {
             ("commands.deny", "none (preset strict)"),
             ("commands.unlisted", "deny (preset strict)"),
             ("paths.protect", "none (preset strict)"),
+            (
+                "screen.secrets",
+                "low redact, medium redact, high redact (preset strict)",
+            ),
         ] {
             assert_eq!(shown(profile, name), expected, "{name}");
         }

@@ -18,10 +18,11 @@ Examples:
   pass show anthropic | tau secret set anthropic --host api.anthropic.com --header x-api-key
   tau secret rekey --passphrase                         a new key, held by a new passphrase
 
-A model writes the handle in a header of the `http` tool: \"authorization\": \"Bearer {{secret:github}}\".
-In the profile: provider.key = \"secret:anthropic\". The values are sealed in credentials.json in Tau's
-folder; their key is held by the system's keyring or by a passphrase, which scripts give in
-TAU_PASSPHRASE_FILE or TAU_PASSPHRASE (and a new one in TAU_NEW_PASSPHRASE_FILE or TAU_NEW_PASSPHRASE).";
+A model writes the handle in a header of the `http` tool:
+\"authorization\": \"Bearer {{secret:github}}\". In the profile: provider.key = \"secret:anthropic\".
+The values are sealed in credentials.json in Tau's folder; their key is held by the system's
+keyring or by a passphrase, which scripts give in TAU_PASSPHRASE_FILE or TAU_PASSPHRASE (and a
+new one in TAU_NEW_PASSPHRASE_FILE or TAU_NEW_PASSPHRASE).";
 
 /// Store credentials that models use by name, sealed, each for one host.
 ///
