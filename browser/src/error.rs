@@ -81,6 +81,7 @@ impl From<CommandError> for Refused {
             CommandError::PromptTooLarge { .. } => "prompt_too_large",
             CommandError::Withheld { .. } => "prompt_withheld",
             CommandError::BadRule { .. } => "bad_rule",
+            CommandError::BadTools { .. } => "bad_tools",
             CommandError::NoImages { .. } => "no_images",
             CommandError::Busy => "busy",
             CommandError::NotWaiting { .. } => "not_waiting",

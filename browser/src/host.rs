@@ -1,11 +1,17 @@
 //! What the page's home is made of.
 
 use std::{cell::RefCell, rc::Rc};
-use tau_platform::Host;
+use tau_platform::{Host, Paced, StoredCounter};
 use tau_target_indexeddb::IdbStorage;
 use tau_target_web::{FetchHttp, WebClock};
 
 use crate::{browser::Browser, model::EmbeddedModel, settings::Key, tools::PageTools};
+
+/// Whose calls are counted together: those of the person whose page it is.
+const PRINCIPAL: &str = "page";
+
+/// The page's tools, whose calls are counted over all conversations and tabs.
+type Counted = Paced<PageTools, WebClock, StoredCounter<IdbStorage, WebClock>>;
 
 /// Everything a session of this home can do.
 #[derive(Debug)]
@@ -13,7 +19,7 @@ pub(crate) struct PageHost {
     clock: WebClock,
     http: FetchHttp,
     storage: IdbStorage,
-    tools: PageTools,
+    tools: Counted,
     model: EmbeddedModel,
 }
 
@@ -29,8 +35,12 @@ impl PageHost {
         Self {
             clock: WebClock,
             http: FetchHttp::new(move |name| key.borrow().of(name)),
+            tools: Paced::new(
+                PageTools::new(browser, offers_page),
+                WebClock,
+                StoredCounter::new(storage.clone(), WebClock, PRINCIPAL),
+            ),
             storage,
-            tools: PageTools::new(browser, offers_page),
             model: EmbeddedModel::new(browser),
         }
     }
@@ -40,7 +50,7 @@ impl Host for PageHost {
     type Clock = WebClock;
     type Http = FetchHttp;
     type Storage = IdbStorage;
-    type Tools = PageTools;
+    type Tools = Counted;
     type Model = EmbeddedModel;
 
     fn clock(&self) -> &WebClock {
@@ -55,7 +65,7 @@ impl Host for PageHost {
         &self.storage
     }
 
-    fn tools(&self) -> &PageTools {
+    fn tools(&self) -> &Counted {
         &self.tools
     }
 

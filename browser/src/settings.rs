@@ -9,12 +9,13 @@
 //! one tab at a time, and told to the others.
 
 use serde_json::Value;
-use std::{rc::Rc, sync::Arc};
+use std::{mem, rc::Rc, sync::Arc};
 use tau_core::{
     context::system_prompt,
     json::{self, FromJson, ToJson},
     model::{Api, ModelConfig, Pricing},
     policy::{Action, Policy, Preset},
+    safety::{Gate, Source, Untrusted},
     session::{Batch, Budgets, Config, Retry},
     tool::ToolSpec,
 };
@@ -162,6 +163,9 @@ impl Settings {
         if self.system.len() > SYSTEM_LIMIT_BYTES {
             return Err(Refused::bad_request("system is longer than 64 KiB"));
         }
+        // As a session will have it: what is taken out is not kept beside it either.
+        let system = Untrusted::new(mem::take(&mut self.system), Source::Instructions);
+        self.system = Gate::new(&self.policy()).vet(system).0.into_inner();
         Ok(())
     }
 

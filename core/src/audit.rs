@@ -2,8 +2,7 @@
 //!
 //! What a session decides stands in its journal. A tool or a request that a person calls directly
 //! has no session, and its decisions stand here: `audit/<seq>`, each line with the SHA-256 of the one
-//! before, and `audit-head` with the hash of the last and the calls of the last minute, so that the
-//! rates of the policy hold from one process to the next.
+//! before, and `audit-head` with the hash of the last.
 
 use alloc::{format, string::String, vec::Vec};
 use serde::{Deserialize, Serialize};
@@ -12,9 +11,7 @@ use crate::{
     ids::UnixMillis,
     journal::{GENESIS, VERSION, replay::End, sha256_hex},
     json::{self, FromJson, ToJson},
-    policy::rates::Window,
     session::{Batch, Range},
-    tool::ToolClass,
 };
 
 /// Where the log's head is stored.
@@ -56,8 +53,6 @@ pub struct Head {
     v: u32,
     next: u64,
     hash: String,
-    /// The calls of the last minute.
-    pub recent: Window,
 }
 
 impl Default for Head {
@@ -66,7 +61,6 @@ impl Default for Head {
             v: VERSION,
             next: 0,
             hash: GENESIS.into(),
-            recent: Window::default(),
         }
     }
 }
@@ -91,9 +85,9 @@ impl Head {
         }
     }
 
-    /// Adds a decision about a tool of `class`: what is to be stored, at once. Its place must be
-    /// free, so two writers cannot write the same line.
-    pub fn append(&mut self, decision: &Decision, class: ToolClass, at: UnixMillis) -> Batch {
+    /// Adds a decision: what is to be stored, at once. Its place must be free, so two writers cannot
+    /// write the same line.
+    pub fn append(&mut self, decision: &Decision, at: UnixMillis) -> Batch {
         let line = Line {
             v: VERSION,
             seq: self.next,
@@ -105,9 +99,6 @@ impl Head {
         let place = key(self.next);
         self.next += 1;
         self.hash = sha256_hex(&bytes);
-        if matches!(decision.verdict, Decided::Run | Decided::Approved) {
-            self.recent.note(class, at);
-        }
         let head = json::to_vec(self);
         Batch {
             require_absent: [place.clone()].into(),
@@ -171,7 +162,7 @@ mod tests {
         let lines = [Decided::Run, Decided::Refused, Decided::Approved]
             .map(|verdict| {
                 let at = UnixMillis(1_000);
-                let batch = head.append(&decision(verdict), ToolClass::Network, at);
+                let batch = head.append(&decision(verdict), at);
                 head = Head::read(Some(&batch.put[1].1)).unwrap();
                 batch.put[0].1.clone()
             })
@@ -195,16 +186,5 @@ mod tests {
         assert_eq!(check(changed).first_bad.map(|bad| bad.line), Some(2));
         assert!(!check(lines[..2].to_vec()).ok);
         assert!(!check(vec![]).ok);
-    }
-
-    #[test]
-    fn what_ran_counts_for_the_rates_and_what_was_refused_does_not() {
-        let (head, _) = log();
-        let mut policy = crate::policy::Policy::default();
-        policy.rates.network_per_minute = Some(3);
-        assert_eq!(head.recent.free_at(ToolClass::Network, &policy), None);
-        policy.rates.network_per_minute = Some(2);
-        let free = head.recent.free_at(ToolClass::Network, &policy);
-        assert_eq!(free, Some(UnixMillis(61_000)));
     }
 }

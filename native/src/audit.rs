@@ -3,17 +3,13 @@
 use tau_core::{
     audit::{self, Decided, Decision, Head},
     message::ToolCall,
-    policy::rates::Window,
     session::StoreError,
-    tool::{ToolClass, ToolSpec, notice},
+    tool::notice,
 };
 use tau_platform::{Clock, Storage};
 use tau_target_native::{SqliteStorage, TokioClock};
 
-use crate::{
-    exit::{Error, Exit},
-    home::Home,
-};
+use crate::exit::{Error, Exit};
 
 /// Another process may write a line at the same time: so often it is tried again.
 const ATTEMPTS: u32 = 16;
@@ -21,34 +17,18 @@ const ATTEMPTS: u32 = 16;
 /// The log, for decisions about one call.
 pub(crate) struct Audit {
     storage: SqliteStorage,
-    head: Head,
     tool: String,
     digest: String,
-    class: ToolClass,
 }
 
 impl Audit {
     /// Opens the log for a call.
-    pub(crate) async fn open(
-        home: &Home,
-        call: &ToolCall,
-        specs: &[ToolSpec],
-    ) -> Result<Self, Error> {
-        let storage = home.store()?;
-        let head = head(&storage).await?;
-        let spec = specs.iter().find(|spec| spec.name == call.name);
-        Ok(Self {
+    pub(crate) fn new(storage: SqliteStorage, call: &ToolCall) -> Self {
+        Self {
             storage,
-            head,
             tool: call.name.clone(),
             digest: notice::digest(call),
-            class: spec.map_or(ToolClass::Read, |spec| spec.class),
-        })
-    }
-
-    /// The calls of the last minute, those of other processes included.
-    pub(crate) fn recent(&self) -> &Window {
-        &self.head.recent
+        }
     }
 
     /// Stores a decision. What was decided is not done before.
@@ -67,7 +47,7 @@ impl Audit {
         };
         for _ in 0..ATTEMPTS {
             let mut head = head(&self.storage).await?;
-            let batch = head.append(&decision, self.class, TokioClock.now());
+            let batch = head.append(&decision, TokioClock.now());
             match self.storage.commit(batch).await {
                 Err(StoreError::Conflict { .. }) => {}
                 done => return Ok(done?),

@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 use tau_core::policy::Paths;
-use tau_platform::Host;
+use tau_platform::{Host, Paced, StoredCounter};
 use tau_target_native::{ReqwestHttp, SqliteStorage, TokioClock, tools::NativeTools};
 
 use crate::{
@@ -12,12 +12,18 @@ use crate::{
     home::Home,
 };
 
+/// Whose calls are counted together: those of the person this home belongs to.
+const PRINCIPAL: &str = "local";
+
+/// Tools whose calls are counted over all sessions and processes of this home.
+pub(crate) type Counted<T> = Paced<T, TokioClock, StoredCounter<SqliteStorage, TokioClock>>;
+
 /// Everything a session of this home can do.
 pub(crate) struct NativeHost {
     clock: TokioClock,
     http: Guarded<ReqwestHttp>,
     storage: SqliteStorage,
-    tools: Guarded<NativeTools<TokioClock>>,
+    tools: Counted<Guarded<NativeTools<TokioClock>>>,
     model: Embedded,
 }
 
@@ -32,8 +38,8 @@ impl NativeHost {
         Self {
             clock: TokioClock,
             http,
+            tools: counted(tools, &storage),
             storage,
-            tools,
             model: Embedded::new(home.models()),
         }
     }
@@ -43,7 +49,7 @@ impl Host for NativeHost {
     type Clock = TokioClock;
     type Http = Guarded<ReqwestHttp>;
     type Storage = SqliteStorage;
-    type Tools = Guarded<NativeTools<TokioClock>>;
+    type Tools = Counted<Guarded<NativeTools<TokioClock>>>;
     type Model = Embedded;
 
     fn clock(&self) -> &TokioClock {
@@ -58,13 +64,19 @@ impl Host for NativeHost {
         &self.storage
     }
 
-    fn tools(&self) -> &Guarded<NativeTools<TokioClock>> {
+    fn tools(&self) -> &Self::Tools {
         &self.tools
     }
 
     fn model(&self) -> &Embedded {
         &self.model
     }
+}
+
+/// Has the calls of `tools` counted in `storage`.
+pub(crate) fn counted<T>(tools: T, storage: &SqliteStorage) -> Counted<T> {
+    let counter = StoredCounter::new(storage.clone(), TokioClock, PRINCIPAL);
+    Paced::new(tools, TokioClock, counter)
 }
 
 /// The HTTP client, which finds keys in `vault` and in the environment at the moment they are sent.

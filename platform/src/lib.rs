@@ -24,6 +24,7 @@ mod inbox;
 pub mod live;
 mod memory_store;
 pub mod open;
+pub mod paced;
 pub mod routine;
 #[cfg(feature = "sim")]
 pub mod sim;
@@ -37,4 +38,5 @@ pub use http::{Body, Http};
 pub use http_tool::{HttpTool, Outbound, OutboundError};
 pub use inbox::Inbox;
 pub use memory_store::MemoryStorage;
+pub use paced::{Counter, Paced, StoredCounter};
 pub use storage::Storage;

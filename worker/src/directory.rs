@@ -1,14 +1,16 @@
-//! One object a principal: how often they may ask, which sessions they have, what is remembered.
+//! One object a principal: how often they may ask, how many calls their sessions make, which
+//! sessions they have, what is remembered.
 //!
 //! Invariants:
-//! - The rate is kept in memory: asking costs no write, and an object that was evicted was idle for
+//! - The rates are kept in memory: asking costs no write, and an object that was evicted was idle for
 //!   longer than its bucket takes to fill up noticeably.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use tau_core::{
     ids::{SessionId, UnixMillis},
     journal::{Summary, summary_key},
     json::{self, Map, Value, object_of},
+    policy::rates::{RateLimits, Window},
     session::{Batch, Range, StoreError},
 };
 use tau_platform::{Clock, Storage, open};
@@ -25,6 +27,8 @@ use crate::{
 
 /// The path at which one request is asked for.
 pub(crate) const ADMIT: &str = "/admit";
+/// The path at which a tool's call is counted: [`RateLimits`] give `null`, or when it is free.
+pub(crate) const COUNT: &str = "/count";
 
 /// The object of one principal.
 #[durable_object(fetch)]
@@ -33,6 +37,7 @@ pub struct Directory {
     settings: Settings,
     store: OnceCell<DurableStorage>,
     bucket: Cell<Option<Bucket>>,
+    calls: RefCell<Window>,
 }
 
 /// A token bucket: full it allows a minute's requests at once, and it fills up in a minute.
@@ -50,6 +55,7 @@ impl DurableObject for Directory {
             settings: Settings::new(env),
             store: OnceCell::new(),
             bucket: Cell::new(None),
+            calls: RefCell::default(),
         }
     }
 
@@ -67,6 +73,9 @@ impl Directory {
         if incoming.path == ADMIT {
             self.take_from_bucket()?;
             return Ok(Response::empty()?);
+        }
+        if incoming.path == COUNT {
+            return self.count(&incoming);
         }
         let store = match self.store.get() {
             Some(store) => store.clone(),
@@ -94,6 +103,17 @@ impl Directory {
                 "a directory has no such path",
             )),
         }
+    }
+
+    fn count(&self, incoming: &Incoming) -> Result<Response, ApiError> {
+        let limits: RateLimits = json::from_slice(incoming.body())?;
+        let now = WebClock.now();
+        let mut calls = self.calls.borrow_mut();
+        let free_at = calls.free_at(&limits).filter(|until| *until > now);
+        if free_at.is_none() {
+            calls.note(limits.class, now);
+        }
+        Ok(told(&free_at)?)
     }
 
     fn take_from_bucket(&self) -> Result<(), ApiError> {

@@ -1,12 +1,13 @@
 //! The home of one session: which adapters Tau runs on here.
 
 use tau_core::{
-    ids::EffectId,
-    json::{self, Map, Value, object_of},
+    ids::{EffectId, UnixMillis},
+    json::{self, Map, ToJson, Value, object_of},
+    policy::rates::RateLimits,
     session::{Batch, Range, StoreError},
     tool::{ToolOutput, ToolRun, ToolSpec, http},
 };
-use tau_platform::{Host, HostTools, HttpTool, Storage};
+use tau_platform::{Counter, Host, HostTools, HttpTool, Paced, Storage};
 use tau_target_durable::{Alarm, AlarmClock, DurableStorage};
 use tau_target_web::{FetchEgress, FetchHttp, WebClock};
 use worker::{Response, Stub};
@@ -14,6 +15,7 @@ use worker::{Response, Stub};
 use crate::{
     ai::WorkersAi,
     config::{API_KEY, Settings},
+    directory::COUNT,
     errors::ApiError,
     wire::{call, object},
 };
@@ -23,7 +25,7 @@ pub(crate) struct WorkerHost {
     clock: AlarmClock<WebClock>,
     http: FetchHttp,
     storage: SessionStorage,
-    tools: WorkerTools,
+    tools: Paced<WorkerTools, WebClock, DirectoryCounter>,
     model: WorkersAi,
 }
 
@@ -39,10 +41,14 @@ impl WorkerHost {
         Ok(Self {
             clock: AlarmClock::new(WebClock, alarm),
             http,
+            tools: Paced::new(
+                WorkerTools {
+                    http: HttpTool::new(FetchEgress::default(), WebClock, Vec::new()),
+                },
+                WebClock,
+                DirectoryCounter(storage.directory.clone()),
+            ),
             storage,
-            tools: WorkerTools {
-                http: HttpTool::new(FetchEgress::default(), WebClock, Vec::new()),
-            },
             model: WorkersAi::new(settings.clone()),
         })
     }
@@ -52,7 +58,7 @@ impl Host for WorkerHost {
     type Clock = AlarmClock<WebClock>;
     type Http = FetchHttp;
     type Storage = SessionStorage;
-    type Tools = WorkerTools;
+    type Tools = Paced<WorkerTools, WebClock, DirectoryCounter>;
     type Model = WorkersAi;
 
     fn clock(&self) -> &Self::Clock {
@@ -67,7 +73,7 @@ impl Host for WorkerHost {
         &self.storage
     }
 
-    fn tools(&self) -> &WorkerTools {
+    fn tools(&self) -> &Self::Tools {
         &self.tools
     }
 
@@ -83,6 +89,12 @@ impl Host for WorkerHost {
 /// written again, so a session that is killed between the two repeats nothing.
 pub(crate) struct SessionStorage {
     own: DurableStorage,
+    directory: Directory,
+}
+
+/// The directory of a principal, as their sessions ask it.
+#[derive(Clone)]
+struct Directory {
     settings: Settings,
     principal: String,
 }
@@ -91,16 +103,20 @@ impl SessionStorage {
     pub(crate) fn new(own: DurableStorage, settings: Settings, principal: String) -> Self {
         Self {
             own,
-            settings,
-            principal,
+            directory: Directory {
+                settings,
+                principal,
+            },
         }
     }
+}
 
-    async fn ask(&self, path: &str, body: &Value) -> Result<Response, StoreError> {
+impl Directory {
+    async fn ask(&self, path: &str, body: &dyn ToJson) -> Result<Response, StoreError> {
         let directory =
             || -> Result<Stub, ApiError> { object(&self.settings.directories()?, &self.principal) };
         let failed = |detail: String| StoreError::Io {
-            detail: format!("memory cannot be reached: {detail}"),
+            detail: format!("the directory cannot be reached: {detail}"),
         };
         let response = match directory() {
             Ok(directory) => call(&directory, path, &json::to_vec(body)).await,
@@ -147,7 +163,7 @@ impl Storage for SessionStorage {
             ("end", range.end.into()),
             ("limit", range.limit.into()),
         ]);
-        let mut response = self.ask("/memory/read", &asked).await?;
+        let mut response = self.directory.ask("/memory/read", &asked).await?;
         let body = response.bytes().await.map_err(|error| StoreError::Io {
             detail: error.to_string(),
         })?;
@@ -169,9 +185,24 @@ impl Storage for SessionStorage {
         let delete: Vec<String> = batch.delete.extract_if(.., |key| is_memory(key)).collect();
         if !put.is_empty() || !delete.is_empty() {
             let change = object_of([("put", put.into()), ("delete", delete.into())]);
-            self.ask("/memory/write", &change).await?;
+            self.directory.ask("/memory/write", &change).await?;
         }
         self.own.commit(batch).await
+    }
+}
+
+/// Calls counted in the principal's directory, with those of all their sessions.
+pub(crate) struct DirectoryCounter(Directory);
+
+impl Counter for DirectoryCounter {
+    async fn count(&self, limits: &RateLimits) -> Result<Option<UnixMillis>, StoreError> {
+        let mut response = self.0.ask(COUNT, limits).await?;
+        let body = response.bytes().await.map_err(|error| StoreError::Io {
+            detail: error.to_string(),
+        })?;
+        json::from_slice(&body).map_err(|error| StoreError::Corrupt {
+            detail: format!("the count of calls is not JSON: {error}"),
+        })
     }
 }
 

@@ -6,6 +6,7 @@
 pub mod approval;
 pub mod commands;
 pub mod http;
+pub mod ledger;
 pub mod paths;
 pub mod rates;
 pub mod screen;

@@ -1,8 +1,9 @@
 //! How many calls a minute.
 //!
 //! A call over the limit is refused with the time after which it may be repeated, or put off until
-//! then, as the policy says. What counts is when calls began; the journal knows it, so a restart
-//! forgets nothing.
+//! then, as the policy says. What counts is when calls began. A session counts its own, by its
+//! journal, so a restart forgets nothing; a home counts those of all sessions of a principal with the
+//! same [`Window`], so that many sessions at once make no more calls than one.
 
 use alloc::{collections::VecDeque, format};
 use serde::{Deserialize, Serialize};
@@ -66,6 +67,32 @@ pub struct Rates {
     pub when_exceeded: Option<WhenExceeded>,
 }
 
+/// The limits that one call counts against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
+pub struct RateLimits {
+    /// The class of the call.
+    pub class: ToolClass,
+    /// Calls of every class, a minute.
+    pub calls_per_minute: u32,
+    /// Calls of its class, a minute, where the class has a limit of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class_per_minute: Option<u32>,
+    /// What is done with it over the limit.
+    pub when_exceeded: WhenExceeded,
+}
+
+impl RateLimits {
+    /// What is done with a call over these limits that is free at `until`.
+    #[must_use]
+    pub fn exceeded(&self, until: UnixMillis, now: UnixMillis) -> Pace {
+        if until.0 != u64::MAX && self.when_exceeded == WhenExceeded::Defer {
+            Pace::Later { until }
+        } else {
+            Pace::Refuse(too_many(self.class, until, now))
+        }
+    }
+}
+
 /// One preset's defaults: all calls, those to the network, programs.
 const fn row(preset: Preset) -> (u32, u32, u32) {
     match preset {
@@ -105,6 +132,23 @@ impl Policy {
     }
 }
 
+impl Policy {
+    /// What a call of `class` counts against.
+    #[must_use]
+    pub fn rate_limits(&self, class: ToolClass) -> RateLimits {
+        RateLimits {
+            class,
+            calls_per_minute: self.calls_per_minute(),
+            class_per_minute: match class {
+                ToolClass::Network => Some(self.network_per_minute()),
+                ToolClass::Execute => Some(self.execute_per_minute()),
+                ToolClass::Read | ToolClass::Remember | ToolClass::Write => None,
+            },
+            when_exceeded: self.when_exceeded(),
+        }
+    }
+}
+
 const MINUTE_MS: u64 = 60_000;
 
 /// The calls of the last minute.
@@ -122,16 +166,21 @@ impl Window {
         self.began.push_back((at, class));
     }
 
-    /// When a call of `class` may begin; `None` is at any time.
+    /// When a call within `limits` may begin; `None` is at any time.
     #[must_use]
-    pub fn free_at(&self, class: ToolClass, policy: &Policy) -> Option<UnixMillis> {
-        let own = match class {
-            ToolClass::Network => Some(policy.network_per_minute()),
-            ToolClass::Execute => Some(policy.execute_per_minute()),
-            ToolClass::Read | ToolClass::Remember | ToolClass::Write => None,
-        };
-        let all = self.after(policy.calls_per_minute(), |_| true);
-        all.max(own.and_then(|limit| self.after(limit, |of| of == class)))
+    pub fn free_at(&self, limits: &RateLimits) -> Option<UnixMillis> {
+        let all = self.after(limits.calls_per_minute, |_| true);
+        let own = limits.class_per_minute;
+        all.max(own.and_then(|limit| self.after(limit, |of| of == limits.class)))
+    }
+
+    /// What is done with a call within `limits` that would begin at `now`.
+    #[must_use]
+    pub fn decide(&self, limits: &RateLimits, now: UnixMillis) -> Pace {
+        match self.free_at(limits).filter(|until| *until > now) {
+            None => Pace::Now,
+            Some(until) => limits.exceeded(until, now),
+        }
     }
 
     /// When the oldest of the last `limit` calls is a minute old.
@@ -145,8 +194,22 @@ impl Window {
     }
 }
 
+/// What is done with a call, by its rate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// It may begin.
+    Now,
+    /// It waits until then.
+    Later {
+        /// When.
+        until: UnixMillis,
+    },
+    /// It is refused, with the time to wait.
+    Refuse(Refusal),
+}
+
 /// The refusal of a call over the limit.
-pub(crate) fn too_many(class: ToolClass, until: UnixMillis, now: UnixMillis) -> Refusal {
+fn too_many(class: ToolClass, until: UnixMillis, now: UnixMillis) -> Refusal {
     if until.0 == u64::MAX {
         return Refusal {
             rule: "rates".into(),
@@ -190,13 +253,13 @@ mod tests {
     #[test]
     fn a_call_is_free_again_a_minute_after_the_one_that_filled_the_limit() {
         let recent = window(&[(1_000, Read), (2_000, Read), (3_000, Read)]);
-        assert_eq!(recent.free_at(Read, &policy(4, 9)), None);
+        assert_eq!(recent.free_at(&policy(4, 9).rate_limits(Read)), None);
         assert_eq!(
-            recent.free_at(Read, &policy(3, 9)),
+            recent.free_at(&policy(3, 9).rate_limits(Read)),
             Some(UnixMillis(61_000))
         );
         assert_eq!(
-            recent.free_at(Read, &policy(2, 9)),
+            recent.free_at(&policy(2, 9).rate_limits(Read)),
             Some(UnixMillis(62_000))
         );
     }
@@ -205,21 +268,27 @@ mod tests {
     fn a_class_has_its_own_limit_beside_that_of_all() {
         let recent = window(&[(1_000, Network), (2_000, Read), (3_000, Execute)]);
         let policy = policy(9, 1);
-        assert_eq!(recent.free_at(Network, &policy), Some(UnixMillis(61_000)));
-        assert_eq!(recent.free_at(Read, &policy), None);
+        assert_eq!(
+            recent.free_at(&policy.rate_limits(Network)),
+            Some(UnixMillis(61_000))
+        );
+        assert_eq!(recent.free_at(&policy.rate_limits(Read)), None);
     }
 
     #[test]
     fn a_limit_of_none_is_never_free() {
         let never = Some(UnixMillis(u64::MAX));
-        assert_eq!(Window::default().free_at(Network, &policy(9, 0)), never);
+        assert_eq!(
+            Window::default().free_at(&policy(9, 0).rate_limits(Network)),
+            never
+        );
     }
 
     #[test]
     fn a_clock_that_jumps_back_frees_what_it_left_behind() {
         let recent = window(&[(900_000, Read), (901_000, Read), (1_000, Read)]);
         assert_eq!(
-            recent.free_at(Read, &policy(1, 9)),
+            recent.free_at(&policy(1, 9).rate_limits(Read)),
             Some(UnixMillis(61_000))
         );
     }

@@ -11,6 +11,7 @@ use crate::{
     message::Image,
     policy::{Extent, Policy},
     safety::rules::BadRule,
+    tool::reserved::BadToolName,
 };
 
 /// A wish of whoever the agent works for.
@@ -95,6 +96,12 @@ pub enum CommandError {
     BadRule {
         /// Which, and what is wrong with it.
         rule: BadRule,
+    },
+    /// Two tools cannot be told apart by their names.
+    #[error("the tools cannot be offered: {name}")]
+    BadTools {
+        /// Which.
+        name: BadToolName,
     },
     /// The model takes no pictures.
     #[error("model {model} takes no images")]

@@ -26,7 +26,7 @@ use crate::{
     message::ToolCall,
     policy::{
         Action, Policy, Refusal,
-        rates::{self, WhenExceeded, Window},
+        rates::{Pace, Window},
     },
     safety::has_mark,
 };
@@ -201,16 +201,12 @@ fn tainted(
 }
 
 fn over_rate(tool: &ToolSpec, standing: &Standing<'_>) -> Option<Verdict> {
-    let until = standing.recent.free_at(tool.class, standing.policy)?;
-    if until <= standing.now {
-        return None;
+    let limits = standing.policy.rate_limits(tool.class);
+    match standing.recent.decide(&limits, standing.now) {
+        Pace::Now => None,
+        Pace::Later { until } => Some(Verdict::Later { until }),
+        Pace::Refuse(refusal) => Some(Verdict::Refuse(refusal)),
     }
-    let defers = standing.policy.when_exceeded() == WhenExceeded::Defer;
-    Some(if defers && until.0 != u64::MAX {
-        Verdict::Later { until }
-    } else {
-        Verdict::Refuse(rates::too_many(tool.class, until, standing.now))
-    })
 }
 
 /// What the gate took out of a text cannot be put back by the model: acting on the rest would send

@@ -17,7 +17,7 @@ use crate::{
     ids::CallId,
     json::{FromJson, ToJson},
     message::{Image, ToolCall, ToolStatus},
-    policy::{Policy, http::HttpLimits},
+    policy::{Policy, http::HttpLimits, rates::RateLimits},
     safety::Labels,
 };
 use alloc::vec::Vec;
@@ -166,6 +166,8 @@ pub struct ToolRun {
     pub arguments: Value,
     /// What it must stay within.
     pub limits: ToolLimits,
+    /// What it counts against, with the calls of all sessions of its principal.
+    pub rates: RateLimits,
     /// For a tool that reaches the network: where its requests may go, and within what.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http: Option<HttpLimits>,
@@ -180,6 +182,7 @@ impl ToolRun {
             name: call.name.clone(),
             arguments: call.arguments.clone(),
             limits: policy.tool_limits(),
+            rates: policy.rate_limits(tool.class),
             http: (tool.class == ToolClass::Network).then(|| policy.http.limits(policy.preset)),
         }
     }

@@ -1,13 +1,17 @@
 //! Names that belong to Tau's own tools, in every home.
 //!
 //! Invariant: a tool from elsewhere has a legal name, and none that a person or a model could take
-//! for one of [`BUILT_IN`]: the policy, approvals and habits of a person go by the name.
+//! for one of [`BUILT_IN`]: the policy, approvals and habits of a person go by the name. A session
+//! with tools of which that is not true asks no model.
 
 use alloc::string::String;
 
+use super::ToolSpec;
+
 /// The tools of all homes.
-pub const BUILT_IN: [&str; 11] = [
-    "edit", "glob", "grep", "http", "ls", "read", "recall", "remember", "shell", "time", "write",
+pub const BUILT_IN: [&str; 12] = [
+    "edit", "glob", "grep", "http", "ls", "page", "read", "recall", "remember", "shell", "time",
+    "write",
 ];
 /// The longest name of a tool, in characters.
 const MAX_CHARS: usize = 64;
@@ -22,6 +26,12 @@ pub enum BadToolName {
         name: String,
         /// Whose it is.
         built_in: &'static str,
+    },
+    /// Two tools have it: a call could mean either.
+    #[error("there are two tools called {name:?}")]
+    Twice {
+        /// The name of both.
+        name: String,
     },
     /// Providers do not take it.
     #[error("the name {name:?} is not 1 to 64 letters, digits, _ or -")]
@@ -48,6 +58,26 @@ pub fn check(name: &str) -> Result<(), BadToolName> {
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
     if name.is_empty() || name.len() > MAX_CHARS || !name.chars().all(legal) {
         return Err(BadToolName::Illegal { name: name.into() });
+    }
+    Ok(())
+}
+
+/// Whether `tools` can be offered side by side: no name twice, and every one that is not a built-in's
+/// own is unlike them all.
+pub fn check_all<'a>(tools: impl Iterator<Item = &'a ToolSpec> + Clone) -> Result<(), BadToolName> {
+    for (place, tool) in tools.clone().enumerate() {
+        let name = tool.name.as_str();
+        let built_in = BUILT_IN.iter().find(|built_in| **built_in == name);
+        if tools.clone().take(place).any(|other| other.name == name) {
+            let name = name.into();
+            return Err(match built_in {
+                Some(built_in) => BadToolName::Reserved { name, built_in },
+                None => BadToolName::Twice { name },
+            });
+        }
+        if built_in.is_none() {
+            check(name)?;
+        }
     }
     Ok(())
 }
@@ -150,6 +180,28 @@ mod tests {
             let error = check(name).unwrap_err();
             assert!(matches!(error, BadToolName::Illegal { .. }), "{name}");
         }
+    }
+
+    fn all(names: &[&str]) -> Result<(), BadToolName> {
+        let tools: alloc::vec::Vec<ToolSpec> = names
+            .iter()
+            .map(|name| ToolSpec {
+                name: (*name).into(),
+                ..crate::tool::http::spec()
+            })
+            .collect();
+        check_all(tools.iter())
+    }
+
+    #[test]
+    fn a_list_has_each_built_in_once_and_none_that_looks_like_it() {
+        assert_eq!(all(&["read", "write", "search"]), Ok(()));
+        for names in [["read", "read"], ["read", "Read"], ["search", "re_ad"]] {
+            let error = all(&names).unwrap_err().to_string();
+            assert!(error.contains("too much like read,"), "{error}");
+        }
+        let twice = all(&["search", "search"]).unwrap_err();
+        assert!(matches!(twice, BadToolName::Twice { .. }), "{twice}");
     }
 
     #[test]

@@ -25,6 +25,7 @@ use crate::{
     model::{Assembled, Delta, ModelConfig, ModelRequest, StopReason, ToolChoice, Usage},
     safety::{Content, Gate, Source, Untrusted, withheld_for},
     session::{Answer, Attempt, Budget, CommandError, Event, Outcome, Session, Stage},
+    tool::reserved,
 };
 use budget::Standing;
 use model_call::{Next, Purpose};
@@ -45,6 +46,8 @@ impl Session {
         if let Some(rule) = self.state.gate.bad_rule().cloned() {
             return Err(CommandError::BadRule { rule });
         }
+        let tools = self.state.tools.iter().map(|spec| &***spec);
+        reserved::check_all(tools).map_err(|name| CommandError::BadTools { name })?;
         let model = self.model(0);
         if !images.is_empty() && !model.images {
             return Err(CommandError::NoImages {

@@ -40,7 +40,8 @@ impl Session {
 
     fn free_at(&self, tool: &str) -> Option<UnixMillis> {
         let spec = self.state.tools.iter().find(|spec| spec.name == tool)?;
-        self.state.recent.free_at(spec.class, &self.state.policy)
+        let limits = self.state.policy.rate_limits(spec.class);
+        self.state.recent.free_at(&limits)
     }
 
     fn approval_ends(&self, since: UnixMillis) -> UnixMillis {

@@ -12,12 +12,13 @@ use tau_core::{
     ids::{CallId, EffectId},
     memory::{self, Memory},
     message::{ToolCall, ToolStatus},
-    policy::{Paths, Policy, Refusal},
-    safety::{Gate, Source, Untrusted},
+    policy::{Paths, Policy, Refusal, rates::Window},
+    safety::{Content, Gate, Screened, Source, Untrusted, Visit},
     session::Batch,
     tool::{
         ToolOutput, ToolRun, ToolSpec,
         dispatch::{self, Seen, Standing, Verdict},
+        reserved,
     },
 };
 use tau_platform::{Clock, HostTools, Storage};
@@ -31,7 +32,7 @@ use crate::{
     credentials::{Guarded, Vault},
     exit::{Error, Exit},
     home::Home,
-    host,
+    host::{self, Counted},
     printer::screened_line,
     questions::{Answers, Question, ask_now},
     sessions::{self, NAMESPACE},
@@ -79,7 +80,7 @@ struct Call {
     /// Its arguments, a JSON object; `-` reads them from stdin.
     #[arg(default_value = "{}", hide_default_value = true)]
     arguments: String,
-    /// Print one JSON object: `{tool, status, text, duration_ms}`.
+    /// Print one JSON object: `{tool, status, text, note, duration_ms, …}`.
     #[arg(long)]
     json: bool,
     /// The folder the tool works in [default: the current one].
@@ -107,6 +108,8 @@ fn all_tools(
     let tools = host::tools(workspace, home, paths, vault)?;
     let mut specs = tools.specs();
     specs.extend(memory::tool_specs());
+    let told = |error: reserved::BadToolName| Error::config(error.to_string());
+    reserved::check_all(specs.iter()).map_err(told)?;
     Ok((tools, specs))
 }
 
@@ -173,13 +176,16 @@ async fn invoke(args: Call, home: &Home, ui: Ui) -> Result<Exit, Error> {
         name: args.name.clone(),
         arguments: arguments(&args.arguments)?,
     };
+    let storage = home.store()?;
+    let tools = host::counted(tools, &storage);
+    let recent = tools.counter().recent().await?;
     let answers = Answers {
         yes: args.policy.yes,
         tools: args.policy.approve.iter().cloned().collect(),
         can_ask: ui::can_ask(),
     };
-    let log = Audit::open(home, &call, &specs).await?;
-    let run = match decide(&call, &specs, &policy, &log) {
+    let log = Audit::new(storage, &call);
+    let run = match decide(&call, &specs, &policy, &recent) {
         Verdict::Run { run, rule } => {
             log.note(Decided::Run, &rule, "").await?;
             run
@@ -238,36 +244,66 @@ async fn invoke(args: Call, home: &Home, ui: Ui) -> Result<Exit, Error> {
         _ = signals.next() => return Err(Error::new(Exit::Interrupted, "interrupted")),
     };
     let duration_ms = TokioClock.now().since(began);
-    let source = Source::Tool {
-        name: args.name.clone(),
-    };
-    let (text, findings) = gate.vet(Untrusted::new(output.text, source.clone()));
-    let text = text.into_inner();
-    if !findings.is_empty() {
-        ui.warn(screened_line(&source, &findings));
-    }
-    if args.json {
-        ui.json(&json!({
-            "tool": args.name, "status": output.status, "text": text, "images": output.images,
-            "duration_ms": duration_ms, "findings": findings,
-        }));
-    } else {
-        ui.out(&text);
-        if !text.ends_with('\n') {
-            ui.out("\n");
-        }
-        ui.note(format!("{} {duration_ms} ms", args.name));
-    }
-    Ok(match output.status {
+    let status = output.status;
+    show(ui, &args, &gate, output, duration_ms);
+    Ok(match status {
         ToolStatus::Ok => Exit::Ok,
         ToolStatus::Denied => Exit::Denied,
         ToolStatus::Error | ToolStatus::TimedOut | ToolStatus::Cancelled => Exit::Internal,
     })
 }
 
+/// Prints what the gate lets through of what the tool gave back.
+fn show(ui: Ui, args: &Call, gate: &Gate, output: ToolOutput, duration_ms: u64) {
+    let source = Source::Tool {
+        name: args.name.clone(),
+    };
+    let (text, note, findings) = vetted(gate, output.text, &source);
+    if !findings.is_empty() {
+        ui.warn(screened_line(&source, &findings));
+    }
+    if args.json {
+        ui.json(&json!({
+            "tool": args.name, "status": output.status, "text": text, "note": note,
+            "images": output.images, "duration_ms": duration_ms, "findings": findings,
+        }));
+    } else {
+        if let Some(note) = note {
+            ui.note(note);
+        }
+        ui.out(&text);
+        if !text.ends_with('\n') {
+            ui.out("\n");
+        }
+        ui.note(format!("{} {duration_ms} ms", args.name));
+    }
+}
+
+/// A text before which no note is put.
+struct Plain(String);
+
+impl Content for Plain {
+    const TAKES_NOTES: bool = false;
+
+    fn visit_text(&mut self, visit: &mut Visit<'_>) {
+        self.0.visit_text(visit);
+    }
+}
+
+/// What the gate lets through of `text`, and apart from it the note that a model would read before
+/// it: programs read on, and a note would break what they read.
+fn vetted(gate: &Gate, text: String, source: &Source) -> (String, Option<String>, Vec<Screened>) {
+    let (plain, _) = gate.vet(Untrusted::new(Plain(text.clone()), source.clone()));
+    let (noted, findings) = gate.vet(Untrusted::new(text, source.clone()));
+    let text = plain.into_inner().0;
+    let note = noted.strip_suffix(text.as_str()).map(str::trim_end);
+    let note = note.filter(|note| !note.is_empty()).map(str::to_owned);
+    (text, note, findings)
+}
+
 /// What the dispatcher says of a call that has no session: nothing was read, and nothing approved
 /// but by the policy.
-fn decide(call: &ToolCall, specs: &[ToolSpec], policy: &Policy, log: &Audit) -> Verdict {
+fn decide(call: &ToolCall, specs: &[ToolSpec], policy: &Policy, recent: &Window) -> Verdict {
     let none = BTreeSet::new();
     let seen = Seen::default();
     let standing = Standing {
@@ -275,7 +311,7 @@ fn decide(call: &ToolCall, specs: &[ToolSpec], policy: &Policy, log: &Audit) -> 
         approved: &none,
         denied: &none,
         seen: &seen,
-        recent: log.recent(),
+        recent,
         now: TokioClock.now(),
     };
     dispatch::dispatch(call, specs.iter(), &standing)
@@ -283,11 +319,15 @@ fn decide(call: &ToolCall, specs: &[ToolSpec], policy: &Policy, log: &Audit) -> 
 
 /// Runs a call that was let through: the memory's own tools here, all others in the workspace.
 async fn perform(
-    tools: &Guarded<NativeTools<TokioClock>>,
+    tools: &Counted<Guarded<NativeTools<TokioClock>>>,
     run: ToolRun,
     home: &Home,
     gate: &Gate,
 ) -> Result<ToolOutput, Error> {
+    let is_own = matches!(run.name.as_str(), memory::RECALL | memory::REMEMBER);
+    if is_own && let Some(held) = tools.hold(&run.rates).await {
+        return Ok(held);
+    }
     let argument = |name: &str| run.arguments[name].as_str().unwrap_or_default().to_owned();
     match run.name.as_str() {
         memory::RECALL => {

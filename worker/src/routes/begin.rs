@@ -6,7 +6,8 @@ use tau_core::{
     json::{self, Value, object_of},
     model::Pricing,
     policy::{Policy, Preset},
-    session::{Budgets, Session},
+    safety::{Gate, Source, Untrusted},
+    session::{Budgets, CommandError, Session},
 };
 use tau_platform::{Clock, Entropy};
 use tau_target_web::{WebClock, WebEntropy};
@@ -99,6 +100,13 @@ fn terms(settings: &Settings, mut fields: Fields) -> Result<Terms, ApiError> {
             system.len()
         )));
     }
+    let gate = Gate::new(&policy);
+    if let Some(rule) = gate.bad_rule().cloned() {
+        return Err(CommandError::BadRule { rule }.into());
+    }
+    // As the session will have it: what is taken out is not kept beside it either.
+    let vetted = |system| gate.vet(Untrusted::new(system, Source::Instructions)).0;
+    let system = system.map(|system: String| vetted(system).into_inner());
     Ok(Terms {
         system: system.filter(|system| !system.trim().is_empty()),
         policy,

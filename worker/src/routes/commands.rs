@@ -74,8 +74,9 @@ fn command(verb: Verb, incoming: &Incoming) -> Result<Command, ApiError> {
 fn extent(fields: &mut Fields) -> Result<Extent, ApiError> {
     match fields.parsed("extent")?.unwrap_or_default() {
         Extent::Always => Err(ApiError::invalid(
-            "a yes reaches no further than its session here: say \"session\", or name the rule in TAU_POLICY's \"approved\"",
-        )),
+            "a yes reaches no further than its session here: say \"session\"",
+        )
+        .hint("begin the session with a policy that names the rule in \"approved\"")),
         extent => Ok(extent),
     }
 }

@@ -1,6 +1,10 @@
 //! What the gate does on the paths of a session, and what is left of it in the store.
 
-use alloc::{format, string::String, vec};
+use alloc::{
+    format,
+    string::{String, ToString},
+    vec,
+};
 use serde_json::json;
 
 use super::harness::{Home, Reply, config};
@@ -135,4 +139,24 @@ fn another_policy_holds_from_the_next_text_on() {
         _ => None,
     });
     assert_eq!(source, Some(&Source::User));
+}
+
+#[test]
+fn tools_that_could_be_taken_for_each_other_are_offered_to_no_model() {
+    let mut config = config();
+    let mut brought = config.tools[0].clone();
+    brought.name = "Read".into();
+    config.tools.push(brought);
+    let mut home = Home::with(config, [Reply::Text("Hi.")]);
+    let prompt = Command::Prompt {
+        text: "hello".into(),
+        images: vec![],
+    };
+    let refused = home.session.submit(prompt, home.now);
+    assert!(
+        matches!(&refused, Err(CommandError::BadTools { name }) if name.to_string().contains("like read,")),
+        "{refused:?}"
+    );
+    home.run();
+    assert!(home.requests.is_empty());
 }

@@ -3,7 +3,7 @@ use serde_json::json;
 use super::*;
 use crate::{
     ids::CallId,
-    policy::Preset,
+    policy::{Preset, rates::WhenExceeded},
     safety::Labels,
     tool::{OnRestore, ToolClass, Touch},
 };

@@ -4,7 +4,8 @@ use std::{sync::mpsc, time::Instant};
 
 use tau_core::{
     ids::{CallId, UnixMillis},
-    tool::ToolLimits,
+    policy::Policy,
+    tool::{ToolClass, ToolLimits},
 };
 
 use super::*;
@@ -28,6 +29,7 @@ fn call(timeout_ms: u64) -> ToolRun {
             timeout_ms,
             output_bytes: 1_000,
         },
+        rates: Policy::default().rate_limits(ToolClass::Read),
         http: None,
     }
 }

@@ -9,7 +9,7 @@ use tau_core::{
     ids::{CallId, EffectId},
     message::ToolStatus,
     policy::Policy,
-    tool::ToolRun,
+    tool::{ToolClass, ToolRun},
 };
 use tau_platform::HostTools;
 use tau_target_native::{TokioClock, tools::NativeTools};
@@ -24,6 +24,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         name: name.clone(),
         arguments: serde_json::from_str(json)?,
         limits: Policy::default().tool_limits(),
+        rates: Policy::default().rate_limits(ToolClass::Read),
         http: None,
     };
     let tools = NativeTools::new(Path::new(folder), TokioClock)?;

@@ -14,7 +14,8 @@ use serde_json::Value;
 use tau_core::{
     ids::{CallId, EffectId, UnixMillis},
     message::ToolStatus,
-    tool::{ToolLimits, ToolOutput, ToolRun},
+    policy::Policy,
+    tool::{ToolClass, ToolLimits, ToolOutput, ToolRun},
 };
 use tau_platform::{Clock, HostTools};
 use tau_target_native::tools::NativeTools;
@@ -82,6 +83,7 @@ impl Bench {
             name: name.into(),
             arguments,
             limits,
+            rates: Policy::default().rate_limits(ToolClass::Read),
             http: None,
         };
         self.tools.run(EffectId(1), run).await
