@@ -26,6 +26,52 @@ fn calls_over_the_rate_are_refused_with_the_time_to_wait_from_one_process_to_the
 }
 
 #[test]
+fn sessions_and_calls_without_one_share_a_minutes_calls() {
+    let tau = Tau::new();
+    tau.write("a.txt", "text");
+    tau.profile("[policy.rates]\ncalls_per_minute = 2\nwhen_exceeded = \"refuse\"\n");
+    let script = || [call(&[("read", json!({"path": "a.txt"}))]), say("Read.")];
+    let server = Server::new(script());
+    let first = tau.ask(&server, &["--json", "read it"]).code(0).json();
+    assert_eq!(first["tool_calls"][0]["status"], "ok");
+    read(&tau).code(0);
+
+    let server = Server::new(script());
+    let second = tau.ask(&server, &["--json", "read it"]).code(0).json();
+    assert_eq!(second["tool_calls"][0]["status"], "denied");
+    let told = &server.asked()[1].text;
+    assert!(told.contains("retry after "), "{told}");
+    read(&tau).code(77).tells("retry after ");
+}
+
+#[test]
+fn a_deferred_call_really_waits_for_the_minute_that_another_session_filled() {
+    let tau = Tau::new();
+    tau.write("a.txt", "text");
+    tau.profile("[policy.rates]\ncalls_per_minute = 1\nwhen_exceeded = \"defer\"\n");
+    read(&tau).code(0);
+    let store = Connection::open(tau.store()).expect("the store");
+    let head = "SELECT CAST(value AS TEXT) FROM kv WHERE key = 'calls/local'";
+    let head: String = store
+        .query_row(head, [], |row| row.get(0))
+        .expect("a count");
+    let mut head: serde_json::Value = serde_json::from_str(&head).expect("JSON");
+    // As if the call had begun almost a minute ago.
+    let began = head["recent"]["began"][0][0].as_u64().expect("a time");
+    head["recent"]["began"][0][0] = (began - 55_000).into();
+    store
+        .execute(
+            "UPDATE kv SET value = CAST(?1 AS BLOB) WHERE key = 'calls/local'",
+            [head.to_string()],
+        )
+        .expect("a count");
+    let server = Server::new([call(&[("read", json!({"path": "a.txt"}))]), say("Read.")]);
+    let done = tau.ask(&server, &["--json", "read it"]);
+    assert_eq!(done.code(0).json()["tool_calls"][0]["status"], "ok");
+    assert!(done.took.as_secs() >= 2, "{:?}", done.took);
+}
+
+#[test]
 fn what_was_decided_outside_a_session_is_logged_and_a_changed_line_is_named() {
     let tau = Tau::new();
     tau.write("a.txt", "text");

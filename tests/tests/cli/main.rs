@@ -8,6 +8,8 @@ mod decisions;
 mod exit_codes;
 mod help;
 mod hostile_input;
+#[cfg(target_os = "linux")]
+mod keyring;
 mod killed;
 mod net;
 mod one_shot;

@@ -311,3 +311,30 @@ fn a_profile_with_a_mistake_is_an_error_that_names_its_line() {
         }
     }
 }
+
+#[test]
+fn a_rule_that_cannot_be_used_is_named_with_its_line_by_every_command_that_needs_the_profile() {
+    let tau = Tau::new();
+    let rule = "kind = \"secret\"\nfamily = \"mine\"\nseverity = \"high\"\npattern = ";
+    tau.profile(&format!(
+        "[[policy.screen.rules]]\n{rule}\"ab\"\n\n[[policy.screen.rules]]\n{rule}\"a(b\"\n"
+    ));
+    for command in [
+        &["hello"][..],
+        &["run", "hello"],
+        &["chat"],
+        &["scan", "/dev/null"],
+        &["tool", "list"],
+        &["tool", "call", "time"],
+        &["policy", "show"],
+        &["config", "show"],
+        &["memory", "add", "a note"],
+        &["net", "check", "https://example.com"],
+        &["net", "fetch", "https://example.com"],
+        &["model", "list"],
+    ] {
+        let done = tau.tau(command);
+        done.code(3)
+            .tells("config.toml line 11: policy.screen.rules[1].pattern: mine: ");
+    }
+}

@@ -225,3 +225,37 @@ fn a_conversation_refuses_a_withheld_prompt_and_goes_on() {
     assert!(done.stdout.contains("Four."));
     nowhere(&tau, &[&done.stdout], &["previous instructions"]);
 }
+
+#[test]
+fn a_note_about_weak_evidence_stands_beside_the_output_of_a_called_tool() {
+    let tau = Tau::new();
+    tau.profile(
+        "[[policy.screen.rules]]\nkind = \"injection\"\nfamily = \"mine\"\nseverity = \"low\"\n\
+         pattern = \"open sesame\"\n",
+    );
+    let text = "{\"a\": 1, \"b\": \"open sesame\"}\n";
+    tau.write("a.json", text);
+    let arguments = r#"{"path": "a.json"}"#;
+    let plain = tau.tau(&["tool", "call", "read", arguments]);
+    plain
+        .code(0)
+        .tells("found in what read returned")
+        .tells("[note: ");
+    assert_eq!(plain.stdout, text);
+    let told = tau.tau(&["tool", "call", "read", arguments, "--json"]);
+    let told = told.code(0).json();
+    assert_eq!(told["text"], text);
+    assert!(
+        told["note"]
+            .as_str()
+            .unwrap_or_default()
+            .starts_with("[note: "),
+        "{told}"
+    );
+    assert_eq!(told["findings"][0]["action"], "label");
+
+    // A model reads it before the text.
+    let server = Server::new([call(&[("read", json!({"path": "a.json"}))]), say("One.")]);
+    tau.ask(&server, &["what is a?"]).code(0);
+    assert!(server.asked()[1].text.contains("[note: "));
+}
