@@ -83,6 +83,28 @@ impl Worker {
         Ok(worker)
     }
 
+    /// Whether `text` is anywhere on the disk.
+    pub fn keeps(&self, text: &str) -> Result<bool> {
+        let mut folders = vec![self.folder.path().join("disk")];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder)? {
+                let entry = entry?;
+                if entry.file_type()?.is_dir() {
+                    folders.push(entry.path());
+                    continue;
+                }
+                let bytes = std::fs::read(entry.path())?;
+                if bytes
+                    .windows(text.len())
+                    .any(|part| part == text.as_bytes())
+                {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
     /// Kills the runtime without a word and starts it again on the same disk.
     pub async fn restart(&mut self) -> Result<()> {
         self.kill().await?;

@@ -4,7 +4,7 @@ use fantoccini::key::Key;
 use serde_json::{Value, json};
 
 use crate::{
-    ANSWER, choose_model,
+    ANSWER, SETTINGS, choose_model,
     look::Look,
     support::provider::{Provider, Step},
 };
@@ -184,5 +184,47 @@ async fn conversation_of_a_model_that_is_not_loaded_says_so() {
     look.picture("unloaded").await;
     look.click(".banner button").await;
     look.wait_for_text("Folder of its files").await;
+    look.close().await;
+}
+
+#[tokio::test]
+async fn what_is_always_allowed_is_asked_no_more_until_it_is_revoked_in_the_settings() {
+    let model = Provider::start([
+        remember("first note"),
+        ANSWER,
+        remember("second note"),
+        ANSWER,
+        remember("third note"),
+        ANSWER,
+    ])
+    .await;
+    let look = Look::open(1280, "light", &model).await;
+    choose_model(&look, &model, "hardened").await;
+    look.show(1).await;
+    look.say("Note the first.").await;
+    look.wait_for_text_in(".approval", "first note").await;
+    // Beside the call alone and the conversation.
+    look.click(".approval .actions button:nth-of-type(3)").await;
+    look.wait_for_text("beds.csv").await;
+
+    // In another conversation, after a reload.
+    look.go("/").await;
+    look.show(1).await;
+    look.type_into(".composer-text", &alt('c')).await;
+    look.wait_until_gone(".turn").await;
+    look.say("Note the second.").await;
+    look.wait_for_text("beds.csv").await;
+    assert_eq!(memories(&look).await, ["first note", "second note"]);
+
+    look.show(SETTINGS).await;
+    look.click("[aria-label='Revoke: remember']").await;
+    look.wait_until_gone("[aria-label='Revoke: remember']")
+        .await;
+    look.show(1).await;
+    look.type_into(".composer-text", &alt('c')).await;
+    look.wait_until_gone(".turn").await;
+    look.say("Note the third.").await;
+    look.wait_for_text_in(".approval", "third note").await;
+    assert_eq!(memories(&look).await, ["first note", "second note"]);
     look.close().await;
 }

@@ -6,6 +6,7 @@ mod branches;
 mod limits;
 mod restart;
 mod routines;
+mod safety;
 mod turns;
 
 use anyhow::{Context, Result};
