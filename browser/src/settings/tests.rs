@@ -108,3 +108,15 @@ fn wanted_key_is_named_by_its_origin_and_dropped_with_it() {
         .unwrap();
     assert!(!other.wants_key);
 }
+
+#[test]
+fn instructions_are_kept_as_a_session_will_have_them() {
+    let token = ["ghp", "_a1B2c3D4e5F6", "g7H8i9J0k1L2", "m3N4o5P6q7R8"].concat();
+    let settings = set(json!({ "system": format!("Log in with {token}.") })).unwrap();
+    let kept = String::from_utf8(settings.to_batch().put[0].1.clone()).unwrap();
+    assert!(
+        !kept.contains(&token) && kept.contains("Log in with [redacted: "),
+        "{kept}"
+    );
+    assert_eq!(settings.with(&json!({})).unwrap(), settings);
+}

@@ -9,6 +9,7 @@ mod element;
 mod identity;
 mod offline;
 mod reload;
+mod safety;
 mod support;
 mod tabs;
 mod tools;
