@@ -1,6 +1,6 @@
-//! Every scenario is four tests: it goes as written and leaves its transcript; it leaves the same one
+//! Every scenario is five tests: it goes as written and leaves its transcript; it leaves the same one
 //! however slow the store is; the transcript replays to the same hash; a change of any record is told
-//! at its line.
+//! at its line; serde reads and writes each record as Tau does.
 //!
 //! `UPDATE_EXPECT=1` writes the transcripts anew.
 
@@ -13,7 +13,7 @@ use std::{
     rc::Rc,
 };
 use tau_core::{
-    journal::replay::replay,
+    journal::{Body, Record, replay::replay},
     session::{Batch, Range, StoreError},
 };
 use tau_platform::{MemoryStorage, Storage};
@@ -41,6 +41,10 @@ fn main() -> ExitCode {
         trials.push(Trial::test(
             format!("{name}::edits_are_told"),
             of(edits_are_told),
+        ));
+        trials.push(Trial::test(
+            format!("{name}::is_what_serde_writes"),
+            of(is_what_serde_writes),
         ));
     }
     libtest_mimic::run(&arguments, trials).exit_code()
@@ -173,6 +177,20 @@ fn edits_are_told(file: &Path) -> Result<(), Failed> {
                 return Err(format!("a change of line {} is told as {told}", place + 1).into());
             }
             Err(_) => {}
+        }
+    }
+    Ok(())
+}
+
+fn is_what_serde_writes(file: &Path) -> Result<(), Failed> {
+    let transcript = played(file)?;
+    let mut lines = transcript.lines();
+    lines.next_back();
+    for (place, line) in lines.enumerate() {
+        let record = Record::read(line.as_bytes())?;
+        let body: Body = serde_json::from_str(line)?;
+        if serde_json::to_string(&record)? != line || body != record.body {
+            return Err(format!("serde makes something else of line {}", place + 1).into());
         }
     }
     Ok(())

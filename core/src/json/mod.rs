@@ -4,7 +4,8 @@
 //! read from several: half of the core was readers. Here a text is read once into a tree of
 //! [`Value`]s, and a type takes what it needs out of the tree: one reader for each type, in it one
 //! call for each field. Invariant: what is read and written is the same as with serde, to the byte;
-//! both obey the same attributes, and a test compares them over everything that is stored.
+//! both obey the same attributes, and tests compare them over every record of the scenarios and over
+//! each of the other things that are stored.
 //!
 //! A type derives [`FromJson`] and [`ToJson`] beside serde's traits, which stay for other formats
 //! and cost nothing where they are not used.

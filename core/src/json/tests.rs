@@ -6,10 +6,17 @@ use proptest::prelude::*;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
+    audit::{Decided, Decision, Head},
     egress::HostRule,
+    ids::{SessionId, TurnId, UnixMillis},
+    journal::Summary,
+    memory::Memory,
     model::StopReason,
-    policy::{Action, Policy, Preset},
+    policy::{Action, Grant, Policy, Preset, ledger::Ledger},
+    routine::{Routine, Run},
+    safety::{Gate, Labels},
     session::{Budgets, Command, Outcome, StoreError},
+    tool::ToolClass,
 };
 
 /// Every way in which a type can be described.
@@ -63,6 +70,60 @@ fn what_is_written_is_what_serde_writes() {
     agree(&policy);
     let rule: HostRule = "*.example.org".parse().unwrap();
     agree(&vec![rule]);
+}
+
+#[test]
+fn what_is_stored_beside_the_journals_is_what_serde_writes() {
+    let (at, session) = (UnixMillis(1_767_225_600_000), SessionId("5".into()));
+    let gate = Gate::default();
+    let mut memory = Memory::new("m", "Tea \"without\" sugar", at, &session).unwrap();
+    agree(&memory);
+    memory.labels = Labels::WORKSPACE;
+    memory.session = None;
+    agree(&memory);
+    agree(&Grant::new("http GET https://example.org", at, &session));
+    let routine = Routine::new("r", &session, "Look.", at, Some(60_000), &gate).unwrap();
+    agree(&routine);
+    agree(&Run {
+        v: 1,
+        routine: "r".into(),
+        due: at,
+        started: at,
+        missed: 2,
+        turn: Some(TurnId(3)),
+        outcome: Some(Outcome::Interrupted),
+        refused: Some("no".into()),
+    });
+    let mut head = Head::default();
+    let decision = Decision {
+        tool: "http".into(),
+        digest: "00".into(),
+        verdict: Decided::Refused,
+        rule: "rates".into(),
+        reason: "too many".into(),
+    };
+    agree(&decision);
+    let line = head.append(&decision, at);
+    assert_eq!(line.put.len(), 2);
+    agree(&head);
+    let mut ledger = Ledger::default();
+    for class in [ToolClass::Read, ToolClass::Network] {
+        ledger.note("me", class, at);
+        agree(&ledger);
+    }
+    agree(&Summary {
+        v: 1,
+        session,
+        title: "Tea".into(),
+        created: at,
+        updated: at,
+        turns: 1,
+        entries: 2,
+        records: 3,
+        hash: "0".into(),
+        model: "m".into(),
+        running: false,
+    });
 }
 
 proptest! {

@@ -9,10 +9,13 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use core::{cell::RefCell, future::pending};
+use core::cell::RefCell;
 use tau_core::session::{HttpError, HttpHead, HttpRequest};
 
-use super::clock::SimClock;
+use super::{
+    clock::SimClock,
+    idle::{never, timeout, wait},
+};
 use crate::{
     clock::Clock,
     http::{Body, Http},
@@ -360,24 +363,4 @@ impl Drop for Open {
     fn drop(&mut self) {
         self.http.state.borrow_mut().open -= 1;
     }
-}
-
-async fn wait(clock: &SimClock, millis: u64, idle_ms: u64) -> Result<(), HttpError> {
-    clock.sleep(millis.min(idle_ms)).await;
-    if millis > idle_ms {
-        return Err(timeout(idle_ms));
-    }
-    Ok(())
-}
-
-async fn never(clock: &SimClock, idle_ms: u64) -> HttpError {
-    if idle_ms == u64::MAX {
-        pending::<()>().await;
-    }
-    clock.sleep(idle_ms).await;
-    timeout(idle_ms)
-}
-
-fn timeout(after_ms: u64) -> HttpError {
-    HttpError::Timeout { after_ms }
 }

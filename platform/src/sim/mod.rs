@@ -13,6 +13,7 @@
 
 mod clock;
 mod http;
+pub mod idle;
 mod model;
 mod storage;
 mod timed;

@@ -13,10 +13,15 @@
 //!   differ from home to home, so the script's take their place once the kind of the error was
 //!   found to be right. Anything else that goes wrong is a panic.
 
-use futures_util::future::pending;
 use std::{cell::RefCell, collections::VecDeque, rc::Rc, sync::Arc};
 use tau_core::session::{HttpError, HttpHead, HttpRequest};
-use tau_platform::{Body, Clock, Http, sim::SimHost};
+use tau_platform::{
+    Body, Clock, Http,
+    sim::{
+        SimHost,
+        idle::{never, timeout, wait},
+    },
+};
 
 use super::{
     Head, Network, Response,
@@ -249,24 +254,4 @@ fn is_silence(error: Option<&HttpError>) {
         Some(&timeout(SILENCE_MS)),
         "the server is silent, and the client is to say so"
     );
-}
-
-async fn wait(clock: &GatedClock, millis: u64, idle_ms: u64) -> Result<(), HttpError> {
-    clock.sleep(millis.min(idle_ms)).await;
-    if millis > idle_ms {
-        return Err(timeout(idle_ms));
-    }
-    Ok(())
-}
-
-async fn never(clock: &GatedClock, idle_ms: u64) -> HttpError {
-    if idle_ms == u64::MAX {
-        pending::<()>().await;
-    }
-    clock.sleep(idle_ms).await;
-    timeout(idle_ms)
-}
-
-fn timeout(after_ms: u64) -> HttpError {
-    HttpError::Timeout { after_ms }
 }
