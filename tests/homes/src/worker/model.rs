@@ -52,6 +52,8 @@ impl Do {
 /// One request.
 #[derive(Clone, Debug)]
 pub struct Asked {
+    /// Such as `POST`.
+    pub method: String,
     /// From the first `/`.
     pub path: String,
     /// Lines `name: value`, names in lower case.
@@ -180,6 +182,7 @@ impl Shared {
             return stream.write_all(&page).await;
         }
         let asked = Asked {
+            method: request.method,
             path: request.path,
             headers: request.headers,
             body: serde_json::from_slice(&request.body).unwrap_or_default(),

@@ -3,6 +3,7 @@
 mod access;
 mod bound;
 mod branches;
+mod http;
 mod limits;
 mod restart;
 mod routines;
