@@ -122,6 +122,9 @@ async fn a_withheld_prompt_and_a_bad_rule_are_refused_by_their_codes() -> Result
         "{}",
         reply.text
     );
+    let routine = json!({ "id": "r", "prompt": ATTACK, "every_ms": 60_000 });
+    let reply = alice.post(&format!("{path}/routines"), &routine).await?;
+    assert_eq!(reply.status, 422, "{}", reply.text);
     assert!(model.asked().is_empty());
     assert!(!worker.keeps("previous instructions")?);
 
@@ -212,5 +215,29 @@ async fn no_tool_reaches_private_addresses_or_carries_a_secret_out() -> Result<(
         assert_eq!(result["status"], "denied", "{call}: {result}");
     }
     assert!(model.asked().iter().all(|asked| asked.path != "/take"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn redact_and_warn_do_what_they_are_called_to_a_prompt() -> Result<()> {
+    let model = Model::scripted([Do::say("Hello."), Do::say("Hello.")]).await?;
+    let worker = Worker::start(&model).await?;
+    let alice = worker.alice();
+    for (number, screen) in ["redact", "warn"].into_iter().enumerate() {
+        let terms = json!({ "policy": { "screen": { "prompt": screen } } });
+        let path = alice.begin(&terms).await?;
+        let events = alice.prompt(&path, ATTACK).await?.rest().await?;
+        let told = events
+            .iter()
+            .find(|event| event.kind == "screened")
+            .expect("an event");
+        assert_eq!(told.data["findings"][0]["action"], screen, "{told:?}");
+        let asked = model.asked()[number].last();
+        assert_eq!(
+            asked.contains("previous instructions"),
+            screen == "warn",
+            "{asked}"
+        );
+    }
     Ok(())
 }
