@@ -68,6 +68,75 @@ fn an_explicit_value_wins_over_every_preset_and_says_so() {
 }
 
 #[test]
+fn the_limits_in_force_are_those_of_the_documentation() {
+    let tau = Tau::new();
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/design");
+    let page = |name| std::fs::read_to_string(folder.join(name)).expect("a page");
+    let (policy, decisions) = (page("policy.md"), page("decisions.md"));
+    let rows = [
+        (&policy, "wall time of a call", "tool_timeout_ms"),
+        (&policy, "bytes of a result", "tool_output_bytes"),
+        (&policy, "calls at once", "parallel_tools"),
+        (
+            &policy,
+            "wall time of a request (`http.timeout_ms`)",
+            "http.timeout_ms",
+        ),
+        (
+            &policy,
+            "bytes of an answer (`http.response_bytes`)",
+            "http.response_bytes",
+        ),
+        (&policy, "redirects (`http.redirects`)", "http.redirects"),
+        (&policy, "an approval is waited for", "approval_timeout_ms"),
+        (&policy, "tools that change files", "write"),
+        (&policy, "tools that start programs", "execute"),
+        (&decisions, "calls of all tools", "rates.calls_per_minute"),
+        (
+            &decisions,
+            "calls to the network",
+            "rates.network_per_minute",
+        ),
+        (&decisions, "programs", "rates.execute_per_minute"),
+    ];
+    for (column, preset) in ["permissive", "balanced", "strict", "hardened"]
+        .iter()
+        .enumerate()
+    {
+        let shown = tau.tau(&["policy", "show", "--policy", preset, "--json"]);
+        let shown = shown.code(0).json();
+        for (page, row, key) in rows {
+            let start = format!("| {row} | ");
+            let line = page.lines().find_map(|line| line.strip_prefix(&start));
+            let cell = line
+                .and_then(|line| line.split(" | ").nth(column))
+                .expect(row);
+            let cell = cell.trim_end_matches(" |");
+            let value = &shown["values"][key]["value"];
+            assert_eq!(*value, documented(cell), "{row}, {preset}");
+        }
+    }
+}
+
+/// A value as a table has it, in the units of a profile.
+fn documented(cell: &str) -> serde_json::Value {
+    let (number, unit) = cell.split_once(' ').unwrap_or((cell, ""));
+    let Ok(number) = number.parse::<u64>() else {
+        return cell.into();
+    };
+    let times = match unit {
+        "" => 1,
+        "s" => 1_000,
+        "min" => 60_000,
+        "h" => 3_600_000,
+        "KiB" => 1024,
+        "MiB" => 1024 * 1024,
+        unit => panic!("{unit} is no unit of the tables"),
+    };
+    (number * times).into()
+}
+
+#[test]
 fn no_colour_reaches_a_pipe_or_whoever_does_not_want_it() {
     let tau = Tau::new();
     let server = Server::new([say("Hi."), say("Hi."), say("Hi.")]);
