@@ -126,15 +126,16 @@ impl Word {
         } else {
             let mut hash = EMPTY;
             let mut concepts = 0;
-            let mut begins = true;
-            for &letter in &self.letters[..self.count] {
+            let mut letters = self.letters[..self.count].iter();
+            for &letter in letters.by_ref() {
                 hash = with(hash, letter);
-                begins = begins && lexicon.begins(hash);
-                if begins {
-                    concepts |= lexicon.concepts(hash, true);
+                match lexicon.begins(hash) {
+                    Some(stem) => concepts |= stem,
+                    None => break,
                 }
             }
-            concepts |= lexicon.concepts(hash, false);
+            hash = letters.fold(hash, |hash, letter| with(hash, *letter));
+            concepts |= lexicon.concepts(hash);
             let token = Token {
                 hash: if self.is_number { NUMBER } else { hash },
                 concepts,
@@ -161,10 +162,18 @@ impl Word {
                 .take(LONGEST)
             {
                 hash = with(hash, letter);
-                if !lexicon.begins(hash) {
-                    break;
+                // No word between others has one letter alone, so the first needs no look.
+                if end == at && !self.is_unspaced {
+                    continue;
                 }
-                let concepts = lexicon.concepts(hash, self.is_unspaced);
+                let Some(stem) = lexicon.begins(hash) else {
+                    break;
+                };
+                let concepts = if self.is_unspaced {
+                    stem
+                } else {
+                    lexicon.concepts(hash)
+                };
                 if concepts != 0 && (self.is_unspaced || end - at >= 2) {
                     best = (concepts, end + 1, hash);
                 }
@@ -196,7 +205,7 @@ impl Word {
 /// The hashes of the phrases that end at the word before, and where they began.
 #[derive(Default)]
 struct Phrases {
-    /// Of one, two and three words.
+    /// Of one, two and three words; zero where no phrase begins so.
     hashes: [u32; 3],
     starts: [usize; 3],
 }
@@ -210,23 +219,24 @@ impl Phrases {
         mut token: Token,
         take: &mut impl FnMut(Token),
     ) {
-        let mut next = [hash, 0, 0];
+        let mut next = [if lexicon.leads(hash) { hash } else { 0 }, 0, 0];
         let starts = [token.start, self.starts[0], self.starts[1]];
-        let first = token.start;
         for length in 0..3 {
+            if self.hashes[length] == 0 {
+                continue;
+            }
             let phrase = then(self.hashes[length], hash);
-            if length < 2 {
+            if length < 2 && lexicon.leads(phrase) {
                 next[length + 1] = phrase;
             }
-            let concepts = lexicon.concepts(phrase, false);
+            let concepts = lexicon.concepts(phrase);
             if concepts != 0 {
                 token.concepts |= concepts;
-                token.start = self.starts[length];
+                token.start = token.start.min(self.starts[length]);
             }
         }
         self.hashes = next;
         self.starts = starts;
-        token.start = token.start.min(first);
         take(token);
     }
 }
