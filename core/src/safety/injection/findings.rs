@@ -12,6 +12,10 @@ pub(super) const LIKELY: &str = "likely_injection";
 /// near it, so the rest of what deserves a closer look is held for an attack that hides behind work.
 pub(super) const OVERLOAD: &str = "overload";
 
+/// The families of what is known by its form more than by its words.
+pub(super) const HIDDEN: &str = "hidden_text";
+pub(super) const ROLE: &str = "role_spoof";
+
 /// The most that are told of one text. Of more, weak ones are left out, and others widen the last.
 const MOST: usize = 1024;
 
@@ -58,7 +62,7 @@ impl Findings {
         let told: Vec<Range<usize>> = self
             .known
             .iter()
-            .filter(|finding| finding.family != LIKELY && finding.family != OVERLOAD)
+            .filter(|finding| ![LIKELY, OVERLOAD, HIDDEN, ROLE].contains(&&*finding.family))
             .filter(|finding| finding.severity >= Severity::Medium)
             .map(|finding| finding.start..finding.end)
             .collect();
@@ -68,7 +72,8 @@ impl Findings {
                     .iter()
                     .any(|told| told.start < finding.end && finding.start < told.end)
         });
-        self.known.sort_by_key(|finding| (finding.start, finding.end));
+        self.known
+            .sort_by_key(|finding| (finding.start, finding.end));
         self.known
     }
 }

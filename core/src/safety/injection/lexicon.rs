@@ -169,7 +169,11 @@ impl Lexicon {
             return Some(0);
         }
         let concepts = self.find(hash);
-        Some(if concepts & STEM != 0 { concepts & !STEM } else { 0 })
+        Some(if concepts & STEM != 0 {
+            concepts & !STEM
+        } else {
+            0
+        })
     }
 
     /// Whether a phrase begins so.

@@ -3,10 +3,10 @@
 
 use core::ops::Range;
 
+use super::findings::{HIDDEN, ROLE};
 use crate::safety::Severity::{self, High, Low, Medium};
 
 const TOKEN: &str = "chat_template_token";
-const ROLE: &str = "role_spoof";
 
 /// Markers by how they begin; compared without case.
 const MARKERS: &[(&str, &str, Severity)] = &[
@@ -81,7 +81,7 @@ const MARKERS: &[(&str, &str, Severity)] = &[
     ("</function_results>", ROLE, Medium),
     ("</untrusted", ROLE, Medium),
     ("<important>", ROLE, Low),
-    ("<!--", "hidden_text", Low),
+    ("<!--", HIDDEN, Low),
 ];
 
 /// For each byte, the markers that have it in second place; and in third.

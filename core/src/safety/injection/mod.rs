@@ -11,6 +11,7 @@
 mod findings;
 mod lexicon;
 mod markers;
+mod markup;
 mod model;
 mod prefilter;
 mod reader;
@@ -26,7 +27,7 @@ use core::ops::Range;
 use once_cell::race::OnceBox;
 
 use self::{
-    findings::{Findings, OVERLOAD},
+    findings::{Findings, HIDDEN, OVERLOAD},
     lexicon::Lexicon,
     prefilter::{Prefilter, Reason},
     reader::read,
@@ -71,7 +72,7 @@ pub fn scan(text: &str) -> Vec<Finding> {
 }
 
 /// The same, and how many bytes were looked at closely for it.
-pub fn weighed(text: &str) -> (Vec<Finding>, usize) {
+pub(super) fn weighed(text: &str) -> (Vec<Finding>, usize) {
     let most = EFFORT + text.len();
     let mut look = Look {
         text,
@@ -165,6 +166,12 @@ impl<'t> Look<'t> {
                 .add(family, severity, base + span.start..base + span.end);
         });
         tags(piece, base, &mut self.findings);
+        markup::search(
+            lexicon(),
+            self.text,
+            &range,
+            &mut |family, severity, span| self.findings.add(family, severity, span),
+        );
         for (disguise, cipher) in [
             (words::FORWARD_3, Cipher::Shift(3)),
             (words::FORWARD_13, Cipher::Shift(13)),
@@ -253,11 +260,7 @@ fn tags(piece: &str, base: usize, findings: &mut Findings) {
 fn finish_tags(range: Range<usize>, before: char, base: usize, findings: &mut Findings) {
     let is_flag = before == '\u{1f3f4}' && range.len() <= 6 * 4;
     if range.len() >= 3 * 4 && !is_flag {
-        findings.add(
-            "hidden_text",
-            Severity::High,
-            base + range.start..base + range.end,
-        );
+        findings.add(HIDDEN, Severity::High, base + range.start..base + range.end);
     }
 }
 

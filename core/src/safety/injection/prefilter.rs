@@ -8,7 +8,10 @@
 use alloc::boxed::Box;
 use core::ops::Range;
 
-use super::shape::{self, Shape};
+use super::{
+    markup,
+    shape::{self, Shape},
+};
 
 /// Bytes of a block.
 pub(super) const BLOCK: usize = 32;
@@ -100,6 +103,9 @@ pub(super) fn search(filter: &Prefilter, text: &str, look: &mut dyn FnMut(Range<
         if sum >= HEAVY {
             extend(text, &mut open[0], at, Reason::Words, look);
         }
+        if shape.has_markup() && is_markup(bytes, at) {
+            extend(text, &mut open[0], at, Reason::Words, look);
+        }
         if !shape.is_plain() {
             for reason in shape::suspect(bytes, at, shape, &near)
                 .into_iter()
@@ -123,6 +129,11 @@ pub(super) fn search(filter: &Prefilter, text: &str, look: &mut dyn FnMut(Range<
             look(on_boundaries(text, range), reason);
         }
     }
+}
+
+#[inline(never)]
+fn is_markup(bytes: &[u8], at: usize) -> bool {
+    markup::is_worth_a_look(bytes, at, (at + BLOCK).min(bytes.len()))
 }
 
 /// Adds a block to the stretch that is open, or ends that and opens another.

@@ -94,7 +94,8 @@ fn judge(events: &[Event; MEMORY], count: usize, end: usize, found: &mut Found) 
     let met = events.iter().fold(0, |met, event| met | event.groups);
     let new = newest.groups;
     let mut rules =
-        (met & met >> 32 & met >> 64 & met >> 96 & (new | new >> 32 | new >> 64 | new >> 96)) as u32;
+        (met & met >> 32 & met >> 64 & met >> 96 & (new | new >> 32 | new >> 64 | new >> 96))
+            as u32;
     while rules != 0 {
         let rule = &RULES[rules.trailing_zeros() as usize];
         rules &= rules - 1;

@@ -105,6 +105,11 @@ impl Shape {
             && (self.count(DIGITS) < 14 || letters > 10)
     }
 
+    /// Whether the block has as many marks as markup and addresses have.
+    pub(super) fn has_markup(self) -> bool {
+        self.count(MARKS) >= 3
+    }
+
     /// Whether the block could be base64 or the like, or a list of numbers.
     fn is_encoded(self) -> bool {
         let (spaces, letters) = (self.count(SPACES), self.letters());

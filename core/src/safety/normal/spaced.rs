@@ -26,7 +26,9 @@ pub fn close_up(text: &str) -> Normal {
     // A letter after a gap waits for what follows it: whether it stands alone decides about the gap.
     let mut waiting: Option<(usize, char)> = None;
     loop {
-        let next = chars.next().map(|(at, c)| (at, if c == '\n' { ' ' } else { fold(c) }));
+        let next = chars
+            .next()
+            .map(|(at, c)| (at, if c == '\n' { ' ' } else { fold(c) }));
         if let Some((_, NOTHING)) = next {
             continue;
         }
@@ -53,7 +55,10 @@ pub fn close_up(text: &str) -> Normal {
                 }
             }
             Some((at, c)) => {
-                let gap = gap.get_or_insert(Gap { spaces: 0, start: at });
+                let gap = gap.get_or_insert(Gap {
+                    spaces: 0,
+                    start: at,
+                });
                 gap.spaces += usize::from(c == ' ');
             }
         }
