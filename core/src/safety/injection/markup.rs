@@ -37,7 +37,24 @@ pub(super) fn search(lexicon: &Lexicon, text: &str, range: &Range<usize>, found:
     let mut elements_from = range.start;
     let mut addresses_from = range.start;
     let mut speech_from = range.start;
-    for at in range.clone() {
+    let mut line = Some(range.start);
+    let mut at = range.start;
+    while at < range.end {
+        if let Some(begun) = line.take()
+            && begun >= speech_from
+            && let Some((speaker, after)) = speaker(bytes, begun)
+        {
+            let speech = speech(bytes, after);
+            speech_from = speech.end;
+            if let Some(severity) = spoofed(speaker, meant(lexicon, text, &speech)) {
+                found(ROLE, severity, begun..speech.end.max(after));
+            }
+        }
+        let rest = bytes[at..range.end].iter();
+        let Some(next) = rest.copied().position(|b| matches!(b, b'<' | b':' | b'\n')) else {
+            return;
+        };
+        at += next;
         match bytes[at] {
             b'<' if at >= elements_from => {
                 if let Some(content) = hidden(bytes, at) {
@@ -54,19 +71,10 @@ pub(super) fn search(lexicon: &Lexicon, text: &str, range: &Range<usize>, found:
                     found("exfiltration", Medium, scheme(bytes, at)..end);
                 }
             }
+            b'\n' => line = Some(at + 1),
             _ => {}
         }
-        let begins_line = at == range.start || bytes[at - 1] == b'\n';
-        if begins_line
-            && at >= speech_from
-            && let Some((speaker, after)) = speaker(bytes, at)
-        {
-            let speech = speech(bytes, after);
-            speech_from = speech.end;
-            if let Some(severity) = spoofed(speaker, meant(lexicon, text, &speech)) {
-                found(ROLE, severity, at..speech.end.max(after));
-            }
-        }
+        at += 1;
     }
 }
 

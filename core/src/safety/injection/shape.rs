@@ -15,15 +15,12 @@ const MARKS: u32 = 36;
 const STREWN: u32 = 42;
 const ESCAPES: u32 = 48;
 
-/// The lowest bit of a byte's code, above the counts.
-pub(super) const CODE: u32 = 58;
-
-/// For each byte: one in each count it belongs to, and its code.
+/// For each byte: one in each count it belongs to.
 pub(super) static BYTES: [u64; 256] = {
     let mut table = [0; 256];
     let mut byte = 0;
     while byte < 256 {
-        table[byte] = (code(byte as u8) as u64) << CODE | 1 << counted(byte as u8);
+        table[byte] = 1 << counted(byte as u8);
         if matches!(byte as u8 | 0x20, b'a' | b'e' | b'i' | b'o' | b'u') && byte < 0x80 {
             table[byte] += 1 << VOWELS;
         }

@@ -55,6 +55,8 @@ struct Word {
     letters: [u32; PIECE],
     starts: [u32; PIECE],
     count: usize,
+    /// Of all letters so far.
+    hash: u32,
     is_number: bool,
     is_unspaced: bool,
     end: usize,
@@ -67,6 +69,7 @@ pub(super) fn tokens(lexicon: &Lexicon, text: &str, take: &mut impl FnMut(Token)
         letters: [0; PIECE],
         starts: [0; PIECE],
         count: 0,
+        hash: EMPTY,
         is_number: true,
         is_unspaced: false,
         end: 0,
@@ -108,6 +111,7 @@ pub(super) fn tokens(lexicon: &Lexicon, text: &str, take: &mut impl FnMut(Token)
             word.letters[word.count] = letter;
             word.starts[word.count] = u32::try_from(at).unwrap_or(u32::MAX);
             word.count += 1;
+            word.hash = with(word.hash, letter);
             word.is_number &= byte.is_ascii_digit();
             word.end = at + length;
         }
@@ -126,15 +130,14 @@ impl Word {
         } else {
             let mut hash = EMPTY;
             let mut concepts = 0;
-            let mut letters = self.letters[..self.count].iter();
-            for &letter in letters.by_ref() {
+            for &letter in &self.letters[..self.count] {
                 hash = with(hash, letter);
                 match lexicon.begins(hash) {
                     Some(stem) => concepts |= stem,
                     None => break,
                 }
             }
-            hash = letters.fold(hash, |hash, letter| with(hash, *letter));
+            let hash = self.hash;
             concepts |= lexicon.concepts(hash);
             let token = Token {
                 hash: if self.is_number { NUMBER } else { hash },
@@ -145,6 +148,7 @@ impl Word {
             phrases.take(lexicon, hash, token, take);
         }
         self.count = 0;
+        self.hash = EMPTY;
         self.is_number = true;
         self.is_unspaced = false;
     }
