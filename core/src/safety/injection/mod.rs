@@ -80,7 +80,7 @@ pub(super) fn weighed(text: &str) -> (Vec<Finding>, usize) {
         left: most,
     };
     if text.len() <= SHORT {
-        for reason in Reason::ALL {
+        for reason in Reason::ALL.into_iter().filter(|why| *why != Reason::Markup) {
             look.stretch(0..text.len(), reason);
         }
     } else {
@@ -115,13 +115,17 @@ impl<'t> Look<'t> {
         let work = match why {
             Reason::Words => piece.len(),
             Reason::Spaced | Reason::Ciphered => piece.len() / 2,
-            Reason::Encoded => piece.len() / 4,
+            Reason::Encoded | Reason::Markup => piece.len() / 4,
         };
         if !self.may_look_at(work, &range) {
             return;
         }
         match why {
-            Reason::Words => self.as_it_stands(piece, base),
+            Reason::Words => {
+                self.as_it_stands(piece, base);
+                self.markup(&range);
+            }
+            Reason::Markup => self.markup(&range),
             Reason::Spaced => {
                 let closed = normal::close_up(piece);
                 if self.may_look_at(closed.text.len(), &range) {
@@ -166,12 +170,6 @@ impl<'t> Look<'t> {
                 .add(family, severity, base + span.start..base + span.end);
         });
         tags(piece, base, &mut self.findings);
-        markup::search(
-            lexicon(),
-            self.text,
-            &range,
-            &mut |family, severity, span| self.findings.add(family, severity, span),
-        );
         for (disguise, cipher) in [
             (words::FORWARD_3, Cipher::Shift(3)),
             (words::FORWARD_13, Cipher::Shift(13)),
@@ -191,6 +189,11 @@ impl<'t> Look<'t> {
             let turned: String = piece.chars().rev().collect();
             self.inside(&turned, false, &range);
         }
+    }
+
+    fn markup(&mut self, range: &Range<usize>) {
+        let found = &mut |family, severity, span| self.findings.add(family, severity, span);
+        markup::search(lexicon(), self.text, range, found);
     }
 
     /// Reads what was encoded in `span`.

@@ -47,16 +47,25 @@ pub(super) enum Reason {
     Spaced,
     /// Its letters are as frequent as in no language, but for a cipher.
     Ciphered,
+    /// It has elements that are not shown, or addresses that ask for something. Where the words are
+    /// looked at, this is too.
+    Markup,
 }
 
 impl Reason {
     /// All of them.
-    pub(super) const ALL: [Self; 4] = [Self::Words, Self::Encoded, Self::Spaced, Self::Ciphered];
+    pub(super) const ALL: [Self; 5] = [
+        Self::Words,
+        Self::Encoded,
+        Self::Spaced,
+        Self::Ciphered,
+        Self::Markup,
+    ];
 
     /// Bytes beside a block that are looked at too: before the blocks weighed, and after.
     fn margin(self) -> usize {
         match self {
-            Self::Words => 64,
+            Self::Words | Self::Markup => 64,
             Self::Encoded | Self::Spaced => 2 * BLOCK,
             Self::Ciphered => 4 * BLOCK,
         }
@@ -100,7 +109,7 @@ pub(super) fn search(filter: &Prefilter, text: &str, look: &mut dyn FnMut(Range<
     let codes = &filter.codes;
     let mut hash = 0_u32;
     let mut near = [(0_u32, Shape::default()); NEAR];
-    let mut open: [Option<Range<usize>>; 4] = [None, None, None, None];
+    let mut open: [Option<Range<usize>>; 5] = [const { None }; 5];
     let mut number = 0;
     let mut weigh = |block: &[u8; BLOCK]| {
         let mut weight = 0_u32;
@@ -129,7 +138,7 @@ pub(super) fn search(filter: &Prefilter, text: &str, look: &mut dyn FnMut(Range<
             extend(text, &mut open[0], at, Reason::Words, look);
         }
         if shape.has_markup() && is_markup(bytes, at) {
-            extend(text, &mut open[0], at, Reason::Words, look);
+            extend(text, &mut open[4], at, Reason::Markup, look);
         }
         if !shape.is_plain() {
             for reason in shape::suspect(bytes, at, shape, &near)
