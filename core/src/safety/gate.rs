@@ -20,6 +20,9 @@ use crate::policy::{
 const TOLD: usize = 100;
 /// How often a text is looked at again after something was taken out of it.
 const PASSES: usize = 4;
+/// From this length on, content that is mostly to be taken out, or takes much work to look at, is
+/// withheld instead of being looked at again.
+const LONG_BYTES: usize = 32 * 1024;
 
 /// The gate under one policy. Making it compiles the policy's own rules and nothing else; a clone
 /// shares them.
@@ -68,6 +71,8 @@ struct Plan<'a> {
     takes_notes: bool,
     /// The most that is done.
     most: Measure,
+    /// Whether a long text may be withheld where another look would cost too much.
+    saves_work: bool,
 }
 
 /// A finding and what is to be done about it.
@@ -161,7 +166,7 @@ impl Gate {
     /// What of `text` follows its first `shown` bytes, without the secrets in it. What was shown
     /// says what the rest is: a value after its label.
     pub(super) fn without_secrets_after(&self, text: &str, shown: usize) -> String {
-        let hits = self.hits(text, &self.secrets_only());
+        let hits = self.hits(text, &self.secrets_only(), 0);
         let mut places = merged(&hits, 0);
         places.retain(|(place, _)| place.end > shown);
         if let Some((place, _)) = places.first_mut() {
@@ -179,6 +184,7 @@ impl Gate {
             source: &Source::Model,
             takes_notes: false,
             most: Measure::Redact,
+            saves_work: false,
         }
     }
 
@@ -200,6 +206,8 @@ impl Gate {
             source,
             takes_notes,
             most,
+            // What comes from outside comes at any length, made by anyone.
+            saves_work: matches!(source, Source::Tool { .. } | Source::Memory),
         }
     }
 
@@ -227,7 +235,7 @@ impl Gate {
         for pass in 0..PASSES {
             let current = clean.as_deref().unwrap_or(text);
             let note = mark::note_len(current);
-            let hits = self.hits(current.get(note..).unwrap_or_default(), plan);
+            let hits = self.hits(current.get(note..).unwrap_or_default(), plan, pass);
             let Some(most) = hits.iter().map(|hit| hit.measure).max() else {
                 return clean;
             };
@@ -260,8 +268,34 @@ impl Gate {
     }
 
     /// What is found in `text` and not passed over.
-    fn hits(&self, text: &str, plan: &Plan<'_>) -> Vec<Hit> {
-        let found = self.scan(text, plan);
+    fn hits(&self, text: &str, plan: &Plan<'_>, pass: usize) -> Vec<Hit> {
+        let is_long = plan.saves_work && text.len() >= LONG_BYTES;
+        let mut found = secrets::scan(text);
+        // What is withheld for its secrets needs no look at anything else.
+        if is_long && is_mostly(&self.weighed(text, found.clone(), plan), text) {
+            return withheld_whole(self.weighed(text, found, plan));
+        }
+        let mut work = 0;
+        if plan.injections.is_some() {
+            let (mut injections, looked_at) = injection::weighed(text);
+            found.append(&mut injections);
+            work = looked_at;
+        }
+        if let Ok(rules) = &self.rules.rules {
+            found.append(&mut rules.scan(text));
+        }
+        let hits = self.weighed(text, found, plan);
+        let is_dear = work > text.len() / 2 || pass + 2 >= PASSES;
+        let takes_out = || hits.iter().any(|hit| hit.measure == Measure::Redact);
+        if is_long && (is_dear && takes_out() || is_mostly(&hits, text)) {
+            return withheld_whole(hits);
+        }
+        hits
+    }
+
+    /// What is done about each finding that is not a mark's own name; those that nothing is done about
+    /// are left out. Nothing is allocated when nothing is found.
+    fn weighed(&self, text: &str, found: Vec<Finding>, plan: &Plan<'_>) -> Vec<Hit> {
         if found.is_empty() {
             return Vec::new();
         }
@@ -289,18 +323,6 @@ impl Gate {
             .collect();
         hits.sort_by_key(|hit| (hit.finding.start, core::cmp::Reverse(hit.finding.end)));
         hits
-    }
-
-    /// Everything that looks: nothing is allocated when nothing is found.
-    fn scan(&self, text: &str, plan: &Plan<'_>) -> Vec<Finding> {
-        let mut found = secrets::scan(text);
-        if plan.injections.is_some() {
-            found.append(&mut injection::scan(text));
-        }
-        if let Ok(rules) = &self.rules.rules {
-            found.append(&mut rules.scan(text));
-        }
-        found
     }
 
     /// Text that Tau itself wrote: notes to the model.
@@ -385,6 +407,22 @@ fn merged(hits: &[Hit], before: usize) -> Vec<(Range<usize>, &str)> {
         }
     }
     places
+}
+
+/// Whether more than half of `text` is to be taken out.
+fn is_mostly(hits: &[Hit], text: &str) -> bool {
+    let taken = merged(hits, 0);
+    let bytes: usize = taken.iter().map(|(place, _)| place.len()).sum();
+    bytes > text.len() / 2
+}
+
+/// The hits for which a text is withheld, where what they are in cannot be told from the rest at a
+/// price worth paying.
+fn withheld_whole(mut hits: Vec<Hit>) -> Vec<Hit> {
+    for hit in hits.iter_mut().filter(|hit| hit.measure == Measure::Redact) {
+        hit.measure = Measure::Block;
+    }
+    hits
 }
 
 /// What is withheld, in words, beginning a sentence.

@@ -345,6 +345,34 @@ fn of_very_many_findings_the_strongest_are_told() {
 }
 
 #[test]
+fn long_content_that_is_mostly_to_be_taken_out_is_withheld_and_a_prompt_is_not() {
+    let secrets = format!("{} and ", token()).repeat(1200);
+    let gate = gate(Preset::Balanced);
+    let (text, told) = vet(&gate, read(), &secrets);
+    assert!(text.starts_with("[withheld: "), "{text:.80}");
+    assert_eq!(most(&told), Some(Measure::Block));
+    let (text, told) = vet(&gate, Source::User, &secrets);
+    assert!(text.starts_with("[redacted: "), "{text:.80}");
+    assert_eq!(most(&told), Some(Measure::Redact));
+    // One secret in as long a text is taken out alone.
+    let quiet = "The ferry left the harbour at dawn and the gulls followed it. ".repeat(800);
+    let (text, told) = vet(&gate, read(), &format!("{quiet}{} {quiet}", token()));
+    assert!(text.len() > quiet.len() * 2 - 64 && text.contains("[redacted: "));
+    assert_eq!(most(&told), Some(Measure::Redact));
+}
+
+#[test]
+fn long_content_made_to_cost_work_is_withheld_once_something_is_to_be_taken_out() {
+    let costly = format!(
+        "{ATTACK} {}",
+        "secret ignore act as you are now mode ".repeat(1500)
+    );
+    let (text, told) = vet(&gate(Preset::Balanced), read(), &costly);
+    assert!(text.starts_with("[withheld: "), "{text:.80}");
+    assert_eq!(most(&told), Some(Measure::Block));
+}
+
+#[test]
 fn commits_ids_hashes_and_pictures_are_no_secrets() {
     let picture = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==";
     for text in [

@@ -8,49 +8,78 @@ use crate::safety::{Finding, Kind, Severity};
 /// The family of what the model alone finds.
 pub(super) const LIKELY: &str = "likely_injection";
 
-/// The most that are told of one text; a text with more is told by its first.
+/// The family of what is left when looking closely took too much work. Ordinary text comes nowhere
+/// near it, so the rest of what deserves a closer look is held for an attack that hides behind work.
+pub(super) const OVERLOAD: &str = "overload";
+
+/// The families of what is known by its form more than by its words.
+pub(super) const HIDDEN: &str = "hidden_text";
+pub(super) const ROLE: &str = "role_spoof";
+
+/// The most that are told of one text. Of more, weak ones are left out, and others widen the last.
 const MOST: usize = 1024;
 
+/// So many flags in a text need no more of them.
+const DENSE: usize = 128;
+
 #[derive(Default)]
-pub(super) struct Findings(Vec<Finding>);
+pub(super) struct Findings {
+    known: Vec<Finding>,
+    flags: usize,
+}
 
 impl Findings {
     pub(super) fn add(&mut self, family: &'static str, severity: Severity, span: Range<usize>) {
         // Only the last few can overlap: texts are read from the front.
-        let known = self.0.iter_mut().rev().take(8).find(|known| {
-            known.family == family && known.start <= span.end && span.start <= known.end
+        let known = self.known.iter_mut().rev().take(8).find(|known| {
+            known.start <= span.end && span.start <= known.end && known.family == family
         });
+        let is_flag = severity >= Severity::Medium;
         if let Some(known) = known {
-            known.start = known.start.min(span.start);
-            known.end = known.end.max(span.end);
-            known.severity = known.severity.max(severity);
-        } else if self.0.len() < MOST {
-            self.0.push(Finding {
+            widen(known, severity, &span);
+        } else if self.known.len() < MOST {
+            self.flags += usize::from(is_flag);
+            self.known.push(Finding {
                 kind: Kind::Injection,
                 family: Cow::Borrowed(family),
                 severity,
                 start: span.start,
                 end: span.end,
             });
+        } else if is_flag && let Some(last) = self.known.last_mut() {
+            widen(last, severity, &span);
         }
+    }
+
+    /// Whether so much is flagged that what else deserves a closer look needs none.
+    pub(super) fn are_dense(&self) -> bool {
+        self.flags >= DENSE
     }
 
     /// What was found, in order. Where the words themselves told, what the model says of all around
     /// them adds nothing but a wider span.
     pub(super) fn finish(mut self) -> Vec<Finding> {
         let told: Vec<Range<usize>> = self
-            .0
+            .known
             .iter()
-            .filter(|finding| finding.family != LIKELY && finding.severity >= Severity::Medium)
+            .filter(|finding| ![LIKELY, OVERLOAD, HIDDEN, ROLE].contains(&&*finding.family))
+            .filter(|finding| finding.severity >= Severity::Medium)
             .map(|finding| finding.start..finding.end)
             .collect();
-        self.0.retain(|finding| {
+        self.known.retain(|finding| {
             finding.family != LIKELY
                 || !told
                     .iter()
                     .any(|told| told.start < finding.end && finding.start < told.end)
         });
-        self.0.sort_by_key(|finding| (finding.start, finding.end));
-        self.0
+        self.known
+            .sort_by_key(|finding| (finding.start, finding.end));
+        self.known
     }
+}
+
+fn widen(known: &mut Finding, severity: Severity, span: &Range<usize>) {
+    known.start = known.start.min(span.start);
+    known.end = known.end.max(span.end);
+    known.severity = known.severity.max(severity);
 }

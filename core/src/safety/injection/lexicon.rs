@@ -50,14 +50,6 @@ pub(super) fn letter(folded: char) -> u32 {
     }
 }
 
-/// The hash of a whole word.
-pub(super) fn hash(word: &str) -> u32 {
-    word.chars()
-        .map(fold)
-        .filter(|c| !matches!(*c, NOTHING | '\''))
-        .fold(EMPTY, |hash, c| with(hash, letter(c)))
-}
-
 /// A word of small ASCII letters in each disguise that is looked for, and what that betrays.
 pub(super) fn disguises(word: &str) -> impl Iterator<Item = (Vec<u8>, Concepts)> {
     let each = |turn: fn(u8) -> u8| {
@@ -78,21 +70,32 @@ pub(super) fn disguises(word: &str) -> impl Iterator<Item = (Vec<u8>, Concepts)>
 
 /// The words, searchable.
 pub(super) struct Lexicon {
-    /// A bit for each hash: whether a word begins so.
-    begins: Vec<u64>,
-    /// A bit for each hash: whether a word or phrase is that.
-    whole: Vec<u64>,
-    /// Hash and concepts; a stem's hash is marked.
-    words: Vec<(u32, Concepts, bool)>,
+    /// For each hash, whether a word begins so, and whether one that longer words may begin with is
+    /// that: the bits of both in words beside each other.
+    begins: Vec<[u64; 2]>,
+    /// For each hash, whether a word or phrase is that, and whether a phrase begins so.
+    whole: Vec<[u64; 2]>,
+    /// The hashes of words and phrases, each where it belongs or after that.
+    hashes: Vec<u32>,
+    /// What they stand for; zero where there is none.
+    concepts: Vec<Concepts>,
 }
+
+/// In the first of two bit sets, or in the second.
+const FIRST: usize = 0;
+const SECOND: usize = 1;
+
+/// Beside the concepts: whether longer words may begin so.
+const STEM: Concepts = 1 << 63;
 
 impl Lexicon {
     /// Makes the words searchable.
     pub(super) fn new() -> Self {
         let mut lexicon = Self {
-            begins: vec![0; STATES / 64],
-            whole: vec![0; STATES / 64],
-            words: vec![(0, 0, false); PLACES],
+            begins: vec![[0; 2]; STATES / 64],
+            whole: vec![[0; 2]; STATES / 64],
+            hashes: vec![0; PLACES],
+            concepts: vec![0; PLACES],
         };
         for (concepts, _, row) in WORDS {
             for entry in row.split(", ") {
@@ -104,78 +107,107 @@ impl Lexicon {
                 let hash = disguise
                     .iter()
                     .fold(EMPTY, |h, b| with(h, letter(char::from(*b))));
-                lexicon.put(hash, concepts, false);
+                lexicon.put(hash, concepts);
             }
         }
         lexicon
     }
 
     fn learn(&mut self, entry: &str, concepts: Concepts) {
-        let is_stem = entry.ends_with('*') && !entry.contains(' ');
-        let mut phrase = 0;
-        let mut count = 0;
-        for word in entry.trim_end_matches('*').split(' ') {
-            let hash = hash(word);
-            phrase = if count == 0 { hash } else { then(phrase, hash) };
-            count += 1;
-        }
-        self.put(phrase, concepts, is_stem);
-        if count == 1 {
-            // Found by its beginning: a stem, and a word of a text without spaces.
-            let letters = entry.trim_end_matches('*').chars().map(fold);
-            let mut hash = EMPTY;
-            for c in letters.filter(|c| !matches!(*c, NOTHING | '\'')) {
-                hash = with(hash, letter(c));
-                mark(&mut self.begins, hash);
+        let is_phrase = entry.contains(' ');
+        let words = entry.trim_end_matches('*');
+        let mut hash = EMPTY;
+        let mut phrase = None;
+        for c in words.chars() {
+            if c == ' ' {
+                let so_far = phrase.map_or(hash, |phrase| then(phrase, hash));
+                mark(&mut self.whole, SECOND, so_far);
+                phrase = Some(so_far);
+                hash = EMPTY;
+                continue;
             }
+            match fold(c) {
+                NOTHING | '\'' => {}
+                folded => {
+                    hash = with(hash, letter(folded));
+                    // Found by its beginning: a stem, and a word of a text without spaces.
+                    if !is_phrase {
+                        mark(&mut self.begins, FIRST, hash);
+                    }
+                }
+            }
+        }
+        let hash = phrase.map_or(hash, |phrase| then(phrase, hash));
+        if is_phrase || words.len() == entry.len() {
+            self.put(hash, concepts);
+        } else {
+            mark(&mut self.begins, SECOND, hash);
+            self.put(hash, concepts | STEM);
         }
     }
 
-    fn put(&mut self, hash: u32, concepts: Concepts, is_stem: bool) {
-        mark(&mut self.whole, hash);
+    fn put(&mut self, hash: u32, concepts: Concepts) {
+        mark(&mut self.whole, FIRST, hash);
         let mut place = place(hash);
         // There are twice as many places as words, so one is free.
-        while self.words[place].1 != 0 && self.words[place].0 != hash {
+        while self.concepts[place] != 0 && self.hashes[place] != hash {
             place = (place + 1) % PLACES;
         }
-        let (known, all, stem) = &mut self.words[place];
-        *known = hash;
-        *all |= concepts;
-        *stem |= is_stem;
+        self.hashes[place] = hash;
+        self.concepts[place] |= concepts;
     }
 
-    /// Whether a word begins so.
-    pub(super) fn begins(&self, hash: u32) -> bool {
-        is_marked(&self.begins, hash)
+    /// Whether a word begins so; and what it stands for if longer words may begin so.
+    #[inline]
+    pub(super) fn begins(&self, hash: u32) -> Option<Concepts> {
+        let state = state(hash);
+        let [begins, stems] = self.begins[state / 64];
+        if begins >> (state % 64) & 1 == 0 {
+            return None;
+        }
+        if stems >> (state % 64) & 1 == 0 {
+            return Some(0);
+        }
+        let concepts = self.find(hash);
+        Some(if concepts & STEM != 0 {
+            concepts & !STEM
+        } else {
+            0
+        })
     }
 
-    /// What a whole word or phrase stands for; with `is_stem`, only if longer words may begin so.
-    pub(super) fn concepts(&self, hash: u32, is_stem: bool) -> Concepts {
-        if !is_marked(&self.whole, hash) {
+    /// Whether a phrase begins so.
+    #[inline]
+    pub(super) fn leads(&self, hash: u32) -> bool {
+        let state = state(hash);
+        self.whole[state / 64][SECOND] >> (state % 64) & 1 != 0
+    }
+
+    /// What a whole word or phrase stands for.
+    #[inline]
+    pub(super) fn concepts(&self, hash: u32) -> Concepts {
+        let state = state(hash);
+        if self.whole[state / 64][FIRST] >> (state % 64) & 1 == 0 {
             return 0;
         }
+        self.find(hash) & !STEM
+    }
+
+    fn find(&self, hash: u32) -> Concepts {
         let mut place = place(hash);
         loop {
-            let (known, concepts, stem) = self.words[place];
-            if concepts == 0 {
-                return 0;
-            }
-            if known == hash {
-                return if stem || !is_stem { concepts } else { 0 };
+            let concepts = self.concepts[place];
+            if concepts == 0 || self.hashes[place] == hash {
+                return concepts;
             }
             place = (place + 1) % PLACES;
         }
     }
 }
 
-fn mark(bits: &mut [u64], hash: u32) {
+fn mark(bits: &mut [[u64; 2]], set: usize, hash: u32) {
     let state = state(hash);
-    bits[state / 64] |= 1 << (state % 64);
-}
-
-fn is_marked(bits: &[u64], hash: u32) -> bool {
-    let state = state(hash);
-    bits[state / 64] >> (state % 64) & 1 != 0
+    bits[state / 64][set] |= 1 << (state % 64);
 }
 
 fn state(hash: u32) -> usize {

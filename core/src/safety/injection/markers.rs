@@ -3,10 +3,10 @@
 
 use core::ops::Range;
 
+use super::findings::{HIDDEN, ROLE};
 use crate::safety::Severity::{self, High, Low, Medium};
 
 const TOKEN: &str = "chat_template_token";
-const ROLE: &str = "role_spoof";
 
 /// Markers by how they begin; compared without case.
 const MARKERS: &[(&str, &str, Severity)] = &[
@@ -81,8 +81,25 @@ const MARKERS: &[(&str, &str, Severity)] = &[
     ("</function_results>", ROLE, Medium),
     ("</untrusted", ROLE, Medium),
     ("<important>", ROLE, Low),
-    ("<!--", "hidden_text", Low),
+    ("<!--", HIDDEN, Low),
 ];
+
+/// For each byte, the markers that have it in second place; and in third.
+static SECOND: [u128; 128] = having(1);
+static THIRD: [u128; 128] = having(2);
+
+const fn having(place: usize) -> [u128; 128] {
+    assert!(MARKERS.len() <= 128, "a marker is a bit of 128");
+    let mut sets = [0; 128];
+    let mut marker = 0;
+    while marker < MARKERS.len() {
+        let byte = MARKERS[marker].0.as_bytes()[place];
+        sets[byte as usize & 127] |= 1 << marker;
+        sets[byte.to_ascii_uppercase() as usize & 127] |= 1 << marker;
+        marker += 1;
+    }
+    sets
+}
 
 /// Calls `found` with each marker.
 pub(super) fn search(text: &str, found: &mut dyn FnMut(&'static str, Severity, Range<usize>)) {
@@ -92,20 +109,19 @@ pub(super) fn search(text: &str, found: &mut dyn FnMut(&'static str, Severity, R
             continue;
         }
         // Headings and brackets are common; what follows them is not.
-        let Some(second) = bytes.get(at + 1) else {
+        let [_, second, third, ..] = bytes[at..] else {
             return;
         };
-        if *byte == b'#' && *second != b'#' {
-            continue;
-        }
-        let rest = &bytes[at..];
-        for (marker, family, severity) in MARKERS {
-            let marker = marker.as_bytes();
-            if marker[1] == second.to_ascii_lowercase()
-                && rest.len() >= marker.len()
-                && rest[..marker.len()].eq_ignore_ascii_case(marker)
-            {
-                found(family, *severity, at..at + marker.len());
+        let mut sets = SECOND[usize::from(second & 127)] & THIRD[usize::from(third & 127)];
+        while sets != 0 {
+            let (marker, family, severity) = MARKERS[sets.trailing_zeros() as usize];
+            sets &= sets - 1;
+            let end = at + marker.len();
+            let found_here = bytes
+                .get(at..end)
+                .is_some_and(|here| here.eq_ignore_ascii_case(marker.as_bytes()));
+            if found_here {
+                found(family, severity, at..end);
                 break;
             }
         }

@@ -11,6 +11,7 @@
 mod findings;
 mod lexicon;
 mod markers;
+mod markup;
 mod model;
 mod prefilter;
 mod reader;
@@ -26,7 +27,7 @@ use core::ops::Range;
 use once_cell::race::OnceBox;
 
 use self::{
-    findings::Findings,
+    findings::{Findings, HIDDEN, OVERLOAD},
     lexicon::Lexicon,
     prefilter::{Prefilter, Reason},
     reader::read,
@@ -67,96 +68,151 @@ fn lexicon() -> &'static Lexicon {
 /// [`Severity::Medium`] and above is meant as a flag; [`Severity::Low`] is a hint.
 #[must_use]
 pub fn scan(text: &str) -> Vec<Finding> {
-    let mut findings = Findings::default();
+    weighed(text).0
+}
+
+/// The same, and how many bytes were looked at closely for it.
+pub(super) fn weighed(text: &str) -> (Vec<Finding>, usize) {
+    let most = EFFORT + text.len();
+    let mut look = Look {
+        text,
+        findings: Findings::default(),
+        left: most,
+    };
     if text.len() <= SHORT {
-        for reason in Reason::ALL {
-            stretch(text, 0..text.len(), reason, &mut findings);
+        for reason in Reason::ALL.into_iter().filter(|why| *why != Reason::Markup) {
+            look.stretch(0..text.len(), reason);
         }
     } else {
         prefilter::search(&tables().prefilter, text, &mut |range, reason| {
-            stretch(text, range, reason, &mut findings)
+            look.stretch(range, reason);
         });
     }
-    findings.finish()
+    (look.findings.finish(), most - look.left)
 }
 
-/// Looks closely at a stretch.
-fn stretch(text: &str, range: Range<usize>, why: Reason, findings: &mut Findings) {
-    let base = range.start;
-    let piece = &text[range];
-    match why {
-        Reason::Words => as_it_stands(piece, base, findings),
-        Reason::Spaced => {
-            let closed = normal::close_up(piece);
-            read(lexicon(), &closed.text, &mut |family, severity, span| {
-                let span = closed.origin(span);
-                findings.add(family, severity, base + span.start..base + span.end);
-            });
-        }
-        Reason::Encoded => normal::decode::decode(piece, &mut |decoded| {
-            let span = base + decoded.span.start..base + decoded.span.end;
-            inside(&decoded.text, decoded.unusual, &span, findings);
-        }),
-        Reason::Ciphered => ciphered(piece, base, findings),
-    }
-}
-
-/// Reads a stretch as it stands; and once more turned round or deciphered if a word asks for it.
-fn as_it_stands(piece: &str, base: usize, findings: &mut Findings) {
-    let told = read(lexicon(), piece, &mut |family, severity, span| {
-        findings.add(family, severity, base + span.start..base + span.end);
-    });
-    tags(piece, base, findings);
-    for (disguise, cipher) in [
-        (words::FORWARD_3, Cipher::Shift(3)),
-        (words::FORWARD_13, Cipher::Shift(13)),
-        (words::FORWARD_23, Cipher::Shift(23)),
-        (words::MIRRORED, Cipher::Atbash),
-    ] {
-        if told.disguises & disguise != 0 {
-            // Every character keeps its place, so what is found lies where it was found.
-            read(
-                lexicon(),
-                &cipher::undo(piece, cipher),
-                &mut |_, severity, span| {
-                    findings.add(ENCODED, severity, base + span.start..base + span.end);
-                },
-            );
-        }
-    }
-    if told.disguises & words::REVERSED != 0 {
-        let turned: String = piece.chars().rev().collect();
-        inside(&turned, false, &(base..base + piece.len()), findings);
-    }
-}
-
-fn ciphered(piece: &str, base: usize, findings: &mut Findings) {
-    for (cipher, span) in cipher::pieces(piece) {
-        let plain = cipher::undo(&piece[span.clone()], cipher);
-        inside(
-            &plain,
-            true,
-            &(base + span.start..base + span.end),
-            findings,
-        );
-    }
-}
+/// How many bytes are looked at closely in any text, beside its length: enough for a
+/// short one whatever it is made of.
+const EFFORT: usize = 12 * 1024;
 
 /// The family of what was found in an encoding.
 const ENCODED: &str = "encoded_instruction";
 
-/// Reads what was encoded in `span`.
-fn inside(text: &str, unusual: bool, span: &Range<usize>, findings: &mut Findings) {
-    let mut strongest = None;
-    read(lexicon(), text, &mut |_, severity, _| {
-        strongest = strongest.max(Some(severity));
-    });
-    // Nobody writes sentences so without a wish to hide them.
-    if unusual && is_prose(text) {
-        strongest = strongest.max(Some(Severity::Medium));
+/// A text that is looked at closely here and there.
+struct Look<'t> {
+    text: &'t str,
+    findings: Findings,
+    /// How many bytes may still be looked at.
+    left: usize,
+}
+
+impl<'t> Look<'t> {
+    /// Looks closely at a stretch.
+    fn stretch(&mut self, range: Range<usize>, why: Reason) {
+        let base = range.start;
+        let piece = &self.text[range.clone()];
+        // To close up and to decode are less work than to read what comes out.
+        let work = match why {
+            Reason::Words => piece.len(),
+            Reason::Spaced | Reason::Ciphered => piece.len() / 2,
+            Reason::Encoded | Reason::Markup => piece.len() / 4,
+        };
+        if !self.may_look_at(work, &range) {
+            return;
+        }
+        match why {
+            Reason::Words => {
+                self.as_it_stands(piece, base);
+                self.markup(&range);
+            }
+            Reason::Markup => self.markup(&range),
+            Reason::Spaced => {
+                let closed = normal::close_up(piece);
+                if self.may_look_at(closed.text.len(), &range) {
+                    read(lexicon(), &closed.text, &mut |family, severity, span| {
+                        let span = closed.origin(span);
+                        self.findings
+                            .add(family, severity, base + span.start..base + span.end);
+                    });
+                }
+            }
+            Reason::Encoded => normal::decode::decode(piece, &mut |decoded| {
+                let span = base + decoded.span.start..base + decoded.span.end;
+                self.inside(&decoded.text, decoded.unusual, &span);
+            }),
+            Reason::Ciphered => {
+                for (cipher, span) in cipher::pieces(piece) {
+                    let plain = cipher::undo(&piece[span.clone()], cipher);
+                    self.inside(&plain, true, &(base + span.start..base + span.end));
+                }
+            }
+        }
     }
-    if let Some(severity) = strongest {
-        findings.add(ENCODED, severity, span.clone());
+
+    /// Whether so many bytes more may be looked at; where not, what lies there is held for an attack.
+    fn may_look_at(&mut self, bytes: usize, place: &Range<usize>) -> bool {
+        if let Some(left) = self.left.checked_sub(bytes)
+            && !self.findings.are_dense()
+        {
+            self.left = left;
+            return true;
+        }
+        self.left = 0;
+        self.findings.add(OVERLOAD, Severity::High, place.clone());
+        false
+    }
+
+    /// Reads a stretch as it stands; and once more turned round or deciphered if a word asks for it.
+    fn as_it_stands(&mut self, piece: &str, base: usize) {
+        let range = base..base + piece.len();
+        let told = read(lexicon(), piece, &mut |family, severity, span| {
+            self.findings
+                .add(family, severity, base + span.start..base + span.end);
+        });
+        tags(piece, base, &mut self.findings);
+        for (disguise, cipher) in [
+            (words::FORWARD_3, Cipher::Shift(3)),
+            (words::FORWARD_13, Cipher::Shift(13)),
+            (words::FORWARD_23, Cipher::Shift(23)),
+            (words::MIRRORED, Cipher::Atbash),
+        ] {
+            if told.disguises & disguise != 0 && self.may_look_at(piece.len(), &range) {
+                // Every character keeps its place, so what is found lies where it was found.
+                let plain = cipher::undo(piece, cipher);
+                read(lexicon(), &plain, &mut |_, severity, span| {
+                    self.findings
+                        .add(ENCODED, severity, base + span.start..base + span.end);
+                });
+            }
+        }
+        if told.disguises & words::REVERSED != 0 {
+            let turned: String = piece.chars().rev().collect();
+            self.inside(&turned, false, &range);
+        }
+    }
+
+    fn markup(&mut self, range: &Range<usize>) {
+        let found = &mut |family, severity, span| self.findings.add(family, severity, span);
+        markup::search(lexicon(), self.text, range, found);
+    }
+
+    /// Reads what was encoded in `span`.
+    fn inside(&mut self, text: &str, unusual: bool, span: &Range<usize>) {
+        // To begin costs as much as some words.
+        if !self.may_look_at(text.len() + 48, span) {
+            return;
+        }
+        let mut strongest = None;
+        read(lexicon(), text, &mut |_, severity, _| {
+            strongest = strongest.max(Some(severity));
+        });
+        // Nobody writes sentences so without a wish to hide them.
+        if unusual && is_prose(text) {
+            strongest = strongest.max(Some(Severity::Medium));
+        }
+        if let Some(severity) = strongest {
+            self.findings.add(ENCODED, severity, span.clone());
+        }
     }
 }
 
@@ -207,11 +263,7 @@ fn tags(piece: &str, base: usize, findings: &mut Findings) {
 fn finish_tags(range: Range<usize>, before: char, base: usize, findings: &mut Findings) {
     let is_flag = before == '\u{1f3f4}' && range.len() <= 6 * 4;
     if range.len() >= 3 * 4 && !is_flag {
-        findings.add(
-            "hidden_text",
-            Severity::High,
-            base + range.start..base + range.end,
-        );
+        findings.add(HIDDEN, Severity::High, base + range.start..base + range.end);
     }
 }
 

@@ -39,10 +39,19 @@ pub(super) fn pair(one: u32, other: u32) -> usize {
 
 /// The score of words whose weights sum up to `sum`, in units of the model.
 fn score(sum: i32, words: usize) -> i32 {
-    let words = u32::try_from(words).unwrap_or(1).max(1);
-    let root = i32::try_from((words << 8).isqrt()).unwrap_or(1);
-    header(0) + sum * 16 / root
+    header(0) + sum * 16 / i32::from(ROOTS[words.clamp(1, WINDOW)])
 }
+
+/// Sixteen times the root of each number of words.
+static ROOTS: [u8; WINDOW + 1] = {
+    let mut roots = [0; WINDOW + 1];
+    let mut words = 0;
+    while words <= WINDOW {
+        roots[words] = ((words as u32) << 8).isqrt() as u8;
+        words += 1;
+    }
+    roots
+};
 
 fn header(place: usize) -> i32 {
     i32::from(i16::from_le_bytes([MODEL[2 * place], MODEL[2 * place + 1]]))

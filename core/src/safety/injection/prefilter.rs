@@ -5,10 +5,13 @@
 //! The weights are made by `cargo xtask eval train` from [`super::words`], so that what is common
 //! in ordinary text weighs nothing. There is no branch on what the bytes are, so no text is slow.
 
-use alloc::boxed::Box;
+use alloc::{boxed::Box, vec::Vec};
 use core::ops::Range;
 
-use super::shape::{self, Shape};
+use super::{
+    markup,
+    shape::{self, Shape},
+};
 
 /// Bytes of a block.
 pub(super) const BLOCK: usize = 32;
@@ -44,54 +47,88 @@ pub(super) enum Reason {
     Spaced,
     /// Its letters are as frequent as in no language, but for a cipher.
     Ciphered,
+    /// It has elements that are not shown, or addresses that ask for something. Where the words are
+    /// looked at, this is too.
+    Markup,
 }
 
 impl Reason {
     /// All of them.
-    pub(super) const ALL: [Self; 4] = [Self::Words, Self::Encoded, Self::Spaced, Self::Ciphered];
+    pub(super) const ALL: [Self; 5] = [
+        Self::Words,
+        Self::Encoded,
+        Self::Spaced,
+        Self::Ciphered,
+        Self::Markup,
+    ];
 
     /// Bytes beside a block that are looked at too: before the blocks weighed, and after.
     fn margin(self) -> usize {
         match self {
-            Self::Words => 64,
+            Self::Words | Self::Markup => 64,
             Self::Encoded | Self::Spaced => 2 * BLOCK,
             Self::Ciphered => 4 * BLOCK,
         }
     }
 }
 
-/// The weights, a byte each.
-pub(super) struct Prefilter(Box<[u8]>);
+/// The tables, made ready.
+pub(super) struct Prefilter {
+    /// The weights, a byte each.
+    weights: Box<[u8]>,
+    /// For each byte, its code as a part of [`hashed`].
+    codes: [u32; 256],
+}
 
 impl Prefilter {
     /// Unpacks the weights.
     pub(super) fn new() -> Self {
-        Self((0..PLACES).map(|place| worth(PACKED, place)).collect())
+        let mut fours = [[0; 4]; 256];
+        let mut codes = [0; 256];
+        for (byte, (four, hash)) in (0..=u8::MAX).zip(fours.iter_mut().zip(&mut codes)) {
+            *four = [0, 1, 2, 3].map(|place| worth_of(byte >> (place * 2) & 3));
+            *hash = hashed(u32::from(shape::code(byte)));
+        }
+        let mut weights = Vec::with_capacity(PLACES);
+        for byte in PACKED {
+            weights.extend_from_slice(&fours[usize::from(*byte)]);
+        }
+        Self {
+            weights: weights.into_boxed_slice(),
+            codes,
+        }
     }
 }
 
 /// Calls `look` with each stretch that is worth it. Those of one reason come in order.
 pub(super) fn search(filter: &Prefilter, text: &str, look: &mut dyn FnMut(Range<usize>, Reason)) {
     let bytes = text.as_bytes();
-    let Ok(weights) = <&[u8; PLACES]>::try_from(&*filter.0) else {
+    let Ok(weights) = <&[u8; PLACES]>::try_from(&*filter.weights) else {
         return;
     };
-    let mut key = 0_u32;
+    let codes = &filter.codes;
+    let mut hash = 0_u32;
     let mut near = [(0_u32, Shape::default()); NEAR];
-    let mut open: [Option<Range<usize>>; 4] = [None, None, None, None];
+    let mut open: [Option<Range<usize>>; 5] = [const { None }; 5];
     let mut number = 0;
     let mut weigh = |block: &[u8; BLOCK]| {
         let mut weight = 0_u32;
         let mut counts = 0_u64;
-        for pair in block.chunks_exact(2) {
-            let (one, two) = (
-                shape::BYTES[usize::from(pair[0])],
-                shape::BYTES[usize::from(pair[1])],
-            );
-            key = key << 12 | ((one >> shape::CODE) << 6 | two >> shape::CODE) as u32;
-            counts = counts.wrapping_add(one).wrapping_add(two);
-            weight += u32::from(weights[place(key)]);
+        let mut rolled = hash;
+        for four in block.as_chunks::<4>().0 {
+            let [one, two, three, last] = four.map(usize::from);
+            // The hash of a sum is the sum of the hashes, so no key has to be put together.
+            let first = (codes[one] << 6).wrapping_add(codes[two]);
+            let second = (codes[three] << 6).wrapping_add(codes[last]);
+            let half = (rolled << 12).wrapping_add(first);
+            rolled = (half << 12).wrapping_add(second);
+            weight += u32::from(weights[(half >> TO_PLACE) as usize])
+                + u32::from(weights[(rolled >> TO_PLACE) as usize]);
+            counts = counts
+                .wrapping_add(shape::BYTES[one].wrapping_add(shape::BYTES[two]))
+                .wrapping_add(shape::BYTES[three].wrapping_add(shape::BYTES[last]));
         }
+        hash = rolled;
         let shape = Shape::new(counts);
         near[number % NEAR] = (weight, shape);
         let sum: u32 = near.iter().map(|(weight, _)| weight).sum();
@@ -99,6 +136,9 @@ pub(super) fn search(filter: &Prefilter, text: &str, look: &mut dyn FnMut(Range<
         number += 1;
         if sum >= HEAVY {
             extend(text, &mut open[0], at, Reason::Words, look);
+        }
+        if shape.has_markup() && is_markup(bytes, at) {
+            extend(text, &mut open[4], at, Reason::Markup, look);
         }
         if !shape.is_plain() {
             for reason in shape::suspect(bytes, at, shape, &near)
@@ -123,6 +163,11 @@ pub(super) fn search(filter: &Prefilter, text: &str, look: &mut dyn FnMut(Range<
             look(on_boundaries(text, range), reason);
         }
     }
+}
+
+#[inline(never)]
+fn is_markup(bytes: &[u8], at: usize) -> bool {
+    markup::is_worth_a_look(bytes, at, (at + BLOCK).min(bytes.len()))
 }
 
 /// Adds a block to the stretch that is open, or ends that and opens another.
@@ -155,13 +200,21 @@ fn on_boundaries(text: &str, range: Range<usize>) -> Range<usize> {
     text.ceil_char_boundary(range.start)..text.ceil_char_boundary(range.end)
 }
 
-/// The weight at a place.
-pub(crate) fn worth(weights: &[u8; PLACES / 4], place: usize) -> u8 {
-    let class = weights[place / 4] >> (place % 4 * 2) & 3;
+/// What a class of weights comes to.
+fn worth_of(class: u8) -> u8 {
     (WORTH >> (class * 4) & 15) as u8
 }
 
+/// How far a hash is shifted to be a place.
+const TO_PLACE: u32 = 15;
+
+/// The hash of the last five codes of a key.
+fn hashed(key: u32) -> u32 {
+    (key << 2).wrapping_mul(0x9e37_79b1)
+}
+
 /// Where the weight of the last five codes of a key is.
+#[cfg(feature = "train")]
 pub(crate) fn place(key: u32) -> usize {
-    ((key << 2).wrapping_mul(0x9e37_79b1) >> 15) as usize
+    (hashed(key) >> TO_PLACE) as usize
 }

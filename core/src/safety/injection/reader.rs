@@ -92,7 +92,10 @@ fn judge(events: &[Event; MEMORY], count: usize, end: usize, found: &mut Found) 
     let newest = events[(count - 1) % MEMORY];
     // One bit for each rule in each of four parts, one for each of its groups.
     let met = events.iter().fold(0, |met, event| met | event.groups);
-    let mut rules = (met & met >> 32 & met >> 64 & met >> 96) as u32;
+    let new = newest.groups;
+    let mut rules =
+        (met & met >> 32 & met >> 64 & met >> 96 & (new | new >> 32 | new >> 64 | new >> 96))
+            as u32;
     while rules != 0 {
         let rule = &RULES[rules.trailing_zeros() as usize];
         rules &= rules - 1;
@@ -142,9 +145,6 @@ type Found<'a> = dyn FnMut(&'static str, Severity, Range<usize>) + 'a;
 /// Where the words begin that fulfil a rule together with the newest.
 fn meets(rule: &Rule, events: &[Event; MEMORY], count: usize, newest: Event) -> Option<usize> {
     let wanted = rule.groups.iter().fold(0, |all, group| all | group);
-    if newest.concepts & wanted == 0 {
-        return None;
-    }
     let mut seen = 0;
     let mut words = 0;
     for back in 0..count.min(MEMORY) {

@@ -119,6 +119,12 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         EXFILTRATION,
         Medium,
+        12,
+        &[SEND | INSERT, TALK | LEAK_PHRASE, INTO_LINK],
+    ),
+    rule(
+        EXFILTRATION,
+        Medium,
         10,
         &[SILENTLY | HIDE_PHRASE, SEND, SECRET, USER | YOUR],
     ),

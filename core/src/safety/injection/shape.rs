@@ -15,15 +15,12 @@ const MARKS: u32 = 36;
 const STREWN: u32 = 42;
 const ESCAPES: u32 = 48;
 
-/// The lowest bit of a byte's code, above the counts.
-pub(super) const CODE: u32 = 58;
-
-/// For each byte: one in each count it belongs to, and its code.
+/// For each byte: one in each count it belongs to.
 pub(super) static BYTES: [u64; 256] = {
     let mut table = [0; 256];
     let mut byte = 0;
     while byte < 256 {
-        table[byte] = (code(byte as u8) as u64) << CODE | 1 << counted(byte as u8);
+        table[byte] = 1 << counted(byte as u8);
         if matches!(byte as u8 | 0x20, b'a' | b'e' | b'i' | b'o' | b'u') && byte < 0x80 {
             table[byte] += 1 << VOWELS;
         }
@@ -103,6 +100,11 @@ impl Shape {
             && self.count(OTHERS) == 0
             && self.count(VOWELS) * 3 >= letters
             && (self.count(DIGITS) < 14 || letters > 10)
+    }
+
+    /// Whether the block has as many marks as markup and addresses have.
+    pub(super) fn has_markup(self) -> bool {
+        self.count(MARKS) >= 3
     }
 
     /// Whether the block could be base64 or the like, or a list of numbers.

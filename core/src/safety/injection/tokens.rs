@@ -55,6 +55,8 @@ struct Word {
     letters: [u32; PIECE],
     starts: [u32; PIECE],
     count: usize,
+    /// Of all letters so far.
+    hash: u32,
     is_number: bool,
     is_unspaced: bool,
     end: usize,
@@ -67,6 +69,7 @@ pub(super) fn tokens(lexicon: &Lexicon, text: &str, take: &mut impl FnMut(Token)
         letters: [0; PIECE],
         starts: [0; PIECE],
         count: 0,
+        hash: EMPTY,
         is_number: true,
         is_unspaced: false,
         end: 0,
@@ -108,6 +111,7 @@ pub(super) fn tokens(lexicon: &Lexicon, text: &str, take: &mut impl FnMut(Token)
             word.letters[word.count] = letter;
             word.starts[word.count] = u32::try_from(at).unwrap_or(u32::MAX);
             word.count += 1;
+            word.hash = with(word.hash, letter);
             word.is_number &= byte.is_ascii_digit();
             word.end = at + length;
         }
@@ -126,15 +130,15 @@ impl Word {
         } else {
             let mut hash = EMPTY;
             let mut concepts = 0;
-            let mut begins = true;
             for &letter in &self.letters[..self.count] {
                 hash = with(hash, letter);
-                begins = begins && lexicon.begins(hash);
-                if begins {
-                    concepts |= lexicon.concepts(hash, true);
+                match lexicon.begins(hash) {
+                    Some(stem) => concepts |= stem,
+                    None => break,
                 }
             }
-            concepts |= lexicon.concepts(hash, false);
+            let hash = self.hash;
+            concepts |= lexicon.concepts(hash);
             let token = Token {
                 hash: if self.is_number { NUMBER } else { hash },
                 concepts,
@@ -144,6 +148,7 @@ impl Word {
             phrases.take(lexicon, hash, token, take);
         }
         self.count = 0;
+        self.hash = EMPTY;
         self.is_number = true;
         self.is_unspaced = false;
     }
@@ -161,10 +166,18 @@ impl Word {
                 .take(LONGEST)
             {
                 hash = with(hash, letter);
-                if !lexicon.begins(hash) {
-                    break;
+                // No word between others has one letter alone, so the first needs no look.
+                if end == at && !self.is_unspaced {
+                    continue;
                 }
-                let concepts = lexicon.concepts(hash, self.is_unspaced);
+                let Some(stem) = lexicon.begins(hash) else {
+                    break;
+                };
+                let concepts = if self.is_unspaced {
+                    stem
+                } else {
+                    lexicon.concepts(hash)
+                };
                 if concepts != 0 && (self.is_unspaced || end - at >= 2) {
                     best = (concepts, end + 1, hash);
                 }
@@ -196,7 +209,7 @@ impl Word {
 /// The hashes of the phrases that end at the word before, and where they began.
 #[derive(Default)]
 struct Phrases {
-    /// Of one, two and three words.
+    /// Of one, two and three words; zero where no phrase begins so.
     hashes: [u32; 3],
     starts: [usize; 3],
 }
@@ -210,23 +223,24 @@ impl Phrases {
         mut token: Token,
         take: &mut impl FnMut(Token),
     ) {
-        let mut next = [hash, 0, 0];
+        let mut next = [if lexicon.leads(hash) { hash } else { 0 }, 0, 0];
         let starts = [token.start, self.starts[0], self.starts[1]];
-        let first = token.start;
         for length in 0..3 {
+            if self.hashes[length] == 0 {
+                continue;
+            }
             let phrase = then(self.hashes[length], hash);
-            if length < 2 {
+            if length < 2 && lexicon.leads(phrase) {
                 next[length + 1] = phrase;
             }
-            let concepts = lexicon.concepts(phrase, false);
+            let concepts = lexicon.concepts(phrase);
             if concepts != 0 {
                 token.concepts |= concepts;
-                token.start = self.starts[length];
+                token.start = token.start.min(self.starts[length]);
             }
         }
         self.hashes = next;
         self.starts = starts;
-        token.start = token.start.min(first);
         take(token);
     }
 }

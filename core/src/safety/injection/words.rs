@@ -20,7 +20,7 @@ concepts! {
     MODE MODE_NAME BECOME PERSONA UNBOUND LIMITS WITHOUT MUST MACHINE ANSWER INSERT URGENT READ
     PATH LINK OPENING IDENTITY HARM REGARDLESS ONLY SPEAKER EXACTLY STOP REPEAT
     FORWARD_3 FORWARD_13 FORWARD_23 MIRRORED REVERSED PRESSURE PRETEXT USER BEFORE_TOOL SILENTLY ENABLE TWO_ANSWERS CHAT_END
-    SYSTEM_SAYS LEAK_PHRASE OVERRIDE_PHRASE UNBOUND_PHRASE HIDE_PHRASE PLACEHOLDER
+    SYSTEM_SAYS LEAK_PHRASE OVERRIDE_PHRASE UNBOUND_PHRASE HIDE_PHRASE PLACEHOLDER TALK INTO_LINK
 }
 
 /// The rows.
@@ -213,6 +213,16 @@ pub(super) const WORDS: &[(Concepts, u8, &str)] = &[
         PLACEHOLDER,
         1,
         "placeholder, base64, encoded, urlencoded, url encoded, replace, substitute, replacing, substituting, concatenated, data, secret, summary, conversation, history, kodue, ionchódaithe",
+    ),
+    (
+        TALK,
+        2,
+        "conversation, chat history, chat log, chat transcript, transcript, conversation history, our chat, this chat, what the user said, everything above, everything the user",
+    ),
+    (
+        INTO_LINK,
+        4,
+        "to the url, to this url, in the url, into the url, to the link, into the link, to the image url, to the query string, in the query string, as a query parameter, as a parameter, as query parameter, url parameter, query parameter, to the address, to the path, in the path",
     ),
     (
         HIDE_PHRASE,

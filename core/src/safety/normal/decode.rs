@@ -138,7 +138,7 @@ fn run(digits: &[u8]) -> Option<String> {
     if let Some(text) = as_hex.and_then(readable) {
         return Some(text);
     }
-    let mut bytes = Vec::with_capacity(digits.len() * 3 / 4);
+    let mut bytes = Vec::with_capacity(digits.len() * 3 / 4 + 3);
     for group in digits.chunks(4) {
         let mut bits = 0_u32;
         for &digit in group {
@@ -146,11 +146,13 @@ fn run(digits: &[u8]) -> Option<String> {
         }
         bits <<= 6 * (4 - group.len());
         let [_, one, two, three] = bits.to_be_bytes();
-        bytes.extend_from_slice(&[one, two, three][..(group.len() * 3 / 4)]);
-        // A word or a path fails in its first bytes.
-        if bytes.len() == 12 && !bytes.iter().all(|b| is_plausible(*b)) {
+        let decoded = [one, two, three];
+        let decoded = &decoded[..group.len() * 3 / 4];
+        // A word, a path or a picture fails in its first bytes.
+        if !decoded.iter().all(|b| is_plausible(*b)) {
             return None;
         }
+        bytes.extend_from_slice(decoded);
     }
     readable(bytes)
 }

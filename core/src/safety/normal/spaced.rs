@@ -17,42 +17,57 @@ fn is_mark(c: char) -> bool {
 #[must_use]
 pub fn close_up(text: &str) -> Normal {
     let mut normal = Normal::default();
-    let mut chars = text
-        .char_indices()
-        .map(|(at, c)| (at, if c == '\n' { ' ' } else { fold(c) }))
-        .filter(|(_, c)| *c != NOTHING)
-        .peekable();
-    // How long the run of letters is that just ended, and how wide the gap since.
-    let mut letters = 0_usize;
-    let mut gap = 0_usize;
-    let mut marks = 0_usize;
-    let mut gap_at = 0;
-    while let Some((at, c)) = chars.next() {
-        if c == ' ' {
-            if gap == 0 && marks == 0 {
-                gap_at = at;
-            }
-            gap += 1;
-        } else if is_mark(c) {
-            if gap == 0 && marks == 0 {
-                gap_at = at;
-            }
-            marks += 1;
-        } else {
-            if gap + marks > 0 {
-                let next_is_letter = chars.peek().is_some_and(|(_, n)| *n != ' ' && !is_mark(*n));
-                let single = letters == 1 && !next_is_letter;
+    normal.text.reserve(text.len());
+    normal.origins.reserve(text.len() + 1);
+    // How long the run of letters before the gap is, how wide the gap since, and where it begins.
+    let mut run = 0_usize;
+    let mut gap: Option<Gap> = None;
+    let mut chars = text.char_indices();
+    // A letter after a gap waits for what follows it: whether it stands alone decides about the gap.
+    let mut waiting: Option<(usize, char)> = None;
+    loop {
+        let next = chars
+            .next()
+            .map(|(at, c)| (at, if c == '\n' { ' ' } else { fold(c) }));
+        if let Some((_, NOTHING)) = next {
+            continue;
+        }
+        let is_letter = next.is_some_and(|(_, c)| c != ' ' && !is_mark(c));
+        if let Some((at, c)) = waiting.take() {
+            if let Some(gap) = gap.take() {
                 // A spaced-out word has gaps of one; marks alone never part words.
-                if gap > 1 || (gap == 1 && !single) {
-                    normal.push(' ', gap_at);
+                if gap.spaces > 1 || (gap.spaces == 1 && (run != 1 || is_letter)) {
+                    normal.push(' ', gap.start);
                 }
-                letters = 0;
-                gap = 0;
-                marks = 0;
+                run = 0;
             }
             normal.push(c, at);
-            letters += 1;
+            run += 1;
+        }
+        match next {
+            None => break,
+            Some((at, c)) if is_letter => {
+                if gap.is_some() {
+                    waiting = Some((at, c));
+                } else {
+                    normal.push(c, at);
+                    run += 1;
+                }
+            }
+            Some((at, c)) => {
+                let gap = gap.get_or_insert(Gap {
+                    spaces: 0,
+                    start: at,
+                });
+                gap.spaces += usize::from(c == ' ');
+            }
         }
     }
     normal.finish(text.len())
+}
+
+/// What stands between letters.
+struct Gap {
+    spaces: usize,
+    start: usize,
 }

@@ -97,10 +97,17 @@ fn finish(text: &str, list: &List, found: &mut dyn FnMut(Decoded)) {
             .filter(|i| !i.is_empty())
     };
     let numbers = |radix: u32| -> Option<String> {
-        let bytes: Option<Vec<u8>> = items()
-            .map(|item| u8::from_str_radix(item.strip_prefix("0x").unwrap_or(item), radix).ok())
-            .collect();
-        readable(bytes?)
+        let mut bytes = Vec::with_capacity(list.items);
+        for item in items() {
+            let digits = item.strip_prefix("0x").unwrap_or(item);
+            let byte = u8::from_str_radix(digits, radix).ok()?;
+            // One that no text has ends it: most lists are numbers.
+            if !super::is_plausible(byte) {
+                return None;
+            }
+            bytes.push(byte);
+        }
+        readable(bytes)
     };
     let mut best: Option<String> = None;
     for (kind, radix) in [(BINARY, 2), (OCTAL, 8), (DECIMAL, 10), (HEX, 16)] {
