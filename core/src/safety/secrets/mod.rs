@@ -28,13 +28,14 @@ mod shape;
 #[cfg(test)]
 mod tests;
 mod url;
+mod vendors;
 mod words;
 
 use alloc::{borrow::Cow, vec::Vec};
 
 use self::{
     markers::{MARKERS, Marker, TABLE},
-    prefixes::{Also, RULES, Rule},
+    prefixes::{Also, Form, RULES},
     shape::Quality,
 };
 use super::{Finding, Kind, Severity};
@@ -45,20 +46,28 @@ use super::{Finding, Kind, Severity};
 /// that the value should not be shown.
 #[must_use]
 pub fn scan(text: &str) -> Vec<Finding> {
-    let mut hits = Scanner::new(text.as_bytes(), true).scan();
-    for decoded in [
-        decode::without_zero_width(text),
-        decode::without_percent(text),
-    ]
-    .into_iter()
-    .flatten()
-    {
-        for mut hit in Scanner::new(decoded.text.as_bytes(), true).scan() {
-            (hit.start, hit.end) = decoded.range(hit.start, hit.end);
-            hits.push(hit);
-        }
+    // What has no width is part of no secret, and stands between nothing.
+    let Some(visible) = decode::without_zero_width(text) else {
+        return merge(hits(text));
+    };
+    let mut hits = hits(&visible.text);
+    for hit in &mut hits {
+        (hit.start, hit.end) = visible.range(hit.start, hit.end);
     }
     merge(hits)
+}
+
+/// Everything found in a text as it is and in what its percent escapes stand for.
+fn hits(text: &str) -> Vec<Hit> {
+    let mut hits = Scanner::new(text.as_bytes(), true).scan();
+    if let Some(decoded) = decode::without_percent(text) {
+        let more = Scanner::new(decoded.text.as_bytes(), true).scan();
+        hits.extend(more.into_iter().map(|hit| {
+            let (start, end) = decoded.range(hit.start, hit.end);
+            Hit { start, end, ..hit }
+        }));
+    }
+    hits
 }
 
 /// One place that a rule matched.
@@ -104,9 +113,9 @@ struct Scanner<'t> {
     walked: [Walked; 16],
     /// The end of the last value after the name of a password that was none.
     refused: usize,
-    /// The beginning and the end of the last value after a prefix that nobody drew: prefixes in a
-    /// row are looked at once.
-    dull: (&'t [u8], usize),
+    /// Up to where a value after a prefix was found that nobody drew: prefixes within it are not
+    /// looked at again.
+    dull: usize,
     /// Whether base64 may be opened: not within what was encoded already.
     opens: bool,
 }
@@ -125,7 +134,7 @@ impl<'t> Scanner<'t> {
             hits: Vec::new(),
             walked: [Walked::default(); 16],
             refused: 0,
-            dull: (&[], 0),
+            dull: 0,
             opens,
         }
     }
@@ -140,10 +149,10 @@ impl<'t> Scanner<'t> {
     #[inline(never)]
     fn anchored(&mut self) {
         TABLE.visit(self.bytes, |at, word| {
-            let end = if let Some(rule) = RULES.get(word) {
-                self.prefixed(rule, at)
+            let end = if word < RULES {
+                prefixes::form(word).and_then(|form| self.prefixed(form, at))
             } else {
-                let marker = MARKERS.get(word - RULES.len());
+                let marker = MARKERS.get(word - RULES);
                 marker.and_then(|&(sign, marker)| self.marked(sign, marker, at))
             };
             end.unwrap_or_default()
@@ -166,50 +175,41 @@ impl<'t> Scanner<'t> {
             Marker::GoogleClient => self.google_client(at),
             Marker::Atlas => self.atlas(at),
             Marker::JwkPart => self.jwk(at),
+            Marker::Signature => self.signature(at),
+            Marker::Argument => self.argument(at),
         }
     }
 
     /// A token whose prefix may stand at `at`; gives its end.
-    fn prefixed(&mut self, rule: &Rule, at: usize) -> Option<usize> {
+    fn prefixed(&mut self, form: Form, at: usize) -> Option<usize> {
         let bytes = self.bytes;
-        let from = at + rule.prefix.len();
-        let found = bytes.get(at..from)?;
-        if !found.iter().eq(rule.prefix.as_bytes()) || !bytes::begins_at(bytes, at) {
+        let prefix = form.prefix();
+        let from = at + prefix.len();
+        let is_masked = form.also() == Also::Masked;
+        if bytes[at] != *prefix.first()?
+            || bytes.get(at..from)? != prefix
+            || !bytes::begins_at(bytes, at)
+            || from < self.dull && !is_masked
+        {
             return None;
         }
-        let mut end = self.walk(from, rule.class);
-        if end - from < usize::from(rule.least) {
+        let mut end = self.walk(from, form.class());
+        if end - from < form.least() {
             return None;
         }
         while bytes[end - 1] == b'.' {
             end -= 1;
         }
         let body = &bytes[from..end];
-        if body.len() < usize::from(rule.least) || body.len() > usize::from(rule.most) {
+        if body.len() < form.least() || body.len() > form.most() {
             return None;
         }
-        let whole = &bytes[at..end];
-        let dull = (&body[..body.len().min(shape::LOOK)], end);
-        if self.dull == dull && !matches!(rule.also, Also::Masked) {
+        let Some(severity) = judge(form.also(), &bytes[at..end], body) else {
+            self.dull = from + body.len().min(shape::LOOK) / 2;
             return None;
-        }
-        let quality = shape::quality(body);
-        let has_digit = body.iter().take(160).any(u8::is_ascii_digit);
-        if quality == Quality::Written && !has_digit {
-            self.dull = dull;
-        }
-        let severity = match rule.also {
-            Also::Masked if shape::quality(whole) == Quality::Written => return None,
-            Also::Masked => Severity::Medium,
-            _ if shape::is_placeholder(body) => return None,
-            Also::Digit if quality == Quality::Written || !has_digit => return None,
-            _ if quality == Quality::Written && !has_digit => return None,
-            Also::Drawn => Severity::High,
-            Also::Crc if checksum::crc32_base62(body) => Severity::High,
-            Also::Crc | Also::Digit => Severity::Medium,
         };
         let end = padded(bytes, end);
-        self.report(at, end, rule.family, severity);
+        self.report(at, end, form.family(), severity);
         Some(end)
     }
 
@@ -235,6 +235,27 @@ impl<'t> Scanner<'t> {
             severity,
         });
     }
+}
+
+/// How surely the body of a token is a secret.
+fn judge(also: Also, whole: &[u8], body: &[u8]) -> Option<Severity> {
+    let head = &body[..body.len().min(shape::LOOK)];
+    let has_digit = || head.iter().any(u8::is_ascii_digit);
+    let is_written = |value: &[u8]| shape::quality(value) == Quality::Written;
+    let fails = match also {
+        Also::Masked => return (!is_written(whole)).then_some(Severity::Medium),
+        Also::Digit => !has_digit() || is_written(head),
+        // Some vendors draw letters alone.
+        Also::Drawn | Also::Crc => !has_digit() && is_written(head) && !shape::mixes_case(head),
+    };
+    if fails || shape::is_placeholder(body) {
+        return None;
+    }
+    Some(match also {
+        Also::Crc if checksum::crc32_base62(body) => Severity::High,
+        Also::Crc | Also::Digit => Severity::Medium,
+        Also::Drawn | Also::Masked => Severity::High,
+    })
 }
 
 /// The end of a value with the padding of base64 behind it.

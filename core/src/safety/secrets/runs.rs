@@ -2,7 +2,7 @@
 
 use super::{
     Quality, Scanner, Severity,
-    bytes::{self, BASE64, CAPITALS, DIGIT, HEX, NAME, TOKEN, WORD},
+    bytes::{self, BASE64, CAPITALS, DIGIT, HEX, LOWER, NAME, TOKEN, WORD},
     context::{self, Context, Label},
     decode, padded, prefixes, shape,
     words::Word,
@@ -12,17 +12,6 @@ use super::{
 const LEAST: usize = 12;
 /// Beyond this a run is data, not a token.
 const MOST: usize = 4096;
-
-/// The first letters of the short prefixes, a bit for each.
-const SHORT_FIRST: u128 = {
-    let mut bits = 0;
-    let mut at = 0;
-    while at < prefixes::SHORT.len() {
-        bits |= 1 << (prefixes::SHORT[at].prefix.as_bytes()[0] & 0x7f);
-        at += 1;
-    }
-    bits
-};
 
 impl Scanner<'_> {
     /// Looks at every run of at least [`LEAST`] characters of tokens.
@@ -70,7 +59,7 @@ impl Scanner<'_> {
         if !has_digit && run.len() < 16 && run[0] != b'A' {
             return;
         }
-        if (has_digit || run.len() >= 40 || run[0] == b'A') && self.formed(start, end) {
+        if (has_digit || run.len() >= 24 || run[0] == b'A') && self.formed(start, end) {
             return;
         }
         if run.len() > MOST || self.opens && run.len() >= 20 && self.opened(start, end) {
@@ -122,7 +111,7 @@ impl Scanner<'_> {
     fn opened(&mut self, start: usize, end: usize) -> bool {
         let bytes = self.bytes;
         let run = &bytes[start..end];
-        if !run.iter().all(|&byte| bytes::is(byte, BASE64 | NAME)) || !decode::holds_text(run) {
+        if !decode::holds_text(run) || !run.iter().all(|&byte| bytes::is(byte, BASE64 | NAME)) {
             return false;
         }
         let Some(text) = decode::base64_text(run) else {
@@ -142,12 +131,8 @@ impl Scanner<'_> {
         let bytes = self.bytes;
         let run = &bytes[start..end];
         let first = run.first().copied().unwrap_or_default();
-        if SHORT_FIRST & 1 << (first & 0x7f) != 0 {
-            for rule in prefixes::SHORT {
-                if rule.prefix.as_bytes()[0] == first && self.prefixed(rule, start).is_some() {
-                    return true;
-                }
-            }
+        if prefixes::short(first).any(|form| self.prefixed(form, start).is_some()) {
+            return true;
         }
         if let Some((from, to)) = jwt(run) {
             let to = padded(bytes, start + to);
@@ -157,9 +142,8 @@ impl Scanner<'_> {
         if self.crypt(start, end) {
             return true;
         }
-        if let Some(code) = telegram(bytes, start) {
-            let from = bytes::run_start(bytes, start - 1, DIGIT, 12);
-            self.report(from, code, "telegram_token", Severity::High);
+        if let Some((from, to, family)) = numbered(bytes, start, end) {
+            self.report(from, to, family, Severity::High);
             return true;
         }
         let shaped = match run.len() {
@@ -179,7 +163,24 @@ impl Scanner<'_> {
                 self.report(start, to, "salesforce_token", Severity::High);
                 return true;
             }
+            23 if is_bootstrap(run) => "kubernetes_token",
+            36..=40 if run.ends_with(b"NRAL") => "newrelic_key",
+            42 if run.starts_with(b"00") && shape::quality(run) == Quality::Random => "okta_token",
+            49 if is_hex(&run[..32]) && run[32] == b'.' => "zhipu_key",
+            49 if run[27] == b'_' && first == b'2' && parts(run).eq([49]) => {
+                if shape::quality(run) < Quality::Random {
+                    return false;
+                }
+                "ngrok_token"
+            }
+            50 if is_hex(&run[..32]) && run[32] == b'-' && run[41] == b'-' => "mailgun_key",
+            106 if &run[64..70] == b"_PF84_" => "webex_token",
+            60.. if first == b'0' && run[1] == b'.' && shape::is_uuid(&run[2..38]) => {
+                "bitwarden_token"
+            }
             40..=110 if has_azure_mark(run) => "azure_key",
+            24..=200 if is_versioned(run) => "airtable_token",
+            75.. if is_opaque(run) => "opaque_token",
             _ => return false,
         };
         self.report(start, padded(bytes, end), shaped, Severity::High);
@@ -278,24 +279,35 @@ fn is_unknown_token(bytes: &[u8], start: usize, end: usize) -> bool {
 /// Where the value begins in a run that holds its name too: `acme-secret-5f0c…`.
 fn name_inside(run: &[u8]) -> Option<usize> {
     let head = &run[..run.len().min(48)];
-    head.iter()
-        .enumerate()
-        .filter(|&(at, &byte)| at >= 3 && matches!(byte, b'-' | b'_' | b'.'))
-        .map(|(at, _)| at)
-        .take(6)
-        .find(|&at| {
-            let value = &run[at + 1..];
-            let enough = match context::meaning(&run[..at]) {
-                Word::Secret => LEAST,
-                Word::Key | Word::Vendor => 16,
-                _ => return false,
-            };
-            value.len() >= enough
-                && !run.contains(&b'/')
-                && shape::quality(&run[..at]) < Quality::Drawn
-                && shape::quality(value) >= Quality::Drawn
-        })
-        .map(|at| at + 1)
+    let joints = (3..head.len().min(run.len().saturating_sub(LEAST)))
+        .filter(|&at| matches!(head[at], b'-' | b'_' | b'.'))
+        .take(6);
+    let mut name = context::Growing::new();
+    let mut from = 0;
+    let mut is_name = true;
+    for at in joints {
+        let meaning = name.add(&run[from..at]);
+        from = at;
+        let enough = match meaning {
+            Word::Secret => LEAST,
+            Word::Key | Word::Vendor => 16,
+            _ => continue,
+        };
+        let value = &run[at + 1..];
+        // Some have what they belong to before the word: `pi_3Mtw…_secret_YrKJ…`.
+        let is_marked = run[..at].ends_with(b"_secret");
+        if value.len() < enough || !is_name && !is_marked {
+            continue;
+        }
+        if run.contains(&b'/') || shape::quality(value) < Quality::Drawn {
+            return None;
+        }
+        is_name = shape::quality(&run[..at]) < Quality::Drawn;
+        if is_name || is_marked {
+            return Some(at + 1);
+        }
+    }
+    None
 }
 
 /// Whether a value of this form under this name is a secret, and how surely.
@@ -352,41 +364,106 @@ fn jwt(run: &[u8]) -> Option<(usize, usize)> {
     if run.len() < 40 {
         return None;
     }
-    let head = &run[..run.len().min(256)];
-    let from = (0..head.len()).find(|&at| {
-        head[at] == b'e'
-            && head[at..].starts_with(b"eyJ")
-            && (at == 0 || !bytes::is(head[at - 1], WORD))
-    })?;
+    let mut reach = 0..run.len().min(256);
+    let from = loop {
+        let (at, next) = bytes::find_all(run, reach.clone(), b"eyJ")?;
+        if at == 0 || !bytes::is(run[at - 1], WORD) {
+            break at;
+        }
+        reach.start = next;
+    };
     let end = bytes::run_end(run, from, NAME | bytes::DOTTED, usize::MAX);
     let mut parts = run[from..end].split(|&byte| byte == b'.');
     let (header, payload) = (parts.next()?, parts.next()?);
     let (text, length) = decode::base64_head::<24>(header);
-    let is_json = length >= 12
-        && text[..length]
-            .iter()
-            .all(|byte| (b' '..=b'~').contains(byte));
+    let is_json = length >= 12 && text[..length].iter().all(|&byte| decode::is_text(byte));
     (is_json && header.len() >= 16 && payload.len() >= 8 && end - from >= 40).then_some((from, end))
 }
 
 /// Thirty-two hexadecimal digits and a data centre.
 fn is_mailchimp(run: &[u8]) -> bool {
-    run[..32]
-        .iter()
-        .all(|&byte| bytes::is(byte, HEX) && !byte.is_ascii_uppercase())
+    is_hex(&run[..32])
         && run[32..].starts_with(b"-us")
         && run.len() > 35
         && run[35..].iter().all(u8::is_ascii_digit)
 }
 
-/// A bot's number, a colon, and 35 characters that begin with `AA`; gives their end.
-fn telegram(bytes: &[u8], start: usize) -> Option<usize> {
-    let is_code = bytes[start..].starts_with(b"AA") && start > 8 && bytes[start - 1] == b':';
-    if !is_code || start - 1 - bytes::run_start(bytes, start - 1, DIGIT, 12) < 8 {
-        return None;
+/// A secret behind a number and a sign: the number's place, the secret's end, and the family.
+fn numbered(bytes: &[u8], start: usize, end: usize) -> Option<(usize, usize, &'static str)> {
+    let sign = start.checked_sub(1)?;
+    let from = bytes::run_start(bytes, sign, DIGIT, 20);
+    let digits = sign - from;
+    let run = &bytes[start..end];
+    match bytes[sign] {
+        // A bot's number, and 35 characters that begin with `AA`.
+        b':' if run.starts_with(b"AA") && (8..=12).contains(&digits) => {
+            let to = bytes::run_end(bytes, start, NAME, 64);
+            (to - start == 35).then_some((from, to, "telegram_token"))
+        }
+        // An application's number.
+        b'|' if run.len() == 27 && (13..=17).contains(&digits) => {
+            (shape::quality(run) >= Quality::Drawn).then_some((from, end, "facebook_token"))
+        }
+        // A person's number: `1/1200000000000000:…`.
+        b':' if run.len() == 32 && is_hex(run) && digits >= 12 => {
+            let is_path = from >= 2 && bytes[from - 1] == b'/';
+            let first = bytes::run_start(bytes, from.saturating_sub(1), DIGIT, 4);
+            is_path.then_some((first, end, "asana_token"))
+        }
+        b':' if run.len() == 32 && bytes[..sign].ends_with(b"==") => {
+            let name = bytes::run_start(bytes, sign - 2, BASE64, 24);
+            (sign - 2 - name == 22 && shape::quality(run) >= Quality::Drawn).then_some((
+                name,
+                end,
+                "tableau_token",
+            ))
+        }
+        _ => None,
     }
-    let end = bytes::run_end(bytes, start, NAME, 64);
-    (end - start == 35).then_some(end)
+}
+
+/// Hexadecimal in small letters.
+fn is_hex(text: &[u8]) -> bool {
+    text.iter()
+        .all(|&byte| bytes::is(byte, HEX) && !byte.is_ascii_uppercase())
+}
+
+/// `abcdef.0123456789abcdef`, of small letters and digits, and not of hexadecimal.
+fn is_bootstrap(run: &[u8]) -> bool {
+    let (id, secret) = (&run[..6], &run[7..]);
+    let has_digit = |part: &[u8]| part.iter().any(u8::is_ascii_digit);
+    run[6] == b'.'
+        && has_digit(id)
+        && has_digit(secret)
+        && !is_hex(secret)
+        && [id, secret]
+            .iter()
+            .all(|part| part.iter().all(|&byte| bytes::is(byte, DIGIT | LOWER)))
+        && shape::quality(secret) >= Quality::Drawn
+}
+
+/// `name.v1.middle.hexadecimal`
+fn is_versioned(run: &[u8]) -> bool {
+    let mut parts = run.split(|&byte| byte == b'.');
+    let (Some(_), Some(b"v1"), Some(middle), Some(last), None) = (
+        parts.next(),
+        parts.next(),
+        parts.next(),
+        parts.next(),
+        parts.next(),
+    ) else {
+        return false;
+    };
+    let has_digit = |part: &[u8]| part.iter().any(u8::is_ascii_digit);
+    middle.len() >= 8 && has_digit(middle) && last.len() >= 12 && is_hex(last) && has_digit(last)
+}
+
+/// Three parts as a web token has, all of them drawn.
+fn is_opaque(run: &[u8]) -> bool {
+    let mut parts = run.split(|&byte| byte == b'.');
+    parts.clone().count() == 3
+        && !run.contains(&b'/')
+        && parts.all(|part| part.len() >= 24 && shape::quality(part) == Quality::Random)
 }
 
 /// A user's number in base64, a time, and a code.

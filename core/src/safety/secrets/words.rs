@@ -19,14 +19,24 @@ pub(super) enum Word {
     Unknown,
 }
 
-/// What a word in small letters says.
+/// What a word says, whatever the case of its letters.
 pub(super) fn classify(word: &[u8]) -> Word {
-    if let Some(meaning) = look_up(hash(word, 0, word.len())) {
+    if may_be_known(word)
+        && let Some(meaning) = look_up(hash(&Letters::of(word)))
+    {
         return meaning;
     }
+    if word.len() < 5 {
+        return Word::Unknown;
+    }
     // Names written together: `apikey`, `authtoken`, `uclassifykey`.
-    let ends = |ends: &[&[u8]]| ends.iter().any(|end| word.ends_with(end));
-    match word.last() {
+    let ends = |ends: &[&[u8]]| {
+        ends.iter().any(|end| {
+            let start = word.len().checked_sub(end.len());
+            start.is_some_and(|start| word[start..].eq_ignore_ascii_case(end))
+        })
+    };
+    match word.last().map(|last| last | 0x20) {
         Some(b'y')
             if ends(&[
                 b"apikey",
@@ -48,9 +58,34 @@ pub(super) fn classify(word: &[u8]) -> Word {
     }
 }
 
-/// Whether a word in small letters stands in examples where a password would.
+/// The first letters of the words of names, a bit for each, by how long the words are.
+static FIRST: [u32; 25] = {
+    let lists: [&[u8]; 6] = [SECRET, KEY, KIND, OTHER, FILLER, VENDOR];
+    let mut first = [0; 25];
+    let (mut list, mut start, mut at) = (0, 0, 0);
+    while list < lists.len() {
+        let words = lists[list];
+        if at == words.len() || words[at] == b' ' {
+            first[at - start] |= 1 << (words[start] & 31);
+            start = at + 1;
+        }
+        at += 1;
+        if at > words.len() {
+            (list, start, at) = (list + 1, 0, 0);
+        }
+    }
+    first
+};
+
+/// Whether a known word is as long and begins with that letter.
+fn may_be_known(word: &[u8]) -> bool {
+    let first = word.first().map_or(0, |first| 1 << (first & 31));
+    FIRST[word.len().min(24)] & first != 0
+}
+
+/// Whether a word stands in examples where a password would.
 pub(super) fn is_common(word: &[u8]) -> bool {
-    look_up(hash(word, 0, word.len()) ^ AS_PASSWORD) == Some(Word::Unknown)
+    look_up(hash(&Letters::of(word)) ^ AS_PASSWORD) == Some(Word::Unknown)
 }
 
 fn look_up(hash: u32) -> Option<Word> {
@@ -98,7 +133,7 @@ const fn table() -> [u32; SLOTS] {
                 end += 1;
             }
             let apart = if list == 6 { AS_PASSWORD } else { 0 };
-            let hash = hash(words, start, end) ^ apart;
+            let hash = hash(&Letters::within(words, start, end)) ^ apart;
             let mut slot = hash as usize % SLOTS;
             while table[slot] != 0 {
                 slot = (slot + 1) % SLOTS;
@@ -111,15 +146,46 @@ const fn table() -> [u32; SLOTS] {
     table
 }
 
-/// FNV-1a, its bits mixed once more.
-const fn hash(word: &[u8], start: usize, end: usize) -> u32 {
-    let mut hash = 0x811c_9dc5_u32;
-    let mut at = start;
-    while at < end {
-        hash = (hash ^ word[at] as u32).wrapping_mul(0x0100_0193);
+/// Of three words of eight letters, whatever their case.
+const fn hash(word: &Letters) -> u32 {
+    let mut hash = 0_u64;
+    let mut at = 0;
+    while at < 3 {
+        hash = (hash ^ word.0[at]).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        hash ^= hash >> 29;
         at += 1;
     }
-    hash ^ hash >> 15
+    (hash >> 16) as u32
+}
+
+/// The first 24 letters of a word in small letters, with spaces behind.
+struct Letters([u64; 3]);
+
+impl Letters {
+    const FOLD: u64 = 0x2020_2020_2020_2020;
+
+    fn of(word: &[u8]) -> Self {
+        let mut letters = [0; 24];
+        let length = word.len().min(24);
+        letters[..length].copy_from_slice(&word[..length]);
+        let (eights, _) = letters.as_chunks::<8>();
+        let mut folded = [Self::FOLD; 3];
+        for (place, eight) in folded.iter_mut().zip(eights) {
+            *place |= u64::from_le_bytes(*eight);
+        }
+        Self(folded)
+    }
+
+    /// Those of a part of a list.
+    const fn within(list: &[u8], start: usize, end: usize) -> Self {
+        let mut folded = [Self::FOLD; 3];
+        let mut at = start;
+        while at < end && at - start < 24 {
+            folded[(at - start) / 8] |= (list[at] as u64) << ((at - start) % 8 * 8);
+            at += 1;
+        }
+        Self(folded)
+    }
 }
 
 const SECRET: &[u8] = b"token tokens tok tkn secret secrets password passwd passphrase passwort pass \
@@ -165,7 +231,21 @@ pushbullet unsplash giphy spotify lastfm flickr foursquare yelp tomtom blazemete
 saucelabs lambdatest posthog telnyx plivo messagebird bandwidth nylas typeform jotform surveymonkey \
 calendly bitly rebrandly ngrok tailscale doppler vault pulumi terraform consul nomad skrapp hunter \
 clearbit smartsheet smartsheets surveybot beamer canny squarespace refiner teamwork teamworkdesk \
-teamworkspaces rapidapi scrapingbee scraperapi zenrows apify cloudant softlayer";
+teamworkspaces rapidapi scrapingbee scraperapi zenrows apify cloudant softlayer \
+abuseipdb accuweather adafruit adobe adyen aftership airbrake airship alibaba aliyun apiflash apilayer \
+appcues aviationstack baremetrics betterstack bombbomb browserless bugherd capsulecrm chargebee chartmogul \
+clicksend clockify cloudinary cloudsmith coinapi coinlayer convertkit currencylayer deepai deepseek \
+delighted detectlanguage docparser docusign edamam elasticemail endorlabs enigma exchangerate fastforex \
+fibery firebase fullstory geoapify geocodio getresponse glassnode graphhopper gumroad harness hellosign \
+helpscout honeybadger imagekit infobip ipapi ipinfo ipstack keenio kucoin lemlist linear linkedin livestorm \
+locationiq lokalise mailboxlayer mailerlite mapquest marketstack mattermost mediastack metaapi mockaroo mux \
+newsapi numverify nutritionix nytimes omnisend opencage openuv openrouter opsgenie packagecloud pagerduty \
+paystack pdflayer peopledatalabs perplexity pinata pipedream podio positionstack postman prodpad prefect \
+qubole quickbase railway rawg razorpay recharge robinhood scalr screenshotapi sendbird sendinblue serpapi \
+signalwire sinch sourcegraph sportradar stormglass strava stytch supabase tatum textmagic theoddsapi \
+thinkific todoist tomorrowio tradier travelpayouts twelvedata twitch twitter typesense uploadcare \
+uptimerobot urlscan userstack veriphone voyage vpnapi weatherbit weatherstack webex webflow workos \
+worldweather wrike xero yandex zapier zenkit zenscrape zenserp zeplin zerobounce zoho zulip";
 
 /// What stands for a password where none is told, and what forms say about one.
 const COMMON: &[u8] = b"password passwd passphrase pass pwd secret token none null true false string \
