@@ -63,12 +63,6 @@ const fn classes() -> [u8; 256] {
     classes
 }
 
-/// The bits of `byte`; it belongs to each class that has one of them.
-#[inline(always)]
-pub(super) fn class(byte: u8) -> u8 {
-    CLASSES[usize::from(byte)]
-}
-
 /// Whether `byte` belongs to `class`.
 #[inline(always)]
 pub(super) fn is(byte: u8, class: u8) -> bool {

@@ -118,15 +118,26 @@ impl Decoded {
         self.parts.push((self.text.len(), at));
     }
 
-    /// The range of the original that a range of the text came from.
-    pub(super) fn range(&self, start: usize, end: usize) -> (usize, usize) {
-        (self.place(start), self.place(end))
+    /// The range of the original that a range of the text came from. `near` is the part that the
+    /// last one came from, for the next is seldom far.
+    pub(super) fn range(&self, start: usize, end: usize, near: &mut usize) -> (usize, usize) {
+        (self.place(start, near), self.place(end, near))
     }
 
-    fn place(&self, at: usize) -> usize {
-        let next = self.parts.partition_point(|&(here, _)| here <= at);
-        next.checked_sub(1)
-            .map_or(at, |part| self.parts[part].1 + at - self.parts[part].0)
+    fn place(&self, at: usize, near: &mut usize) -> usize {
+        let next = |part: usize| self.parts.get(part + 1).is_none_or(|part| at < part.0);
+        let is_in = |part: usize| self.parts.get(part).is_some_and(|part| part.0 <= at);
+        let found = (*near..*near + 8).find(|&part| next(part));
+        *near = match found {
+            Some(part) if is_in(part) => part,
+            _ => self
+                .parts
+                .partition_point(|&(here, _)| here <= at)
+                .saturating_sub(1),
+        };
+        self.parts
+            .get(*near)
+            .map_or(at, |&(here, from)| from + at.saturating_sub(here))
     }
 }
 

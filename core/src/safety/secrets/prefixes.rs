@@ -1,5 +1,5 @@
-//! The table of prefixes as the program keeps it: packed, so that a row is eight bytes and every
-//! letter is there once.
+//! The table of prefixes as the program keeps it: in columns, a row of four bytes, with every letter
+//! there once.
 //!
 //! Invariant: rule `n` is row `n` of [`ANYWHERE`], then of [`SHORT`].
 
@@ -107,18 +107,6 @@ pub(super) const fn head(at: usize) -> [u8; 4] {
     [prefix[0], prefix[1], prefix[2], prefix[3]]
 }
 
-#[derive(Clone, Copy)]
-struct Packed {
-    /// Where the prefix begins in [`PREFIXES`].
-    prefix: u16,
-    /// Which of [`FAMILIES`].
-    family: u16,
-    length: u8,
-    class: u8,
-    least: u8,
-    also: Also,
-}
-
 /// The sizes of the tables: bytes of prefixes, of families' names, and how many families there are.
 const SIZES: (usize, usize, usize) = {
     let (mut prefixes, mut names, mut families) = (0, 0, 0);
@@ -152,25 +140,38 @@ const fn begins_family(at: usize) -> bool {
 /// The bit of `least` that says that a longer body is something else.
 const EXACT: u8 = 128;
 
+/// For how many rows together it is kept where their text begins.
+const GROUP: usize = 8;
+const GROUPS: usize = ALL.div_ceil(GROUP);
+
+/// Columns, for like stands beside like: what is loaded over a network is compressed.
 struct Tables {
-    rows: [Packed; ALL],
+    /// The lengths of the prefixes.
+    lengths: [u8; ALL],
+    classes: [u8; ALL],
+    /// The least length of a body, and [`EXACT`].
+    least: [u8; ALL],
+    /// Which of [`ALSO`], and [`BEGINS`].
+    also: [u8; ALL],
+    /// For each group where its prefixes begin, and the number of its first family.
+    groups: [(u16, u16); GROUPS],
     prefixes: [u8; SIZES.0],
     names: [u8; SIZES.1],
     /// Where the name of each family ends in `names`.
     ends: [u16; SIZES.2],
 }
 
+/// That a row has another family than the one before.
+const BEGINS: u8 = 128;
+const ALSO: [Also; 4] = [Also::Drawn, Also::Digit, Also::Crc, Also::Masked];
+
 const TABLES: Tables = {
-    let empty = Packed {
-        prefix: 0,
-        family: 0,
-        length: 0,
-        class: 0,
-        least: 0,
-        also: Also::Drawn,
-    };
     let mut tables = Tables {
-        rows: [empty; ALL],
+        lengths: [0; ALL],
+        classes: [0; ALL],
+        least: [0; ALL],
+        also: [0; ALL],
+        groups: [(0, 0); GROUPS],
         prefixes: [0; SIZES.0],
         names: [0; SIZES.1],
         ends: [0; SIZES.2],
@@ -179,20 +180,20 @@ const TABLES: Tables = {
     let mut at = 0;
     while at < ALL {
         let rule = row(at);
-        if begins_family(at) {
+        let begins = begins_family(at);
+        if begins {
             name = append(&mut tables.names, name, rule.family.as_bytes());
             tables.ends[families] = name as u16;
             families += 1;
         }
+        if at % GROUP == 0 {
+            tables.groups[at / GROUP] = (prefix as u16, families as u16 - 1);
+        }
         assert!(rule.least < EXACT, "the longest length that is asked for");
-        tables.rows[at] = Packed {
-            prefix: prefix as u16,
-            family: families as u16 - 1,
-            length: rule.prefix.len() as u8,
-            class: rule.class,
-            least: rule.least | if rule.exact { EXACT } else { 0 },
-            also: rule.also,
-        };
+        tables.lengths[at] = rule.prefix.len() as u8;
+        tables.classes[at] = rule.class;
+        tables.least[at] = rule.least | if rule.exact { EXACT } else { 0 };
+        tables.also[at] = rule.also as u8 | if begins { BEGINS } else { 0 };
         prefix = append(&mut tables.prefixes, prefix, rule.prefix.as_bytes());
         at += 1;
     }
@@ -208,59 +209,65 @@ const fn append(text: &mut [u8], end: usize, piece: &[u8]) -> usize {
     end + piece.len()
 }
 
-static ROWS: [Packed; ALL] = TABLES.rows;
-static PREFIXES: [u8; SIZES.0] = TABLES.prefixes;
-static NAMES: [u8; SIZES.1] = TABLES.names;
-static ENDS: [u16; SIZES.2] = TABLES.ends;
+static TABLE: Tables = TABLES;
 
-/// A row, unpacked as far as it is asked for.
+/// A row of the table.
 #[derive(Clone, Copy)]
-pub(super) struct Form {
-    row: Packed,
-}
+pub(super) struct Form(usize);
 
-/// The rule of a number below the number of rows.
+/// The rule of a number, if it is one of those that are found anywhere.
 #[inline]
 pub(super) fn form(number: usize) -> Option<Form> {
-    ROWS.get(number).map(|&row| Form { row })
+    (number < RULES).then_some(Form(number))
 }
 
 impl Form {
     #[inline]
     pub(super) fn prefix(self) -> &'static [u8] {
-        let start = usize::from(self.row.prefix);
-        PREFIXES
-            .get(start..start + usize::from(self.row.length))
+        let group = self.0 / GROUP;
+        let before = &TABLE.lengths[group * GROUP..self.0];
+        let start = before
+            .iter()
+            .fold(usize::from(TABLE.groups[group].0), |start, &length| {
+                start + usize::from(length)
+            });
+        TABLE
+            .prefixes
+            .get(start..start + usize::from(TABLE.lengths[self.0]))
             .unwrap_or_default()
     }
 
     pub(super) fn family(self) -> &'static str {
-        let family = usize::from(self.row.family);
-        let start = family.checked_sub(1).map_or(0, |before| ENDS[before]);
-        NAMES
-            .get(usize::from(start)..usize::from(ENDS[family]))
-            .and_then(|name| core::str::from_utf8(name).ok())
-            .unwrap_or_default()
+        let group = self.0 / GROUP;
+        let after = &TABLE.also[group * GROUP + 1..=self.0.max(group * GROUP)];
+        let more = after.iter().filter(|&&also| also & BEGINS != 0).count();
+        let family = usize::from(TABLE.groups[group].1) + more;
+        let start = family.checked_sub(1).map_or(0, |before| TABLE.ends[before]);
+        let name = TABLE
+            .names
+            .get(usize::from(start)..usize::from(TABLE.ends[family]))
+            .and_then(|name| core::str::from_utf8(name).ok());
+        name.unwrap_or_default()
     }
 
     #[inline]
     pub(super) fn class(self) -> u8 {
-        self.row.class
+        TABLE.classes[self.0]
     }
 
     #[inline]
     pub(super) fn also(self) -> Also {
-        self.row.also
+        ALSO[usize::from(TABLE.also[self.0] & 3)]
     }
 
     #[inline]
     pub(super) fn least(self) -> usize {
-        usize::from(self.row.least & !EXACT)
+        usize::from(TABLE.least[self.0] & !EXACT)
     }
 
     #[inline]
     pub(super) fn most(self) -> usize {
-        if self.row.least & EXACT == 0 {
+        if TABLE.least[self.0] & EXACT == 0 {
             usize::MAX
         } else {
             self.least()
@@ -268,33 +275,28 @@ impl Form {
     }
 }
 
-/// Where among the rules the short prefixes begin that have the letter `first`.
+/// The short prefixes that begin with the letter `first`.
 #[inline]
 pub(super) fn short(first: u8) -> impl Iterator<Item = Form> {
-    let from = SHORT_HEADS.get(usize::from(first)).copied().unwrap_or(0);
-    let from = if from == 0 {
-        ALL
-    } else {
-        RULES + usize::from(from) - 1
-    };
-    ROWS[from..]
-        .iter()
-        .map(|&row| Form { row })
-        .take_while(move |form| form.prefix().first() == Some(&first))
+    let heads = SHORT_HEADS.get(usize::from(first)).copied();
+    let (from, count) = heads.unwrap_or_default();
+    let from = RULES + usize::from(from);
+    (from..from + usize::from(count)).map(Form)
 }
 
-/// For each letter the first of the short prefixes that begins with it, from 1 on.
-static SHORT_HEADS: [u8; 128] = {
-    let mut heads = [0; 128];
+/// For each letter the first of the short prefixes that begins with it, and how many do.
+static SHORT_HEADS: [(u8, u8); 128] = {
+    let mut heads = [(0, 0); 128];
     let mut at = 0;
     while at < SHORT.len() {
         let first = SHORT[at].prefix.as_bytes()[0] as usize;
-        if heads[first] == 0 {
-            heads[first] = at as u8 + 1;
+        if heads[first].1 == 0 {
+            heads[first].0 = at as u8;
         } else {
             let before = SHORT[at - 1].prefix.as_bytes()[0] as usize;
             assert!(before == first, "prefixes of one letter stand together");
         }
+        heads[first].1 += 1;
         at += 1;
     }
     heads

@@ -164,7 +164,7 @@ impl Scanner<'_> {
                 return true;
             }
             23 if is_bootstrap(run) => "kubernetes_token",
-            36..=40 if run.ends_with(b"NRAL") => "newrelic_key",
+            40 if run.ends_with(b"NRAL") => "newrelic_key",
             42 if run.starts_with(b"00") && shape::quality(run) == Quality::Random => "okta_token",
             49 if is_hex(&run[..32]) && run[32] == b'.' => "zhipu_key",
             49 if run[27] == b'_' && first == b'2' && parts(run).eq([49]) => {
@@ -180,7 +180,7 @@ impl Scanner<'_> {
             }
             40..=110 if has_azure_mark(run) => "azure_key",
             24..=200 if is_versioned(run) => "airtable_token",
-            75.. if is_opaque(run) => "opaque_token",
+            76.. if is_opaque(run) => "opaque_token",
             _ => return false,
         };
         self.report(start, padded(bytes, end), shaped, Severity::High);

@@ -29,13 +29,13 @@ pub(super) fn quality(value: &[u8]) -> Quality {
     let (mut slashes, mut written) = (0, 0);
     for chunk in value.chunks(64) {
         let kinds = Kinds::of(chunk);
-        slashes += kinds.slashes;
+        slashes += count(kinds.slash);
         kinds.add_to(&mut whole);
         // Where chains of four and of eight go on.
         let all = kinds.all();
         let four = all & all >> 1 & all >> 2 & all >> 3;
         let mut eight = four & four >> 4;
-        written += (four & !(four << 1)).count_ones();
+        written += count(four & !(four << 1));
         while eight != 0 {
             let start = eight.trailing_zeros();
             let length = (!(all >> start)).trailing_zeros().min(64 - start);
@@ -73,7 +73,8 @@ struct Counts {
     length: u32,
     digits: u32,
     upper: u32,
-    hex: u32,
+    /// How many are no digits of hexadecimal.
+    beyond_hex: u32,
     /// How often small letters, capitals and digits change place. A word that begins with a
     /// capital does not count, so names in programs have few.
     changes: u32,
@@ -87,8 +88,7 @@ struct Kinds {
     upper: u64,
     lower: u64,
     hex: u64,
-    /// How many slashes there are.
-    slashes: u32,
+    slash: u64,
 }
 
 impl Kinds {
@@ -108,7 +108,7 @@ impl Kinds {
             upper: 0,
             lower: 0,
             hex: 0,
-            slashes: 0,
+            slash: 0,
         };
         for at in (0..chunk.len()).step_by(8) {
             let rest = &chunk[at..];
@@ -122,8 +122,8 @@ impl Kinds {
             let digit = within(word, b'0', b'9');
             let upper = within(word, b'A', b'Z');
             let lower = within(word, b'a', b'z');
-            let hex = digit | within(word | 0x20 * ONE, b'a', b'f');
-            kinds.slashes += within(word, b'/', b'/').count_ones();
+            let hex = digit | within(word | (0x20 * ONE), b'a', b'f');
+            kinds.slash |= gather(within(word, b'/', b'/')) << at;
             kinds.digit |= gather(digit) << at;
             kinds.upper |= gather(upper) << at;
             kinds.lower |= gather(lower) << at;
@@ -148,13 +148,13 @@ impl Kinds {
     fn add_to(&self, whole: &mut Counts) {
         let all = self.all();
         let apart = all & !(all << 1) & all << 2;
-        whole.length += all.count_ones();
-        whole.digits += self.digit.count_ones();
-        whole.upper += self.upper.count_ones();
-        whole.hex += self.hex.count_ones();
-        whole.changes += (self.changes(1) & all & all << 1).count_ones();
+        whole.length += count(all);
+        whole.digits += count(self.digit);
+        whole.upper += count(self.upper);
+        whole.beyond_hex += count(all & !self.hex);
+        whole.changes += count(self.changes(1) & all & all << 1);
         let differs = self.digit ^ self.digit << 2 | self.upper ^ self.upper << 2;
-        whole.changes += (differs & apart).count_ones();
+        whole.changes += count(differs & apart);
     }
 
     /// Counts one chain of letters and digits.
@@ -164,20 +164,25 @@ impl Kinds {
         let five = |set: u64| set & set << 1 & set << 2 & set << 3 & set << 4;
         let mut rows = 0;
         if five(lower) | five(upper) != 0 {
-            let vowel = vowels(chunk);
+            let vowel = vowels(&chunk[start as usize..(start + length) as usize]) << start;
             // Abbreviations within a name are such rows too, unless all of it is in capitals.
             let before_small = (lower & lower.wrapping_neg()).wrapping_sub(1);
             rows = five(lower & !vowel) | five(upper & !vowel) & before_small;
         }
         Counts {
             length,
-            digits: (self.digit & set).count_ones(),
-            upper: upper.count_ones(),
-            hex: (self.hex & set).count_ones(),
-            changes: (self.changes(1) & set & set << 1).count_ones(),
-            rows: rows.count_ones(),
+            digits: count(self.digit & set),
+            upper: count(upper),
+            beyond_hex: u32::from(set & !self.hex != 0),
+            changes: count(self.changes(1) & set & set << 1),
+            rows: count(rows),
         }
     }
+}
+
+/// How many bits are set. Where the processor has no instruction for it, none is often the case.
+fn count(bits: u64) -> u32 {
+    if bits == 0 { 0 } else { bits.count_ones() }
 }
 
 /// Which of at most 64 letters are vowels; of other characters it says nothing.
@@ -208,7 +213,7 @@ impl Counts {
     }
 
     fn is_hex(&self) -> bool {
-        self.hex == self.length && (self.lower() == 0 || self.upper == 0)
+        self.beyond_hex == 0 && (self.lower() == 0 || self.upper == 0)
     }
 
     fn quality(&self) -> Quality {

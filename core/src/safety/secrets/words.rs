@@ -90,9 +90,11 @@ pub(super) fn is_common(word: &[u8]) -> bool {
 
 fn look_up(hash: u32) -> Option<Word> {
     let mut slot = hash as usize % SLOTS;
-    while TABLE[slot] != 0 {
-        if TABLE[slot] | MEANING == hash | MEANING {
-            return Some(MEANINGS[(TABLE[slot] & MEANING) as usize]);
+    while TABLE[slot] != EMPTY {
+        let [meaning, high @ ..] = TABLE[slot];
+        let [_, first, second, third] = hash.to_le_bytes();
+        if high == [second, third] && meaning & !MEANING == first & !MEANING {
+            return Some(MEANINGS[usize::from(meaning & MEANING)]);
         }
         slot = (slot + 1) % SLOTS;
     }
@@ -104,7 +106,8 @@ const AS_PASSWORD: u32 = 0x5bd1_e990;
 
 const SLOTS: usize = 1024;
 /// The bits of a place that hold what the word says; the others are the word's hash.
-const MEANING: u32 = 7;
+const MEANING: u8 = 7;
+const EMPTY: [u8; 3] = [0; 3];
 const MEANINGS: [Word; 8] = [
     Word::Unknown,
     Word::Secret,
@@ -118,11 +121,11 @@ const MEANINGS: [Word; 8] = [
 
 /// The words below, by their hashes, with open addressing. Made at compile time, so that the words
 /// themselves are not in the program.
-static TABLE: [u32; SLOTS] = table();
+static TABLE: [[u8; 3]; SLOTS] = table();
 
-const fn table() -> [u32; SLOTS] {
+const fn table() -> [[u8; 3]; SLOTS] {
     let lists: [&[u8]; 7] = [SECRET, KEY, KIND, OTHER, FILLER, VENDOR, COMMON];
-    let mut table = [0; SLOTS];
+    let mut table = [EMPTY; SLOTS];
     let mut list = 0;
     while list < lists.len() {
         let words = lists[list];
@@ -135,10 +138,11 @@ const fn table() -> [u32; SLOTS] {
             let apart = if list == 6 { AS_PASSWORD } else { 0 };
             let hash = hash(&Letters::within(words, start, end)) ^ apart;
             let mut slot = hash as usize % SLOTS;
-            while table[slot] != 0 {
+            while table[slot][0] != 0 {
                 slot = (slot + 1) % SLOTS;
             }
-            table[slot] = hash & !MEANING | (list as u32 + 1);
+            let [_, first, second, third] = hash.to_le_bytes();
+            table[slot] = [first & !MEANING | (list as u8 + 1), second, third];
             start = end + 1;
         }
         list += 1;
@@ -146,12 +150,12 @@ const fn table() -> [u32; SLOTS] {
     table
 }
 
-/// Of three words of eight letters, whatever their case.
+/// Of the letters, eight at a time, whatever their case.
 const fn hash(word: &Letters) -> u32 {
     let mut hash = 0_u64;
     let mut at = 0;
-    while at < 3 {
-        hash = (hash ^ word.0[at]).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    while at < word.eights {
+        hash = (hash ^ word.folded[at]).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         hash ^= hash >> 29;
         at += 1;
     }
@@ -159,32 +163,45 @@ const fn hash(word: &Letters) -> u32 {
 }
 
 /// The first 24 letters of a word in small letters, with spaces behind.
-struct Letters([u64; 3]);
+struct Letters {
+    folded: [u64; 3],
+    /// How many of them are not empty.
+    eights: usize,
+}
 
 impl Letters {
     const FOLD: u64 = 0x2020_2020_2020_2020;
 
     fn of(word: &[u8]) -> Self {
-        let mut letters = [0; 24];
-        let length = word.len().min(24);
-        letters[..length].copy_from_slice(&word[..length]);
-        let (eights, _) = letters.as_chunks::<8>();
         let mut folded = [Self::FOLD; 3];
-        for (place, eight) in folded.iter_mut().zip(eights) {
-            *place |= u64::from_le_bytes(*eight);
+        for (place, piece) in folded.iter_mut().zip(word.chunks(8)) {
+            *place |= match piece.first_chunk::<8>() {
+                Some(eight) => u64::from_le_bytes(*eight),
+                None => piece
+                    .iter()
+                    .rev()
+                    .fold(0, |word, &byte| word << 8 | u64::from(byte)),
+            };
         }
-        Self(folded)
+        Self {
+            folded,
+            eights: word.len().min(24).div_ceil(8),
+        }
     }
 
     /// Those of a part of a list.
     const fn within(list: &[u8], start: usize, end: usize) -> Self {
+        let length = if end - start < 24 { end - start } else { 24 };
         let mut folded = [Self::FOLD; 3];
-        let mut at = start;
-        while at < end && at - start < 24 {
-            folded[(at - start) / 8] |= (list[at] as u64) << ((at - start) % 8 * 8);
+        let mut at = 0;
+        while at < length {
+            folded[at / 8] |= (list[start + at] as u64) << (at % 8 * 8);
             at += 1;
         }
-        Self(folded)
+        Self {
+            folded,
+            eights: length.div_ceil(8),
+        }
     }
 }
 

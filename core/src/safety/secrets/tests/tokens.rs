@@ -1,9 +1,6 @@
 use alloc::format;
 
-use super::{
-    super::{prefixes, vendors},
-    *,
-};
+use super::{super::vendors, *};
 
 #[test]
 fn every_prefix_of_the_tables_is_found_with_a_drawn_body() {
