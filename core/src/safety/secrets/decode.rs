@@ -173,6 +173,11 @@ fn zero_width(bytes: &[u8]) -> usize {
     }
 }
 
+/// Whether a character has no width, and so parts nothing.
+pub(in crate::safety) fn has_no_width(c: char) -> bool {
+    zero_width(c.encode_utf8(&mut [0; 4]).as_bytes()) > 0
+}
+
 /// The text without characters of no width, if it has some.
 pub(super) fn without_zero_width(text: &str) -> Option<Decoded> {
     let bytes = text.as_bytes();

@@ -33,6 +33,8 @@ mod words;
 
 use alloc::{borrow::Cow, vec::Vec};
 
+pub(super) use self::decode::has_no_width;
+
 use self::{
     markers::{MARKERS, Marker, TABLE},
     prefixes::{Also, Form, RULES},
