@@ -2,16 +2,16 @@
 //!
 //! Three ways lead to one. A token with letters of its own (`ghp_…`) is known by its prefix; a
 //! marker (`-----BEGIN`, `://`, `password`) leads to a value of any form; and a long run of letters
-//! and digits that looks drawn is a secret if what stands before it says so. Each works on the text
-//! as it came and once more on it without invisible characters and without percent escapes; base64
-//! that holds text is opened once.
+//! and digits that looks drawn is a secret if its form or what stands before it says so. All work on
+//! the text without invisible characters; the first two on it as it came and with percent escapes
+//! decoded, the third on the latter alone. Base64 that holds text is opened once.
 //!
 //! Invariant: the work is linear in the text, whatever it holds, and nothing is allocated for a text
 //! without secrets and without encodings. A finding covers the value alone, not its name.
 //!
 //! ```text
 //!  text ── prefilter ── prefixed · url · password · block     spans
-//!     └─── long runs ── shape · context ─────────────────────────┴── merged, sorted
+//!     └─── long runs ── forms · shape · context ─────────────────┴── merged, sorted
 //! ```
 
 mod block;
@@ -19,6 +19,7 @@ mod bytes;
 mod checksum;
 mod context;
 mod decode;
+mod forms;
 mod markers;
 mod password;
 mod prefilter;
@@ -34,7 +35,6 @@ mod words;
 use alloc::{borrow::Cow, vec::Vec};
 
 pub(super) use self::decode::has_no_width;
-
 use self::{
     markers::{MARKERS, Marker, TABLE},
     prefixes::{Also, Form, RULES},

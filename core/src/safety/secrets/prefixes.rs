@@ -222,15 +222,20 @@ pub(super) fn form(number: usize) -> Option<Form> {
 }
 
 impl Form {
+    /// Where its prefix begins in the table.
     #[inline]
-    pub(super) fn prefix(self) -> &'static [u8] {
+    fn start(self) -> usize {
         let group = self.0 / GROUP;
         let before = &TABLE.lengths[group * GROUP..self.0];
-        let start = before
+        let start = usize::from(TABLE.groups[group].0);
+        before
             .iter()
-            .fold(usize::from(TABLE.groups[group].0), |start, &length| {
-                start + usize::from(length)
-            });
+            .fold(start, |start, &length| start + usize::from(length))
+    }
+
+    #[inline]
+    pub(super) fn prefix(self) -> &'static [u8] {
+        let start = self.start();
         TABLE
             .prefixes
             .get(start..start + usize::from(TABLE.lengths[self.0]))
@@ -275,13 +280,22 @@ impl Form {
     }
 }
 
-/// The short prefixes that begin with the letter `first`.
+/// The short prefixes that `run` begins with.
 #[inline]
-pub(super) fn short(first: u8) -> impl Iterator<Item = Form> {
-    let heads = SHORT_HEADS.get(usize::from(first)).copied();
-    let (from, count) = heads.unwrap_or_default();
+pub(super) fn short(run: &[u8]) -> impl Iterator<Item = Form> {
+    let heads = run
+        .first()
+        .and_then(|&first| SHORT_HEADS.get(usize::from(first)));
+    let (from, count) = heads.copied().unwrap_or_default();
     let from = RULES + usize::from(from);
-    (from..from + usize::from(count)).map(Form)
+    let mut start = if count == 0 { 0 } else { Form(from).start() };
+    (from..from + usize::from(count)).filter_map(move |number| {
+        let end = start + usize::from(TABLE.lengths[number]);
+        let prefix = TABLE.prefixes.get(start..end).unwrap_or_default();
+        start = end;
+        let may_be = prefix.len() == 1 || prefix.get(1) == run.get(1);
+        (may_be && run.starts_with(prefix)).then_some(Form(number))
+    })
 }
 
 /// For each letter the first of the short prefixes that begins with it, and how many do.

@@ -2,9 +2,9 @@
 
 use super::{
     Quality, Scanner, Severity,
-    bytes::{self, BASE64, CAPITALS, DIGIT, HEX, LOWER, NAME, TOKEN, WORD},
+    bytes::{self, BASE64, DIGIT, HEX, NAME, TOKEN, WORD},
     context::{self, Context, Label},
-    decode, padded, prefixes, shape,
+    decode, forms, padded, prefixes, shape,
     words::Word,
 };
 
@@ -131,10 +131,14 @@ impl Scanner<'_> {
         let bytes = self.bytes;
         let run = &bytes[start..end];
         let first = run.first().copied().unwrap_or_default();
-        if prefixes::short(first).any(|form| self.prefixed(form, start).is_some()) {
+        if prefixes::short(run).any(|form| self.prefixed(form, start).is_some()) {
             return true;
         }
-        if let Some((from, to)) = jwt(run) {
+        if let Some(length) = forms::artifactory(run) {
+            self.report(start, start + length, "artifactory_token", Severity::Medium);
+            return true;
+        }
+        if let Some((from, to)) = forms::jwt(run) {
             let to = padded(bytes, start + to);
             self.report(start + from, to, "jwt", Severity::High);
             return true;
@@ -142,18 +146,18 @@ impl Scanner<'_> {
         if self.crypt(start, end) {
             return true;
         }
-        if let Some((from, to, family)) = numbered(bytes, start, end) {
+        if let Some((from, to, family)) = forms::numbered(bytes, start, end) {
             self.report(from, to, family, Severity::High);
             return true;
         }
         let shaped = match run.len() {
-            34..=38 if is_mailchimp(run) => "mailchimp_key",
-            57..=75 if is_discord(run) => "discord_token",
-            82 if run.starts_with(b"pat") && parts(run).eq([17, 64]) => "airtable_token",
-            66..=68 if is_truenas(run) => "truenas_key",
-            70 if run.starts_with(b"1000.") && parts(run).eq([4, 32, 32]) => "zoho_token",
+            34..=38 if forms::is_mailchimp(run) => "mailchimp_key",
+            57..=75 if forms::is_discord(run) => "discord_token",
+            82 if run.starts_with(b"pat") && forms::parts(run).eq([17, 64]) => "airtable_token",
+            66..=68 if forms::is_truenas(run) => "truenas_key",
+            70 if run.starts_with(b"1000.") && forms::parts(run).eq([4, 32, 32]) => "zoho_token",
             50 if &run[10..13] == b"msh" && run.ends_with(b"jsn") => "rapidapi_key",
-            36..=44 if is_azure_client(run) => "azure_client_secret",
+            36..=44 if forms::is_azure_client(run) => "azure_client_secret",
             40 if self.beside_aws_id(start, end) => "aws_secret_key",
             15..=18 if run.starts_with(b"00D") && bytes.get(end) == Some(&b'!') => {
                 let to = bytes::run_end(bytes, end + 1, TOKEN, 256);
@@ -163,24 +167,24 @@ impl Scanner<'_> {
                 self.report(start, to, "salesforce_token", Severity::High);
                 return true;
             }
-            23 if is_bootstrap(run) => "kubernetes_token",
+            23 if forms::is_bootstrap(run) => "kubernetes_token",
             40 if run.ends_with(b"NRAL") => "newrelic_key",
             42 if run.starts_with(b"00") && shape::quality(run) == Quality::Random => "okta_token",
-            49 if is_hex(&run[..32]) && run[32] == b'.' => "zhipu_key",
-            49 if run[27] == b'_' && first == b'2' && parts(run).eq([49]) => {
+            49 if forms::is_hex(&run[..32]) && run[32] == b'.' => "zhipu_key",
+            49 if run[27] == b'_' && first == b'2' && forms::parts(run).eq([49]) => {
                 if shape::quality(run) < Quality::Random {
                     return false;
                 }
                 "ngrok_token"
             }
-            50 if is_hex(&run[..32]) && run[32] == b'-' && run[41] == b'-' => "mailgun_key",
+            50 if forms::is_hex(&run[..32]) && run[32] == b'-' && run[41] == b'-' => "mailgun_key",
             106 if &run[64..70] == b"_PF84_" => "webex_token",
             60.. if first == b'0' && run[1] == b'.' && shape::is_uuid(&run[2..38]) => {
                 "bitwarden_token"
             }
-            40..=110 if has_azure_mark(run) => "azure_key",
-            24..=200 if is_versioned(run) => "airtable_token",
-            76.. if is_opaque(run) => "opaque_token",
+            40..=110 if forms::has_azure_mark(run) => "azure_key",
+            24..=200 if forms::is_versioned(run) => "airtable_token",
+            76.. if forms::is_opaque(run) => "opaque_token",
             _ => return false,
         };
         self.report(start, padded(bytes, end), shaped, Severity::High);
@@ -352,179 +356,4 @@ fn is_reference(bytes: &[u8], start: usize, end: usize) -> bool {
         ]
         .iter()
         .any(|hash| bytes[start..end].starts_with(hash))
-}
-
-/// The lengths of the parts between full stops.
-fn parts(run: &[u8]) -> impl Iterator<Item = usize> {
-    run.split(|&byte| byte == b'.').map(<[u8]>::len)
-}
-
-/// A JSON web token: two or three parts, the first two JSON.
-fn jwt(run: &[u8]) -> Option<(usize, usize)> {
-    if run.len() < 40 {
-        return None;
-    }
-    let mut reach = 0..run.len().min(256);
-    let from = loop {
-        let (at, next) = bytes::find_all(run, reach.clone(), b"eyJ")?;
-        if at == 0 || !bytes::is(run[at - 1], WORD) {
-            break at;
-        }
-        reach.start = next;
-    };
-    let end = bytes::run_end(run, from, NAME | bytes::DOTTED, usize::MAX);
-    let mut parts = run[from..end].split(|&byte| byte == b'.');
-    let (header, payload) = (parts.next()?, parts.next()?);
-    let (text, length) = decode::base64_head::<24>(header);
-    let is_json = length >= 12 && text[..length].iter().all(|&byte| decode::is_text(byte));
-    (is_json && header.len() >= 16 && payload.len() >= 8 && end - from >= 40).then_some((from, end))
-}
-
-/// Thirty-two hexadecimal digits and a data centre.
-fn is_mailchimp(run: &[u8]) -> bool {
-    is_hex(&run[..32])
-        && run[32..].starts_with(b"-us")
-        && run.len() > 35
-        && run[35..].iter().all(u8::is_ascii_digit)
-}
-
-/// A secret behind a number and a sign: the number's place, the secret's end, and the family.
-fn numbered(bytes: &[u8], start: usize, end: usize) -> Option<(usize, usize, &'static str)> {
-    let sign = start.checked_sub(1)?;
-    let from = bytes::run_start(bytes, sign, DIGIT, 20);
-    let digits = sign - from;
-    let run = &bytes[start..end];
-    match bytes[sign] {
-        // A bot's number, and 35 characters that begin with `AA`.
-        b':' if run.starts_with(b"AA") && (8..=12).contains(&digits) => {
-            let to = bytes::run_end(bytes, start, NAME, 64);
-            (to - start == 35).then_some((from, to, "telegram_token"))
-        }
-        // An application's number.
-        b'|' if run.len() == 27 && (13..=17).contains(&digits) => {
-            (shape::quality(run) >= Quality::Drawn).then_some((from, end, "facebook_token"))
-        }
-        // A person's number: `1/1200000000000000:…`.
-        b':' if run.len() == 32 && is_hex(run) && digits >= 12 => {
-            let is_path = from >= 2 && bytes[from - 1] == b'/';
-            let first = bytes::run_start(bytes, from.saturating_sub(1), DIGIT, 4);
-            is_path.then_some((first, end, "asana_token"))
-        }
-        b':' if run.len() == 32 && bytes[..sign].ends_with(b"==") => {
-            let name = bytes::run_start(bytes, sign - 2, BASE64, 24);
-            (sign - 2 - name == 22 && shape::quality(run) >= Quality::Drawn).then_some((
-                name,
-                end,
-                "tableau_token",
-            ))
-        }
-        _ => None,
-    }
-}
-
-/// Hexadecimal in small letters.
-fn is_hex(text: &[u8]) -> bool {
-    text.iter()
-        .all(|&byte| bytes::is(byte, HEX) && !byte.is_ascii_uppercase())
-}
-
-/// `abcdef.0123456789abcdef`, of small letters and digits, and not of hexadecimal.
-fn is_bootstrap(run: &[u8]) -> bool {
-    let (id, secret) = (&run[..6], &run[7..]);
-    let has_digit = |part: &[u8]| part.iter().any(u8::is_ascii_digit);
-    run[6] == b'.'
-        && has_digit(id)
-        && has_digit(secret)
-        && !is_hex(secret)
-        && [id, secret]
-            .iter()
-            .all(|part| part.iter().all(|&byte| bytes::is(byte, DIGIT | LOWER)))
-        && shape::quality(secret) >= Quality::Drawn
-}
-
-/// `name.v1.middle.hexadecimal`
-fn is_versioned(run: &[u8]) -> bool {
-    let mut parts = run.split(|&byte| byte == b'.');
-    let (Some(_), Some(b"v1"), Some(middle), Some(last), None) = (
-        parts.next(),
-        parts.next(),
-        parts.next(),
-        parts.next(),
-        parts.next(),
-    ) else {
-        return false;
-    };
-    let has_digit = |part: &[u8]| part.iter().any(u8::is_ascii_digit);
-    middle.len() >= 8 && has_digit(middle) && last.len() >= 12 && is_hex(last) && has_digit(last)
-}
-
-/// Three parts as a web token has, all of them drawn.
-fn is_opaque(run: &[u8]) -> bool {
-    let mut parts = run.split(|&byte| byte == b'.');
-    parts.clone().count() == 3
-        && !run.contains(&b'/')
-        && parts.all(|part| part.len() >= 24 && shape::quality(part) == Quality::Random)
-}
-
-/// A user's number in base64, a time, and a code.
-fn is_discord(run: &[u8]) -> bool {
-    let mut parts = run.split(|&byte| byte == b'.');
-    let (Some(user), Some(time), Some(code), None) =
-        (parts.next(), parts.next(), parts.next(), parts.next())
-    else {
-        return false;
-    };
-    (23..=28).contains(&user.len())
-        && time.len() == 6
-        && (27..=38).contains(&code.len())
-        && user.iter().all(|&byte| bytes::is(byte, WORD))
-        && run
-            .iter()
-            .all(|&byte| bytes::is(byte, NAME) || byte == b'.')
-        && shape::quality(user) >= Quality::Drawn
-}
-
-/// A number, a dash, and 64 letters and digits.
-fn is_truenas(run: &[u8]) -> bool {
-    run.iter()
-        .position(|&byte| byte == b'-')
-        .is_some_and(|dash| {
-            (1..=3).contains(&dash)
-                && run[..dash].iter().all(u8::is_ascii_digit)
-                && run[dash + 1..].len() == 64
-                && run[dash + 1..].iter().all(|&byte| bytes::is(byte, WORD))
-                && shape::quality(&run[dash + 1..]) == Quality::Random
-        })
-}
-
-/// The client secrets of Microsoft's directory: a digit and `Q~` after three characters.
-fn is_azure_client(run: &[u8]) -> bool {
-    bytes::is(run[3], DIGIT) && &run[4..6] == b"Q~" && shape::quality(&run[6..]) >= Quality::Drawn
-}
-
-/// The marks that Microsoft's services put near the end of their keys, so that they can be found.
-fn has_azure_mark(run: &[u8]) -> bool {
-    let is_mark = |four: &[u8]| {
-        matches!(
-            four,
-            b"AzSe"
-                | b"AzCa"
-                | b"AzFu"
-                | b"ACDb"
-                | b"AIoT"
-                | b"APIM"
-                | b"AZDO"
-                | b"ACOG"
-                | b"+ASt"
-                | b"+AEh"
-                | b"+ASb"
-                | b"+ABa"
-                | b"+AMC"
-                | b"+ACR"
-        )
-    };
-    run[run.len() - 16..].windows(4).any(is_mark)
-        && run.iter().all(|&byte| bytes::is(byte, BASE64))
-        && shape::quality(run) >= Quality::Drawn
-        && !run.iter().all(|&byte| bytes::is(byte, CAPITALS))
 }

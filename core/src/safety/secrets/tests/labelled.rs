@@ -155,3 +155,11 @@ fn the_secret_of_a_payment_is_found_behind_what_it_belongs_to() {
         "labelled_secret",
     );
 }
+
+#[test]
+fn names_and_values_are_found_behind_percent_escapes_and_beside_them() {
+    let value = drawn(32, ALPHANUMERIC);
+    check("?q=acme_token%3D", &value, "%26page%3D2", "labelled_secret");
+    check("?acme_token=", &value, "&q=%41%42", "labelled_secret");
+    check("https://me:", "p%2Fass-w0rd", "@acme.com/", "url_password");
+}

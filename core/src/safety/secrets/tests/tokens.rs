@@ -180,6 +180,10 @@ fn tokens_with_marks_of_their_own_inside_are_known_by_them() {
             ),
             "bitwarden_token",
         ),
+        (
+            format!("AP6{}", drawn(30, ALPHANUMERIC)),
+            "artifactory_token",
+        ),
         ("k7x2m9.q4z8w1r6t3y5u0p2".into(), "kubernetes_token"),
         ("oaa9x.v1.Jd82hs_Kw3.5f0c1d2e3b4a".into(), "airtable_token"),
         (
