@@ -138,7 +138,7 @@ fn passwords_given_as_statements_and_arguments_are_found() {
         "after login the password changes nothing here",
         "sshpass -p \"$SSH_PASSWORD\" ssh me@host",
         "ConvertTo-SecureString $password -AsPlainText",
-        "PWD=/home/me2/project",
+        "PWD=/srv/project2/x",
         "ERROR_PASSWORD_RESTRICTION=0xC000006C",
     ] {
         check_silent(text);
