@@ -5,7 +5,7 @@
 
 use alloc::string::String;
 
-use super::Gate;
+use super::{Gate, secrets};
 use crate::model::Delta;
 
 /// Bytes before what is to be shown that its meaning may depend on.
@@ -49,8 +49,9 @@ impl Streamed {
     /// Up to where nothing can become part of a secret by what comes next.
     fn cut(&self) -> usize {
         let held = self.window.get(self.shown..).unwrap_or_default();
-        // Tokens are runs of printable ASCII.
-        let end = match held.rfind(|c: char| c.is_whitespace() || !c.is_ascii()) {
+        // Tokens are runs of printable ASCII, whatever of no width stands between.
+        let ends = |c: char| c.is_whitespace() || !c.is_ascii() && !secrets::has_no_width(c);
+        let end = match held.rfind(ends) {
             Some(at) => {
                 let c = held.get(at..).and_then(|rest| rest.chars().next());
                 at + c.map_or(0, char::len_utf8)
@@ -87,14 +88,30 @@ impl Streamed {
     }
 }
 
-/// Where a private key begins that has not ended yet (RFC 7468, section 2).
+/// Where a private key begins that has not ended yet.
 fn open_block(text: &str) -> Option<usize> {
+    open_pem(text).into_iter().chain(open_putty(text)).min()
+}
+
+/// RFC 7468, section 2.
+fn open_pem(text: &str) -> Option<usize> {
     let start = text.rfind("-----BEGIN")?;
     let block = text.get(start..)?;
     let line = block.lines().next()?;
     // Of a line that is not whole, nobody knows what it will say.
     let is_key = line.contains("PRIVATE KEY") || !block.contains('\n');
     (is_key && !block.contains("-----END")).then_some(start)
+}
+
+/// A key file of PuTTY, to the line with its code.
+fn open_putty(text: &str) -> Option<usize> {
+    const HEAD: &str = "PuTTY-User-Key-File-";
+    let start = text.rfind(HEAD)?;
+    let block = text.get(start..)?;
+    let is_file = block.get(HEAD.len() + 1..)?.starts_with(':');
+    let code = block.split_once("\nPrivate-MAC:");
+    let has_ended = code.is_some_and(|(_, code)| code.contains('\n'));
+    (is_file && !has_ended).then_some(start)
 }
 
 #[cfg(test)]
@@ -163,5 +180,86 @@ mod tests {
             all.contains("[redacted: ") && all.ends_with("That was it."),
             "{all}"
         );
+    }
+
+    /// The whole text as it is shown, written in pieces of so many characters.
+    fn shown_by(text: &str, size: usize) -> String {
+        let letters: Vec<char> = text.chars().collect();
+        let pieces: Vec<String> = letters
+            .chunks(size)
+            .map(|piece| piece.iter().collect())
+            .collect();
+        let pieces: Vec<&str> = pieces.iter().map(String::as_str).collect();
+        shown(&pieces).concat()
+    }
+
+    #[test]
+    fn values_that_the_words_before_them_make_secret_are_never_shown() {
+        let drawn = "k7Xq29LmZp4Rt8Vw3Ys6Nb1c";
+        for (before, value, after) in [
+            ("password: ", "Tr0ub4dor&3", "\n"),
+            (
+                "The password is set: password = \"",
+                "correct-horse-9",
+                "\" and so on",
+            ),
+            ("{\n  \"password\": \"", "hunter22", "\"\n}"),
+            ("DB_PASS=", "hunter2!", "\nDB_HOST=x"),
+            ("username 'me'\n  password '", "S3cr3tPw1", "'\n"),
+            ("machine acme.com login me password ", "S3cr3tPw1", "\n"),
+            ("acme_token: ", drawn, " is it"),
+            ("acmeToken = \"", drawn, "\";"),
+            ("\"name\": \"acme_token\",\n\"value\": \"", drawn, "\""),
+            ("Authorization: Bearer ", drawn, "\n"),
+            ("Authorization: Basic ", "YWxpY2U6d29uZGVybGFuZA==", " then"),
+            ("curl -u admin:", "s3cr3t-pw", " https://x"),
+            ("sshpass -p '", "S3cr3tPw1", "' ssh me@host"),
+            ("postgres://app:", "v3ryS3cret", "@db.acme.com:5432/x now"),
+            (
+                "https://x.blob.core.windows.net/c?sv=1&sig=",
+                "k7Xq29LmZp4Rt8Vw3Ys6Nb1ck7Xq29LmZp4Rt8Vw3Ys",
+                " is",
+            ),
+            ("<acmeToken>\n    ", drawn, "\n</acmeToken>"),
+            (
+                "root:",
+                "$2b$10$k7Xq29LmZp4Rt8Vw3Ys6Nb1ck7Xq29LmZp4Rt8Vw3Ysk7Xq29Lm",
+                ":0:0",
+            ),
+        ] {
+            let text = format!("Here: {before}{value}{after}");
+            for size in 1..=7 {
+                let all = shown_by(&text, size);
+                assert!(!all.contains(value), "{size}: {all}");
+                assert!(
+                    all.contains("[redacted: ") && all.starts_with("Here: "),
+                    "{all}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_has_no_width_does_not_end_a_run() {
+        let secret = format!("ghp_{}", "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8");
+        let hidden: String = secret.chars().flat_map(|c| [c, '\u{200b}']).collect();
+        for size in 1..=7 {
+            let all = shown_by(&format!("It is {hidden} there."), size);
+            let letters: String = all.chars().filter(char::is_ascii).collect();
+            assert!(!letters.contains(&secret[..12]), "{all}");
+        }
+    }
+
+    #[test]
+    fn a_key_file_of_putty_is_held_back_to_its_code() {
+        let line = "AAAAB3NzaC1yc2EAAAADAQABAAABAQC7k7Xq29LmZp4Rt8Vw3Ys6Nb1c";
+        let text = format!(
+            "So:\nPuTTY-User-Key-File-2: ssh-rsa\nEncryption: none\nPublic-Lines: 1\n{line}\nPrivate-Lines: 1\n{line}\nPrivate-MAC: 0123456789abcdef0123456789abcdef01234567\nDone."
+        );
+        for size in 1..=7 {
+            let all = shown_by(&text, size);
+            assert!(!all.contains(&line[..20]), "{all}");
+            assert!(all.starts_with("So:\n") && all.ends_with("Done."), "{all}");
+        }
     }
 }

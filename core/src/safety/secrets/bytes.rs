@@ -16,7 +16,7 @@ const HEX_UPPER: u8 = 8;
 /// `G-Z`
 const REST_UPPER: u8 = 16;
 /// `_ -`
-const DASHES: u8 = 32;
+pub(super) const DASHES: u8 = 32;
 /// `+ /`
 const SLASHES: u8 = 64;
 /// `. ~`
@@ -63,12 +63,6 @@ const fn classes() -> [u8; 256] {
     classes
 }
 
-/// The bits of `byte`; it belongs to each class that has one of them.
-#[inline(always)]
-pub(super) fn class(byte: u8) -> u8 {
-    CLASSES[usize::from(byte)]
-}
-
 /// Whether `byte` belongs to `class`.
 #[inline(always)]
 pub(super) fn is(byte: u8, class: u8) -> bool {
@@ -102,6 +96,7 @@ pub(super) fn run_start(bytes: &[u8], to: usize, class: u8, limit: usize) -> usi
 
 /// Whether a token may begin at `at`: no letter or digit stands before it, unless that is the
 /// letter of an escape such as `\n`.
+#[inline]
 pub(super) fn begins_at(bytes: &[u8], at: usize) -> bool {
     let Some(before) = at.checked_sub(1) else {
         return true;

@@ -46,6 +46,7 @@ pub(super) fn before(bytes: &[u8], at: usize) -> Context {
     let mut to = at;
     let mut lines = 0;
     let mut strangers = 0;
+    let mut words = 2 * WORDS;
     let (mut vendor, mut key, mut named_value) = (false, false, false);
     for step in 0..5 {
         let mut listed = false;
@@ -74,7 +75,7 @@ pub(super) fn before(bytes: &[u8], at: usize) -> Context {
         if is_value(name) {
             break;
         }
-        match (meaning(name), key) {
+        match (meaning_within(name, &mut words), key) {
             (Word::Secret, _) => {
                 context.label = Label::Secret;
                 return context;
@@ -133,34 +134,118 @@ fn is_value(name: &[u8]) -> bool {
 
 /// Reads a name from its end, for what it is called last is what it is.
 pub(super) fn meaning(name: &[u8]) -> Word {
+    let mut left = WORDS;
+    meaning_within(name, &mut left)
+}
+
+/// The same; no more than `left` words are read.
+fn meaning_within(name: &[u8], left: &mut usize) -> Word {
+    let mut reading = Reading::default();
     let mut rest = name;
-    let mut found = Word::Unknown;
-    let mut unknown = false;
-    for _ in 0..6 {
+    for _ in 0..WORDS.min(*left) {
         let Some((before, word)) = last_word(rest) else {
             break;
         };
+        *left -= 1;
         rest = before;
-        let mut folded = [0; 24];
-        let length = word.len().min(24);
-        folded[..length].copy_from_slice(&word[..length]);
-        folded.make_ascii_lowercase();
-        match (words::classify(&folded[..length]), found) {
-            (Word::Secret, _) => return Word::Secret,
-            (Word::Other, _) => return Word::Other,
-            (Word::Kind | Word::Vendor | Word::Key, Word::Key) => return Word::Secret,
-            (Word::Unknown, Word::Key) => return Word::Key,
-            (Word::Vendor, _) => found = Word::Vendor,
-            (Word::Unknown, _) => unknown = true,
-            (Word::Key, Word::Unknown | Word::Filler) if !unknown => found = Word::Key,
-            (word @ (Word::Filler | Word::Kind), Word::Unknown) if !unknown => found = word,
-            _ => {}
+        if let Some(meaning) = reading.read(words::classify(word)) {
+            return meaning;
         }
     }
-    if unknown && matches!(found, Word::Filler | Word::Kind) {
-        return Word::Unknown;
+    reading.end()
+}
+
+/// How many words of a name are read.
+const WORDS: usize = 6;
+
+/// What a name says as far as it was read, from its end on.
+struct Reading {
+    found: Word,
+    unknown: bool,
+}
+
+impl Default for Reading {
+    fn default() -> Self {
+        Self {
+            found: Word::Unknown,
+            unknown: false,
+        }
     }
-    found
+}
+
+impl Reading {
+    /// Reads the word before; gives the meaning if nothing before it can change that.
+    fn read(&mut self, word: Word) -> Option<Word> {
+        match (word, self.found) {
+            (Word::Secret, _) => return Some(Word::Secret),
+            (Word::Other, _) => return Some(Word::Other),
+            (Word::Kind | Word::Vendor | Word::Key, Word::Key) => return Some(Word::Secret),
+            (Word::Unknown, Word::Key) => return Some(Word::Key),
+            (Word::Vendor, _) => self.found = Word::Vendor,
+            (Word::Unknown, _) => self.unknown = true,
+            (Word::Key, Word::Unknown | Word::Filler) if !self.unknown => self.found = Word::Key,
+            (word @ (Word::Filler | Word::Kind), Word::Unknown) if !self.unknown => {
+                self.found = word;
+            }
+            _ => {}
+        }
+        None
+    }
+
+    fn end(self) -> Word {
+        if self.unknown && matches!(self.found, Word::Filler | Word::Kind) {
+            return Word::Unknown;
+        }
+        self.found
+    }
+}
+
+/// The words of a name that goes on: each is looked up once.
+pub(super) struct Growing {
+    /// The last of them, in a ring.
+    words: [Word; WORDS],
+    count: usize,
+    /// Whether one of them says anything.
+    speaks: bool,
+}
+
+impl Growing {
+    pub(super) fn new() -> Self {
+        Self {
+            words: [Word::Unknown; WORDS],
+            count: 0,
+            speaks: false,
+        }
+    }
+
+    /// Adds what stands between two signs; gives what the whole name says by now.
+    pub(super) fn add(&mut self, piece: &[u8]) -> Word {
+        let mut held = [Word::Unknown; WORDS];
+        let mut count = 0;
+        let mut rest = piece;
+        while let Some((before, word)) = last_word(rest)
+            && let Some(place) = held.get_mut(count)
+        {
+            *place = words::classify(word);
+            count += 1;
+            rest = before;
+        }
+        for &word in held[..count].iter().rev() {
+            self.words[self.count % WORDS] = word;
+            self.count += 1;
+            self.speaks |= !matches!(word, Word::Unknown | Word::Filler);
+        }
+        if !self.speaks {
+            return Word::Unknown;
+        }
+        let mut reading = Reading::default();
+        for back in 1..=self.count.min(WORDS) {
+            if let Some(meaning) = reading.read(self.words[(self.count - back) % WORDS]) {
+                return meaning;
+            }
+        }
+        reading.end()
+    }
 }
 
 /// The last word of a name written with signs, with capitals or with digits between its words.

@@ -1,6 +1,9 @@
 //! Signs that a secret of any form may stand near, and the table that finds them and the prefixes.
 
-use super::{prefilter::Table, prefixes::RULES};
+use super::{
+    prefilter::Table,
+    prefixes::{self, RULES},
+};
 
 /// What a sign leads to.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +28,10 @@ pub(super) enum Marker {
     Atlas,
     /// The private part of a JSON web key.
     JwkPart,
+    /// `&sig=…`: what whoever has the address may do.
+    Signature,
+    /// `sshpass -p password` and its like.
+    Argument,
 }
 
 /// The signs, by their first four bytes, in either case.
@@ -37,6 +44,8 @@ pub(super) static MARKERS: &[([u8; 4], Marker)] = &[
     (*b"basi", Marker::Basic), (*b" -u ", Marker::UserOption), (*b"-use", Marker::UserOption),
     (*b"$krb", Marker::Kerberos), (*b".goo", Marker::GoogleClient), (*b".atl", Marker::Atlas),
     (*b"\"d\":", Marker::JwkPart),
+    (*b"&sig", Marker::Signature), (*b"?sig", Marker::Signature),
+    (*b"sshp", Marker::Argument), (*b"psex", Marker::Argument), (*b"to-s", Marker::Argument),
     (*b"a://", Marker::Url), (*b"b://", Marker::Url), (*b"c://", Marker::Url), (*b"d://", Marker::Url),
     (*b"e://", Marker::Url), (*b"f://", Marker::Url), (*b"g://", Marker::Url), (*b"h://", Marker::Url),
     (*b"i://", Marker::Url), (*b"j://", Marker::Url), (*b"k://", Marker::Url), (*b"l://", Marker::Url),
@@ -46,21 +55,19 @@ pub(super) static MARKERS: &[([u8; 4], Marker)] = &[
     (*b"y://", Marker::Url), (*b"z://", Marker::Url), (*b"2://", Marker::Url), (*b"3://", Marker::Url),
 ];
 
-const WORDS: usize = RULES.len() + MARKERS.len();
+const WORDS: usize = RULES + MARKERS.len();
 
-/// Every prefix of [`RULES`], then every marker.
-pub(super) static TABLE: Table<WORDS> = Table::new(words());
+/// Every prefix that is found anywhere, then every marker.
+pub(super) static TABLE: Table<WORDS> = Table::new(words(), RULES);
 
 const fn words() -> [[u8; 4]; WORDS] {
     let mut words = [[0; 4]; WORDS];
     let mut at = 0;
     while at < WORDS {
-        words[at] = if at < RULES.len() {
-            let prefix = RULES[at].prefix.as_bytes();
-            assert!(prefix.len() >= 4, "a prefix has four bytes");
-            [prefix[0], prefix[1], prefix[2], prefix[3]]
+        words[at] = if at < RULES {
+            prefixes::head(at)
         } else {
-            MARKERS[at - RULES.len()].0
+            MARKERS[at - RULES].0
         };
         at += 1;
     }

@@ -22,6 +22,8 @@ struct Value {
     compact: bool,
     /// After a comma: the second of two arguments, or the next of a list.
     listed: bool,
+    /// `password 'value'`, without a sign.
+    is_statement: bool,
 }
 
 impl Scanner<'_> {
@@ -40,25 +42,33 @@ impl Scanner<'_> {
             return None;
         }
         let value = value_after(bytes, end)?;
+        let is_secret = bytes[at] | 0x20 == b's';
+        if is_secret && value.is_statement {
+            return None;
+        }
         let text = &bytes[value.start..value.end];
         let before = name_start.checked_sub(1).map(|at| bytes[at]);
         let after = bytes.get(value.end).copied();
-        let is_secret = bytes[at] | 0x20 == b's';
         let place = Place {
             is_secret,
             in_list: value.compact
                 && (matches!(after, Some(b';' | b'&'))
                     || matches!(before, Some(b';' | b'?' | b'&'))),
             in_connection: value.compact && before == Some(b';') && after == Some(b';'),
+            beside_name: value.is_statement && follows_user(bytes, name_start, value.quoted),
+            is_directory: end - at == 3 && bytes.get(value.start) == Some(&b'/'),
             is_constant: value.compact
                 && !bytes[name_start..end]
                     .iter()
                     .any(|&byte| bytes::is(byte, LOWER)),
         };
-        if !is_password(text, &value, &place) {
-            // What was no value is not looked through again for names.
+        // Whatever is said to `pass` something is no statement of a password.
+        let is_given = !value.is_statement || place.beside_name || value.quoted && end - at > 4;
+        if !is_given || !is_password(text, &value, &place) {
+            // What was no value is not looked through again for names; of what was in quotes, the
+            // second half is.
             self.refused = if value.quoted {
-                self.refused
+                value.start + (value.end - value.start) / 2
             } else {
                 value.end
             };
@@ -125,65 +135,125 @@ impl Scanner<'_> {
     }
 }
 
+impl Scanner<'_> {
+    /// A password that is a program's argument: `sshpass -p 'password'`, `psexec … -p password`,
+    /// `ConvertTo-SecureString "password"`.
+    pub(super) fn argument(&mut self, at: usize) -> Option<usize> {
+        let bytes = self.bytes;
+        let rest = &bytes[at..bytes.len().min(at + 120)];
+        let line = rest.split(|&byte| byte == b'\n').next()?;
+        let option: &[u8] = if line.starts_with(b"to-S") || line.starts_with(b"To-S") {
+            b"To-SecureString "
+        } else if line.starts_with(b"sshpass ") || line.starts_with(b"psexec") {
+            b" -p "
+        } else {
+            return None;
+        };
+        let skip = line
+            .windows(option.len())
+            .position(|window| window.eq_ignore_ascii_case(option))?
+            + option.len();
+        let value = &line[skip..];
+        let quote = value.first().filter(|first| b"\"'".contains(first));
+        let skip = skip + usize::from(quote.is_some());
+        let value = &line[skip..];
+        let length = value
+            .iter()
+            .position(|byte| {
+                quote.map_or(matches!(byte, b' ' | b'\t' | b'\r'), |quote| byte == quote)
+            })
+            .or(quote.is_none().then_some(value.len()))?;
+        let value = &value[..length];
+        if value.len() < 4
+            || matches!(value[0], b'$' | b'-')
+            || is_template(value)
+            || shape::is_placeholder(value)
+            || is_common(value)
+        {
+            return None;
+        }
+        self.report(at + skip, at + skip + length, "password", Severity::Medium);
+        Some(at + skip + length)
+    }
+}
+
 /// Whether a name, in two parts at `pass` or `pwd`, calls its value a password.
 fn names_a_password(before: &[u8], tail: &[u8]) -> bool {
-    const HEADS: [&[u8]; 11] = [
-        b"password",
-        b"passwd",
-        b"passphrase",
-        b"passwort",
-        b"passcode",
-        b"passwrd",
-        b"secret_key",
-        b"secretkey",
-        b"secret",
-        b"pass",
-        b"pwd",
-    ];
-    const TAILS: [&[u8]; 12] = [
-        b"", b"s", b"1", b"2", b"_1", b"_2", b"_prod", b"_dev", b"_test", b"_value", b"value",
-        b"_db",
-    ];
+    let mut folded = [0; NAME_LIMIT];
+    for (place, byte) in folded.iter_mut().zip(tail) {
+        *place = byte.to_ascii_lowercase();
+    }
+    let folded = &folded[..tail.len().min(NAME_LIMIT)];
+    let heads: &[&[u8]] = match folded {
+        [b'p', b'a', b's', b's', b'w', ..] => &[b"password", b"passwd", b"passwort", b"passwrd"],
+        [b'p', b'a', b's', b's', ..] => &[b"passphrase", b"passcode", b"pass"],
+        [b'p', b'w', b'd', ..] => &[b"pwd"],
+        [b's', ..] => &[b"secret_key", b"secretkey", b"secret"],
+        _ => &[],
+    };
+    let ends = |rest: &[u8]| {
+        matches!(
+            rest,
+            b"" | b"s"
+                | b"1"
+                | b"2"
+                | b"_1"
+                | b"_2"
+                | b"_prod"
+                | b"_dev"
+                | b"_test"
+                | b"_value"
+                | b"value"
+                | b"_db"
+        )
+    };
     // Other words end in these letters too: `bypass`, `minipass`.
     const SHORT_BEFORE: [&[u8]; 8] = [
         b"db", b"user", b"my", b"admin", b"root", b"smtp", b"mail", b"ftp",
     ];
-    HEADS
-        .iter()
-        .filter_map(|head| {
-            let (word, rest) = tail.split_at_checked(head.len())?;
-            word.eq_ignore_ascii_case(head)
-                .then_some((head, word, rest))
-        })
-        .any(|(head, word, rest)| {
-            let ends = TAILS.iter().any(|known| known.eq_ignore_ascii_case(rest));
-            let joined = before.last().is_some_and(|&byte| bytes::is(byte, LOWER))
-                && bytes::is(word[0], LOWER);
-            let known = || SHORT_BEFORE.iter().any(|known| before.ends_with(known));
-            ends && (head.len() > 4 || !joined || known())
-        })
+    heads.iter().any(|head| {
+        let joined = || {
+            before.last().is_some_and(|&byte| bytes::is(byte, LOWER)) && bytes::is(tail[0], LOWER)
+        };
+        let known = || SHORT_BEFORE.iter().any(|known| before.ends_with(known));
+        folded.strip_prefix(*head).is_some_and(ends) && (head.len() > 4 || !joined() || known())
+    })
+}
+
+/// The sign that gives a value to the name before it.
+fn sign(rest: &[u8]) -> Option<&[u8]> {
+    let length = match rest {
+        [b':' | b'?', b':' | b'?', b'=', ..] if rest[0] == rest[1] => 3,
+        [b':' | b'=' | b'?' | b'+' | b'.', b'=', ..] | [b'=', b'>', ..] | [b'<', b'-', ..] => 2,
+        [b'=' | b':' | b',' | b'>', ..] => 1,
+        // A statement without a sign: `password 'value'`.
+        [b'"' | b'\'', ..] => 0,
+        [byte, ..] if bytes::is(*byte, WORD) => 0,
+        _ => return None,
+    };
+    Some(&rest[..length])
 }
 
 /// The value given to the name that ends at `end`.
 fn value_after(bytes: &[u8], end: usize) -> Option<Value> {
-    const SIGNS: [&[u8]; 13] = [
-        b"::=", b"??=", b":=", b"=>", b"==", b"?=", b"+=", b".=", b"<-", b"=", b":", b",", b">",
-    ];
     // The end of a quoted, indexed or escaped name: `"password":`, `["password"] =`.
     let named = end + count(bytes, end, 4, b"\"'`\\])");
     let spaced = named + count(bytes, named, 8, b" \t");
-    let rest = bytes.get(spaced..)?;
-    let sign = SIGNS.iter().find(|sign| rest.starts_with(sign))?;
+    let sign = sign(bytes.get(spaced..)?)?;
+    let is_statement = sign.is_empty();
+    if is_statement && (named > end || spaced == named) {
+        return None;
+    }
     let signed = spaced + sign.len();
     let mut at = signed + count(bytes, signed, 8, b" \t");
-    let compact = *sign == b"=" && named == end && at == end + 1;
+    let compact = sign == b"=" && named == end && at == end + 1;
     // A list of names is none of values, and a path goes on.
-    if *sign == b"," && named == end || *sign == b":" && bytes.get(at) == Some(&b':') {
+    if sign == b"," && named == end || sign == b":" && bytes.get(at) == Some(&b':') {
         return None;
     }
     // A type before the value: `password: string = "…"`.
     let word = bytes::run_end(bytes, at, WORD, 16);
-    if *sign == b":"
+    if sign == b":"
         && bytes
             .get(word..)
             .is_some_and(|rest| rest.starts_with(b" = "))
@@ -201,7 +271,7 @@ fn value_after(bytes: &[u8], end: usize) -> Option<Value> {
     let quoted = matches!(quote, b'"' | b'\'' | b'`');
     let (start, end) = if quoted {
         (at + 1, quoted_end(bytes, at + 1, limit, quote, escaped)?)
-    } else if matches!(*sign, b"," | b">" | b"==" | b"+=" | b".=") {
+    } else if matches!(sign, b"," | b">" | b"==" | b"+=" | b".=") {
         return None;
     } else {
         let ends = |&byte: &u8| {
@@ -210,14 +280,35 @@ fn value_after(bytes: &[u8], end: usize) -> Option<Value> {
         let rest = &bytes[at..limit];
         (at, at + rest.iter().position(ends).unwrap_or(rest.len()))
     };
-    let listed = *sign == b",";
+    let listed = sign == b",";
     Some(Value {
         start,
         end,
         quoted,
         compact,
         listed,
+        is_statement,
     })
+}
+
+/// Whether a statement that names the user stands before: `username 'user'`, and in the form of
+/// netrc `machine host login user`.
+fn follows_user(bytes: &[u8], at: usize, is_quoted: bool) -> bool {
+    let mut end = at;
+    let mut word = || {
+        let rest = bytes[..end].trim_ascii_end();
+        let from = rest.len().saturating_sub(40);
+        let space = rest[from..].iter().rposition(u8::is_ascii_whitespace);
+        let start = space.map_or(from, |space| from + space + 1);
+        end = start;
+        &bytes[start..rest.len()]
+    };
+    word();
+    let name = word();
+    if is_quoted {
+        return name.eq_ignore_ascii_case(b"username") || name.eq_ignore_ascii_case(b"user");
+    }
+    name == b"login" && (word() == b"default" || word() == b"machine")
 }
 
 /// How many of the bytes from `from` on are among `set`, `limit` at most.
@@ -246,6 +337,10 @@ struct Place {
     in_list: bool,
     /// Between the semicolons of a connection string.
     in_connection: bool,
+    /// After a statement that names the user.
+    beside_name: bool,
+    /// `PWD=/home/me`
+    is_directory: bool,
     /// The name is written in capitals, as variables of an environment are.
     is_constant: bool,
     /// The name says `secret`, which much is called that is none.
@@ -254,19 +349,21 @@ struct Place {
 
 fn is_password(text: &[u8], value: &Value, place: &Place) -> bool {
     let least = if value.quoted { 4 } else { 6 };
+    let in_list = place.in_list && !place.is_secret;
+    let is_number = !value.quoted && text.starts_with(b"0x");
     if text.len() < least
-        || is_template(text)
+        || is_number
+        || place.is_directory
+        || !in_list && text.iter().any(|&byte| byte <= b' ')
         || shape::is_placeholder(text)
+        || is_template(text)
         || shape::distinct(text) < 3
-        || is_common(text) && !place.in_connection
+        || is_common(text) && !place.in_connection && !place.beside_name
     {
         return false;
     }
-    if place.in_list && !place.is_secret {
+    if in_list || place.beside_name {
         return true;
-    }
-    if text.iter().any(|&byte| byte <= b' ') {
-        return false;
     }
     // Such a value in letters and digits alone is found by its form.
     if place.is_secret {
@@ -319,36 +416,28 @@ pub(super) fn is_template(text: &[u8]) -> bool {
     let enclosed = || rest.last().is_some_and(|last| b"}>)]%".contains(last));
     *first == b'$' && is_variable()
         || b"{<%[(#@!&".contains(first) && enclosed()
-        || text.iter().enumerate().any(|(at, byte)| {
-            template_marks(*byte)
-                .iter()
-                .any(|mark| text[at..].starts_with(mark))
-        })
+        || (0..text.len()).any(|at| begins_template(&text[at..]))
 }
 
-/// The marks of templates and of reading the environment, by their first letter.
-fn template_marks(first: u8) -> &'static [&'static [u8]] {
-    match first {
-        b'$' => &[b"${", b"$("],
-        b'{' => &[b"{{", b"{}", b"{0}"],
-        b'<' => &[b"<%"],
-        b'%' => &[b"%s", b"%d", b"%v", b"%q"],
-        b'#' => &[b"#{"],
-        b'p' => &[b"process.env"],
-        b'o' => &[b"os.environ"],
-        b'g' => &[b"getenv"],
-        b'e' => &[b"env."],
-        _ => &[],
+/// Whether a text begins with a mark of templates or of reading the environment.
+#[inline]
+fn begins_template(text: &[u8]) -> bool {
+    match text {
+        [b'$', b'{' | b'(', ..]
+        | [b'{', b'{' | b'}', ..]
+        | [b'{', b'0', b'}', ..]
+        | [b'<', b'%', ..]
+        | [b'%', b's' | b'd' | b'v' | b'q', ..]
+        | [b'#', b'{', ..] => true,
+        [b'p', b'r', ..] => text.starts_with(b"process.env"),
+        [b'o', b's', ..] => text.starts_with(b"os.environ"),
+        [b'g', b'e', ..] => text.starts_with(b"getenv"),
+        [b'e', b'n', ..] => text.starts_with(b"env."),
+        _ => false,
     }
 }
 
 /// Words that stand where a password would.
 pub(super) fn is_common(text: &[u8]) -> bool {
-    let mut folded = [0; 24];
-    let Some(word) = folded.get_mut(..text.len()) else {
-        return false;
-    };
-    word.copy_from_slice(text);
-    word.make_ascii_lowercase();
-    words::is_common(word)
+    text.len() <= 24 && words::is_common(text)
 }

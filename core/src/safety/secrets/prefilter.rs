@@ -3,12 +3,18 @@
 //!
 //! Invariant: no anchor is passed over. What is reported beside them costs time, nothing else.
 
+use super::bytes;
+
 /// How many bits of the hash a place in the table stands for.
 const BITS: usize = 14;
 const BUCKETS: usize = 1024;
 const NONE: u16 = u16::MAX;
 /// How many places are looked at together.
 const STEP: usize = 8;
+
+/// That an anchor of the beginnings of words is there, and that another one is.
+const BOUND: u8 = 1;
+const FREE: u8 = 2;
 
 /// The anchors, by the hash of their first four bytes.
 pub(super) struct Table<const N: usize> {
@@ -43,8 +49,9 @@ const fn bucket(hash: u32) -> usize {
 }
 
 impl<const N: usize> Table<N> {
-    /// A table of the first four bytes of words.
-    pub(super) const fn new(words: [[u8; 4]; N]) -> Self {
+    /// A table of the first four bytes of words. The first `bound` of them stand at the beginning
+    /// of a word only.
+    pub(super) const fn new(words: [[u8; 4]; N], bound: usize) -> Self {
         let mut table = Self {
             seen: [0; 1 << BITS],
             heads: [NONE; BUCKETS],
@@ -53,7 +60,7 @@ impl<const N: usize> Table<N> {
         let mut at = 0;
         while at < N {
             let hash = hash(words[at]);
-            table.seen[slot(hash)] = 1;
+            table.seen[slot(hash)] |= if at < bound { BOUND } else { FREE };
             table.next[at] = table.heads[bucket(hash)];
             table.heads[bucket(hash)] = at as u16;
             at += 1;
@@ -75,7 +82,8 @@ impl<const N: usize> Table<N> {
             {
                 let hash = hash(*window);
                 let mut clear = at + 1;
-                if self.seen[slot(hash)] != 0 {
+                let seen = self.seen[slot(hash)];
+                if seen != 0 && (seen & FREE != 0 || bytes::begins_at(bytes, at)) {
                     let mut word = self.heads[bucket(hash)];
                     while word != NONE {
                         clear = clear.max(visit(at, usize::from(word)));

@@ -1,17 +1,23 @@
-//! Tokens that begin with letters of their own, vendor by vendor.
+//! The table of prefixes as the program keeps it: in columns, a row of four bytes, with every letter
+//! there once.
 //!
-//! A row is the prefix, the family, what the body is made of and how long it is at least. A body
-//! that is longer than `most` is something else. The forms are those the vendors document.
+//! Invariant: rule `n` is row `n` of [`ANYWHERE`], then of [`SHORT`].
 
-use super::bytes::{BASE64, CAPITALS, DIGIT, DOTTED, HEX, LOWER, NAME, TOKEN, WORD};
+use super::{
+    bytes::WORD,
+    vendors::{ANYWHERE, SHORT},
+};
 
 /// One form of token.
+#[derive(Clone, Copy)]
 pub(super) struct Rule {
     pub(super) prefix: &'static str,
     pub(super) family: &'static str,
     pub(super) class: u8,
-    pub(super) least: u16,
-    pub(super) most: u16,
+    /// How long the body is, at least.
+    pub(super) least: u8,
+    /// Whether a longer body is something else.
+    pub(super) exact: bool,
     pub(super) also: Also,
 }
 
@@ -28,428 +34,284 @@ pub(super) enum Also {
     Masked,
 }
 
-const fn at_least(prefix: &'static str, family: &'static str, class: u8, least: u16) -> Rule {
+pub(super) const fn at_least(
+    prefix: &'static str,
+    family: &'static str,
+    class: u8,
+    least: u8,
+) -> Rule {
     Rule {
         prefix,
         family,
         class,
         least,
-        most: u16::MAX,
+        exact: false,
         also: Also::Drawn,
     }
 }
 
-const fn exactly(prefix: &'static str, family: &'static str, class: u8, length: u16) -> Rule {
+pub(super) const fn exactly(
+    prefix: &'static str,
+    family: &'static str,
+    class: u8,
+    length: u8,
+) -> Rule {
     Rule {
-        most: length,
+        exact: true,
         ..at_least(prefix, family, class, length)
     }
 }
 
-const fn weak(prefix: &'static str, family: &'static str, class: u8, least: u16) -> Rule {
+pub(super) const fn weak(prefix: &'static str, family: &'static str, class: u8, least: u8) -> Rule {
     Rule {
         also: Also::Digit,
         ..at_least(prefix, family, class, least)
     }
 }
 
-const fn crc(prefix: &'static str, family: &'static str, least: u16) -> Rule {
+pub(super) const fn crc(prefix: &'static str, family: &'static str, least: u8) -> Rule {
     Rule {
         also: Also::Crc,
         ..at_least(prefix, family, WORD, least)
     }
 }
 
-const fn masked(prefix: &'static str, family: &'static str, class: u8, least: u16) -> Rule {
+pub(super) const fn masked(
+    prefix: &'static str,
+    family: &'static str,
+    class: u8,
+    least: u8,
+) -> Rule {
     Rule {
         also: Also::Masked,
         ..at_least(prefix, family, class, least)
     }
 }
 
-const SMALL: u8 = LOWER | DIGIT;
+/// How many prefixes are found anywhere; those of tokens' beginnings follow.
+pub(super) const RULES: usize = ANYWHERE.len();
+const ALL: usize = RULES + SHORT.len();
 
-/// Prefixes of four characters and more, found anywhere.
-#[rustfmt::skip]
-pub(super) static RULES: &[Rule] = &[
-    // Clouds and hosting.
-    exactly("AKIA", "aws_access_key", CAPITALS, 16),
-    exactly("ASIA", "aws_access_key", CAPITALS, 16),
-    exactly("ABIA", "aws_access_key", CAPITALS, 16),
-    exactly("ACCA", "aws_access_key", CAPITALS, 16),
-    exactly("AROA", "aws_access_key", CAPITALS, 16),
-    at_least("ABSK", "aws_bedrock_key", BASE64, 100),
-    at_least("bedrock-api-key-", "aws_bedrock_key", TOKEN, 32),
-    at_least("amzn.mws.", "aws_mws_key", NAME, 36),
-    at_least("amzn1.oa2-cs.v1.", "amazon_oauth_secret", HEX, 32),
-    at_least("IQoJb3JpZ2lu", "aws_session_token", BASE64, 80),
-    at_least("FwoGZXIvYXdz", "aws_session_token", BASE64, 80),
-    at_least("AIza", "google_api_key", NAME, 33),
-    at_least("ya29.", "google_oauth_token", DOTTED, 20),
-    at_least("GOCSPX-", "google_oauth_secret", NAME, 20),
-    at_least("1//0", "google_refresh_token", NAME, 40),
-    at_least("GOOG1E", "google_hmac_key", CAPITALS, 50),
-    at_least("dop_v1_", "digitalocean_token", HEX, 40),
-    at_least("doo_v1_", "digitalocean_token", HEX, 40),
-    at_least("dor_v1_", "digitalocean_token", HEX, 40),
-    weak("LTAI", "alibaba_access_key", WORD, 12),
-    weak("AKID", "tencent_access_key", WORD, 32),
-    weak("AKLT", "volcengine_access_key", WORD, 30),
-    at_least("AQVN", "yandex_api_key", NAME, 35),
-    at_least("YCAJ", "yandex_access_key", NAME, 20),
-    at_least("YCNa", "yandex_access_key", NAME, 30),
-    at_least("y0_A", "yandex_oauth_token", NAME, 40),
-    at_least("v1.0-", "cloudflare_key", NAME, 140),
-    at_least("cfut_", "cloudflare_token", NAME, 32),
-    at_least("cfat_", "cloudflare_token", NAME, 32),
-    at_least("HRKU-", "heroku_key", NAME, 30),
-    at_least("fo1_", "fly_token", NAME, 40),
-    at_least("fm1r_", "fly_token", TOKEN, 60),
-    at_least("fm1a_", "fly_token", TOKEN, 60),
-    at_least("fm2_", "fly_token", TOKEN, 60),
-    weak("rnd_", "render_token", WORD, 24),
-    at_least("nfp_", "netlify_token", WORD, 32),
-    at_least("nfc_", "netlify_token", WORD, 32),
-    at_least("vercel_blob_rw_", "vercel_token", NAME, 24),
-    at_least("vcp_", "vercel_token", WORD, 40),
-    at_least("vck_", "vercel_token", WORD, 40),
-    at_least("sbp_", "supabase_token", WORD, 32),
-    at_least("sb_secret_", "supabase_token", NAME, 20),
-    at_least("napi_", "neon_token", WORD, 40),
-    at_least("pscale_tkn_", "planetscale_token", DOTTED, 30),
-    at_least("pscale_pw_", "planetscale_token", DOTTED, 30),
-    at_least("pscale_oauth_", "planetscale_token", DOTTED, 30),
-    at_least("pul-", "pulumi_token", HEX, 40),
-    at_least("tskey-", "tailscale_key", NAME, 16),
-    at_least("AVNS_", "aiven_password", NAME, 15),
-    at_least("AIVEN", "aiven_password", NAME, 60),
-    at_least("hcp_", "hashicorp_token", NAME, 32),
-    at_least("hvs.", "vault_token", NAME, 24),
-    at_least("hvb.", "vault_token", NAME, 60),
-    at_least("hvr.", "vault_token", NAME, 24),
-    at_least("ops_eyJ", "onepassword_token", TOKEN, 100),
-    at_least("dp.pt.", "doppler_token", WORD, 40),
-    at_least("dp.st.", "doppler_token", DOTTED, 40),
-    at_least("dp.ct.", "doppler_token", WORD, 40),
-    at_least("dp.sa.", "doppler_token", WORD, 40),
-    at_least("dp.scim.", "doppler_token", WORD, 40),
-    at_least("dp.audit.", "doppler_token", WORD, 40),
-    at_least("AGE-SECRET-KEY-1", "age_secret_key", CAPITALS, 40),
-    at_least("AGE-PLUGIN-", "age_secret_key", NAME, 40),
-    at_least("sha256~", "openshift_token", NAME, 40),
-    at_least("ico-", "infracost_key", WORD, 32),
-    // Where source is kept and built.
-    crc("ghp_", "github_token", 36),
-    crc("gho_", "github_token", 36),
-    crc("ghu_", "github_token", 36),
-    crc("ghs_", "github_token", 36),
-    crc("ghr_", "github_token", 36),
-    at_least("github_pat_", "github_token", NAME, 36),
-    at_least("glpat-", "gitlab_token", DOTTED, 20),
-    at_least("gldt-", "gitlab_token", NAME, 20),
-    at_least("glrt-", "gitlab_token", DOTTED, 20),
-    at_least("glrtr-", "gitlab_token", DOTTED, 20),
-    at_least("glcbt-", "gitlab_token", DOTTED, 20),
-    at_least("glptt-", "gitlab_token", NAME, 40),
-    at_least("glft-", "gitlab_token", NAME, 20),
-    at_least("glsoat-", "gitlab_token", NAME, 20),
-    at_least("glimt-", "gitlab_token", NAME, 22),
-    at_least("glagent-", "gitlab_token", NAME, 40),
-    at_least("gloas-", "gitlab_token", NAME, 60),
-    at_least("glffct-", "gitlab_token", NAME, 20),
-    at_least("glwt-", "gitlab_token", NAME, 20),
-    at_least("GR1348941", "gitlab_token", NAME, 20),
-    at_least("ATBB", "bitbucket_password", WORD, 28),
-    at_least("ATCTT3x", "bitbucket_token", NAME, 80),
-    at_least("ATATT3x", "atlassian_token", NAME, 80),
-    at_least("BBDC-", "bitbucket_token", BASE64, 40),
-    at_least("sgp_", "sourcegraph_token", NAME, 40),
-    at_least("slk_", "sourcegraph_token", HEX, 64),
-    at_least("sgd_", "sourcegraph_token", NAME, 40),
-    at_least("CCIPAT_", "circleci_token", NAME, 40),
-    at_least("CCIPRJ_", "circleci_token", NAME, 40),
-    at_least("bkua_", "buildkite_token", HEX, 32),
-    at_least("bkaj_", "buildkite_token", TOKEN, 32),
-    at_least("bkat_", "buildkite_token", WORD, 32),
-    at_least("sqp_", "sonar_token", HEX, 40),
-    at_least("sqa_", "sonar_token", HEX, 40),
-    at_least("squ_", "sonar_token", HEX, 40),
-    at_least("snyk_uat.", "snyk_token", DOTTED, 32),
-    at_least("snyk_sat.", "snyk_token", DOTTED, 32),
-    at_least("dapi", "databricks_token", HEX, 32),
-    at_least("dkea", "databricks_token", HEX, 32),
-    at_least("dose", "databricks_token", HEX, 32),
-    at_least("pnu_", "prefect_token", WORD, 32),
-    at_least("pnb_", "prefect_token", WORD, 32),
-    at_least("tfp_", "typeform_token", DOTTED, 40),
-    at_least("API-", "octopus_key", CAPITALS, 26),
-    at_least("pat.", "harness_token", DOTTED, 60),
-    at_least("sat.", "harness_token", DOTTED, 60),
-    at_least("waka_", "wakatime_key", NAME, 36),
-    at_least("vtwn_", "valtown_token", NAME, 24),
-    at_least("tss_", "thunderstore_token", WORD, 30),
-    at_least("tr_dev_", "trigger_token", WORD, 18),
-    at_least("tr_prod_", "trigger_token", WORD, 18),
-    at_least("dbtc_", "dbt_token", NAME, 30),
-    at_least("dbtu_", "dbt_token", NAME, 30),
-    at_least("dbts_", "dbt_token", NAME, 30),
-    // Registries of packages.
-    crc("npm_", "npm_token", 36),
-    at_least("pypi-Ag", "pypi_token", NAME, 80),
-    at_least("rubygems_", "rubygems_token", HEX, 48),
-    at_least("CLOJARS_", "clojars_token", WORD, 50),
-    at_least("dckr_pat_", "docker_token", NAME, 24),
-    at_least("dckr_oat_", "docker_token", NAME, 24),
-    at_least("cmVmdGtu", "artifactory_token", WORD, 50),
-    at_least("AKCp", "artifactory_token", WORD, 40),
-    at_least("cio_", "crates_token", WORD, 32),
-    at_least("packagist_", "packagist_token", WORD, 40),
-    // Chat and mail.
-    weak("xoxb-", "slack_token", NAME, 10),
-    weak("xoxp-", "slack_token", NAME, 10),
-    weak("xoxa-", "slack_token", NAME, 10),
-    weak("xoxo-", "slack_token", NAME, 10),
-    weak("xoxs-", "slack_token", NAME, 10),
-    weak("xoxr-", "slack_token", NAME, 10),
-    weak("xoxe-", "slack_token", NAME, 10),
-    weak("xoxc-", "slack_token", NAME, 10),
-    weak("xoxd-", "slack_token", TOKEN, 20),
-    weak("xoxe.xox", "slack_token", NAME, 20),
-    weak("xapp-", "slack_token", NAME, 20),
-    weak("xwfp-", "slack_token", NAME, 20),
-    at_least("xkeysib-", "brevo_key", NAME, 60),
-    at_least("xsmtpsib-", "brevo_key", NAME, 60),
-    at_least("key-", "mailgun_key", HEX, 32),
-    at_least("pubkey-", "mailgun_key", HEX, 32),
-    at_least("mlsn.", "mailersend_token", HEX, 60),
-    at_least("twilio_", "twilio_token", HEX, 32),
-    at_least("cli_a", "lark_id", SMALL, 15),
-    at_least("pdus+", "pagerduty_token", TOKEN, 20),
-    at_least("EAACEdEose0cBA", "facebook_token", WORD, 20),
-    at_least("EAAA", "square_token", NAME, 56),
-    at_least("EAAM", "facebook_token", WORD, 80),
-    at_least("EAAC", "facebook_token", WORD, 80),
-    at_least("EAAG", "facebook_token", WORD, 80),
-    at_least("EAAB", "facebook_token", WORD, 80),
-    at_least("IGQV", "instagram_token", NAME, 80),
-    at_least("IGAA", "instagram_token", NAME, 80),
-    at_least("AAAAAAAAAAAAAAAAAAAA", "twitter_token", TOKEN, 60),
-    at_least("act.", "tiktok_token", NAME, 60),
-    at_least("clt.", "tiktok_token", NAME, 60),
-    at_least("s-s4t2ud-", "intra42_secret", HEX, 60),
-    at_least("u-s4t2ud-", "intra42_secret", HEX, 60),
-    // Payment and shops.
-    weak("sk_live_", "stripe_key", NAME, 10),
-    weak("sk_test_", "stripe_key", NAME, 10),
-    weak("rk_live_", "stripe_key", NAME, 10),
-    weak("rk_test_", "stripe_key", NAME, 10),
-    weak("sk_prod_", "stripe_key", NAME, 10),
-    weak("rk_prod_", "stripe_key", NAME, 10),
-    weak("pk_live_", "stripe_key", NAME, 16),
-    weak("ak_live_", "pagarme_key", WORD, 24),
-    weak("ak_test_", "pagarme_key", WORD, 24),
-    weak("sk_sandbox_", "stripe_key", NAME, 10),
-    weak("sk_sbox_", "checkout_key", NAME, 20),
-    at_least("whsec_", "webhook_secret", BASE64, 24),
-    at_least("ek_live_", "stripe_key", WORD, 20),
-    at_least("access_token$production$", "braintree_token", SMALL, 16),
-    at_least("access_token$sandbox$", "braintree_token", SMALL, 16),
-    at_least("A21AA", "paypal_token", NAME, 60),
-    at_least("shpat_", "shopify_token", HEX, 32),
-    at_least("shpca_", "shopify_token", HEX, 32),
-    at_least("shppa_", "shopify_token", HEX, 32),
-    at_least("shpss_", "shopify_token", HEX, 32),
-    at_least("shpua_", "shopify_token", HEX, 32),
-    at_least("shptka_", "shopify_token", HEX, 32),
-    at_least("shippo_live_", "shippo_token", HEX, 40),
-    at_least("shippo_test_", "shippo_token", HEX, 40),
-    at_least("sq0atp-", "square_token", NAME, 20),
-    at_least("sq0csp-", "square_token", NAME, 20),
-    at_least("sq0idp-", "square_token", NAME, 20),
-    weak("FLWSECK", "flutterwave_key", NAME, 12),
-    weak("FLWPUBK", "flutterwave_key", NAME, 12),
-    at_least("rzp_live_", "razorpay_key", WORD, 14),
-    at_least("rzp_test_", "razorpay_key", WORD, 14),
-    at_least("access-sandbox-", "plaid_token", NAME, 36),
-    at_least("access-development-", "plaid_token", NAME, 36),
-    at_least("access-production-", "plaid_token", NAME, 36),
-    at_least("EZAK", "easypost_key", WORD, 50),
-    at_least("EZTK", "easypost_key", WORD, 50),
-    at_least("APP_USR-", "mercadopago_token", NAME, 40),
-    at_least("duffel_live_", "duffel_token", NAME, 40),
-    at_least("duffel_test_", "duffel_token", NAME, 40),
-    at_least("shltm_", "flexport_token", NAME, 30),
-    at_least("xnd_development_", "xendit_key", NAME, 20),
-    at_least("xnd_production_", "xendit_key", NAME, 20),
-    at_least("pdl_live_", "paddle_key", NAME, 40),
-    at_least("pdl_sdbx_", "paddle_key", NAME, 40),
-    at_least("polar_oat_", "polar_token", NAME, 30),
-    at_least("$aact_", "asaas_token", TOKEN, 60),
-    // Models.
-    at_least("sk-proj-", "openai_key", NAME, 20),
-    at_least("sk-svcacct-", "openai_key", NAME, 20),
-    at_least("sk-admin-", "openai_key", NAME, 20),
-    at_least("sk-None-", "openai_key", NAME, 20),
-    at_least("sk-ant-", "anthropic_key", NAME, 24),
-    at_least("sk-or-v1-", "openrouter_key", HEX, 40),
-    at_least("sk-lf-", "langfuse_key", NAME, 32),
-    at_least("gsk_", "groq_key", WORD, 40),
-    at_least("xai-", "xai_key", WORD, 60),
-    at_least("pplx-", "perplexity_key", WORD, 40),
-    at_least("nvapi-", "nvidia_key", NAME, 40),
-    at_least("api_org_", "huggingface_token", WORD, 30),
-    at_least("tgp_v1_", "together_key", NAME, 30),
-    at_least("csk-", "cerebras_key", WORD, 40),
-    at_least("lsv2_pt_", "langsmith_key", NAME, 32),
-    at_least("lsv2_sk_", "langsmith_key", NAME, 32),
-    at_least("ls__", "langsmith_key", HEX, 32),
-    at_least("pcsk_", "pinecone_key", NAME, 40),
-    at_least("tvly-", "tavily_key", NAME, 20),
-    at_least("jina_", "jina_key", NAME, 40),
-    at_least("esecret_", "anyscale_key", NAME, 20),
-    at_least("rpa_", "runpod_key", WORD, 36),
-    at_least("e2b_", "e2b_key", HEX, 40),
-    at_least("bb_live_", "browserbase_key", NAME, 20),
-    at_least("wandb_v1_", "wandb_key", NAME, 40),
-    at_least("apify_api_", "apify_token", WORD, 30),
-    at_least("apify_proxy_", "apify_token", WORD, 30),
-    at_least("scp-live-", "scrapfly_key", HEX, 32),
-    at_least("scp-test-", "scrapfly_key", HEX, 32),
-    at_least("fal_", "fal_key", NAME, 40),
-    // Watching and measuring.
-    at_least("glc_", "grafana_token", BASE64, 32),
-    at_least("eyJrIjoi", "grafana_token", BASE64, 60),
-    at_least("glsa_", "grafana_token", NAME, 32),
-    at_least("NRAK-", "newrelic_key", WORD, 27),
-    at_least("NRII-", "newrelic_key", NAME, 32),
-    at_least("NRIQ-", "newrelic_key", NAME, 32),
-    at_least("NRJS-", "newrelic_key", HEX, 19),
-    at_least("NRBR-", "newrelic_key", HEX, 19),
-    at_least("NRRA-", "newrelic_key", HEX, 40),
-    at_least("dt0c01.", "dynatrace_token", DOTTED, 60),
-    at_least("dt0s01.", "dynatrace_token", DOTTED, 60),
-    at_least("dt0s16.", "dynatrace_token", DOTTED, 60),
-    at_least("hawk.", "stackhawk_key", DOTTED, 36),
-    at_least("hcaik_", "honeycomb_key", WORD, 40),
-    at_least("hcxik_", "honeycomb_key", WORD, 40),
-    at_least("hcamk_", "honeycomb_key", WORD, 40),
-    at_least("hbp_", "honeybadger_key", WORD, 24),
-    at_least("xaat-", "axiom_token", NAME, 36),
-    at_least("xapt-", "axiom_token", NAME, 36),
-    at_least("phx_", "posthog_key", NAME, 40),
-    at_least("phs_", "posthog_key", NAME, 40),
-    at_least("sntrys_", "sentry_token", TOKEN, 60),
-    at_least("sntryu_", "sentry_token", HEX, 60),
-    at_least("essu_", "elastic_token", BASE64, 30),
-    at_least("AstraCS:", "datastax_token", DOTTED, 40),
-    at_least("CCDB1_", "cockroach_key", NAME, 40),
-    at_least("4b1d", "clickhouse_key", WORD, 38),
-    at_least("mdb_sa_sk_", "mongodb_secret", NAME, 30),
-    at_least("cflt", "confluent_key", BASE64, 56),
-    at_least("MMDB_", "maxmind_key", NAME, 30),
-    // Everything else that is a service.
-    at_least("aio_", "adafruit_key", WORD, 26),
-    at_least("CFPAT-", "contentful_token", NAME, 40),
-    at_least("rdme_", "readme_key", SMALL, 60),
-    at_least("VF.DM.", "voiceflow_key", DOTTED, 40),
-    at_least("VF.WS.", "voiceflow_key", DOTTED, 40),
-    at_least("BBFF-", "ubidots_token", WORD, 26),
-    at_least("BBUS-", "ubidots_token", WORD, 26),
-    at_least("fio-u-", "frameio_token", NAME, 60),
-    at_least("flb_live_", "fleetbase_key", WORD, 18),
-    at_least("flb_test_", "fleetbase_key", WORD, 18),
-    at_least("dnkey-", "definednetworking_token", NAME, 60),
-    at_least("pat-na", "hubspot_token", NAME, 36),
-    at_least("pat-eu", "hubspot_token", NAME, 36),
-    at_least("p8e-", "adobe_secret", WORD, 32),
-    at_least("sdk-", "launchdarkly_key", NAME, 36),
-    at_least("mob-", "launchdarkly_key", NAME, 36),
-    at_least("lip_", "lichess_token", WORD, 18),
-    at_least("pk.eyJ", "mapbox_token", DOTTED, 60),
-    at_least("sk.eyJ", "mapbox_token", DOTTED, 60),
-    at_least("p.eyJ", "tinybird_token", DOTTED, 60),
-    at_least("PMAK-", "postman_key", NAME, 50),
-    at_least("PMAT-", "postman_key", CAPITALS, 24),
-    at_least("lin_api_", "linear_key", WORD, 32),
-    at_least("lin_oauth_", "linear_key", WORD, 32),
-    at_least("ntn_", "notion_token", WORD, 40),
-    at_least("secret_", "secret_token", WORD, 40),
-    at_least("figd_", "figma_token", NAME, 36),
-    at_least("figo_", "figma_token", NAME, 36),
-    at_least("zpka_", "zuplo_key", NAME, 30),
-    at_least("sm_aat_", "settlemint_token", WORD, 14),
-    at_least("sm_pat_", "settlemint_token", WORD, 14),
-    at_least("sm_sat_", "settlemint_token", WORD, 14),
-    at_least("dnsimple_a_", "dnsimple_token", WORD, 24),
-    at_least("dnsimple_u_", "dnsimple_token", WORD, 24),
-    at_least("secret-live-", "stytch_secret", NAME, 30),
-    at_least("secret-test-", "stytch_secret", NAME, 30),
-    at_least("signkey-", "inngest_key", NAME, 32),
-    at_least("nyk_v0_", "nylas_key", WORD, 40),
-    at_least("retool_", "retool_token", NAME, 26),
-    at_least("rootly_", "rootly_token", HEX, 40),
-    at_least("pts_", "pangea_token", SMALL, 32),
-    at_least("sec-c-", "pubnub_key", NAME, 30),
-    at_least("sub-c-", "pubnub_key", NAME, 36),
-    at_least("pub-c-", "pubnub_key", NAME, 36),
-    at_least("xau_", "xata_key", NAME, 30),
-    at_least("ATTA", "trello_token", WORD, 60),
-    at_least("tkn.v1_", "teamwork_token", BASE64, 60),
-    at_least("unkey_", "unkey_key", WORD, 20),
-    at_least("xprv", "wallet_key", WORD, 100),
-    at_least("authress_", "authress_key", TOKEN, 50),
-    at_least("sc_pk_", "speakeasy_key", WORD, 30),
-    at_least("oauth:", "twitch_token", SMALL, 30),
-    at_least("oa2-client-id_", "blynk_client", NAME, 32),
-    at_least("LS0tLS1CRUdJTi", "private_key", BASE64, 60),
-];
+const fn row(at: usize) -> Rule {
+    if at < RULES {
+        ANYWHERE[at]
+    } else {
+        SHORT[at - RULES]
+    }
+}
 
-/// Prefixes of one to three characters, and weak ones: looked for where a token begins only.
-#[rustfmt::skip]
-pub(super) static SHORT: &[Rule] = &[
-    at_least("SCW", "scaleway_key", CAPITALS, 17),
-    at_least("AQE", "adyen_key", TOKEN, 100),
-    at_least("NF-", "nightfall_key", WORD, 32),
-    at_least("SG.", "sendgrid_key", DOTTED, 40),
-    weak("sk-", "openai_key", NAME, 32),
-    at_least("hf_", "huggingface_token", WORD, 30),
-    weak("r8_", "replicate_token", NAME, 36),
-    weak("re_", "resend_key", NAME, 30),
-    weak("fw_", "fireworks_key", WORD, 22),
-    weak("fc-", "firecrawl_key", HEX, 32),
-    weak("md-", "mandrill_key", NAME, 22),
-    weak("sk_", "secret_key", WORD, 40),
-    weak("pa-", "voyage_key", NAME, 40),
-    weak("cu_", "checkly_key", HEX, 32),
-    weak("sl.", "dropbox_token", NAME, 60),
-    weak("t1.", "yandex_token", DOTTED, 80),
-    weak("st.", "infisical_token", DOTTED, 60),
-    weak("cio", "crates_token", WORD, 32),
-    Rule { most: 43, ..weak("oy2", "nuget_key", SMALL, 43) },
-    Rule { most: 32, ..weak("AC", "twilio_account", HEX, 32) },
-    Rule { most: 32, ..weak("SK", "twilio_key", HEX, 32) },
-    Rule { most: 32, ..weak("AP", "twilio_key", HEX, 32) },
-    masked("AKC", "artifactory_token", WORD, 10),
-    masked("AP0", "artifactory_token", WORD, 10),
-    masked("AP1", "artifactory_token", WORD, 10),
-    masked("AP2", "artifactory_token", WORD, 10),
-    masked("AP3", "artifactory_token", WORD, 10),
-    masked("AP4", "artifactory_token", WORD, 10),
-    masked("AP5", "artifactory_token", WORD, 10),
-    masked("AP6", "artifactory_token", WORD, 10),
-    masked("AP7", "artifactory_token", WORD, 10),
-    masked("AP8", "artifactory_token", WORD, 10),
-    masked("AP9", "artifactory_token", WORD, 10),
-    masked("APA", "artifactory_token", WORD, 10),
-    masked("APB", "artifactory_token", WORD, 10),
-    masked("APC", "artifactory_token", WORD, 10),
-    masked("APD", "artifactory_token", WORD, 10),
-    masked("APE", "artifactory_token", WORD, 10),
-    masked("APF", "artifactory_token", WORD, 10),
-    weak("db-", "databento_key", WORD, 29),
-    weak("pk_", "public_key", NAME, 32),
-    weak("b_", "beamer_key", NAME, 44),
-    weak("test_", "test_key", NAME, 30),
-    weak("live_", "live_key", NAME, 30),
-    weak("s.", "vault_token", WORD, 24),
-];
+/// The first four bytes of a prefix that is found anywhere.
+pub(super) const fn head(at: usize) -> [u8; 4] {
+    let prefix = ANYWHERE[at].prefix.as_bytes();
+    assert!(prefix.len() >= 4, "a prefix has four bytes");
+    [prefix[0], prefix[1], prefix[2], prefix[3]]
+}
+
+/// The sizes of the tables: bytes of prefixes, of families' names, and how many families there are.
+const SIZES: (usize, usize, usize) = {
+    let (mut prefixes, mut names, mut families) = (0, 0, 0);
+    let mut at = 0;
+    while at < ALL {
+        prefixes += row(at).prefix.len();
+        if begins_family(at) {
+            names += row(at).family.len();
+            families += 1;
+        }
+        at += 1;
+    }
+    (prefixes, names, families)
+};
+
+/// Whether a row has another family than the one before.
+const fn begins_family(at: usize) -> bool {
+    if at == 0 {
+        return true;
+    }
+    let (one, two) = (row(at - 1).family.as_bytes(), row(at).family.as_bytes());
+    let mut same = one.len() == two.len();
+    let mut letter = 0;
+    while same && letter < one.len() {
+        same = one[letter] == two[letter];
+        letter += 1;
+    }
+    !same
+}
+
+/// The bit of `least` that says that a longer body is something else.
+const EXACT: u8 = 128;
+
+/// For how many rows together it is kept where their text begins.
+const GROUP: usize = 8;
+const GROUPS: usize = ALL.div_ceil(GROUP);
+
+/// Columns, for like stands beside like: what is loaded over a network is compressed.
+struct Tables {
+    /// The lengths of the prefixes.
+    lengths: [u8; ALL],
+    classes: [u8; ALL],
+    /// The least length of a body, and [`EXACT`].
+    least: [u8; ALL],
+    /// Which of [`ALSO`], and [`BEGINS`].
+    also: [u8; ALL],
+    /// For each group where its prefixes begin, and the number of its first family.
+    groups: [(u16, u16); GROUPS],
+    prefixes: [u8; SIZES.0],
+    names: [u8; SIZES.1],
+    /// Where the name of each family ends in `names`.
+    ends: [u16; SIZES.2],
+}
+
+/// That a row has another family than the one before.
+const BEGINS: u8 = 128;
+const ALSO: [Also; 4] = [Also::Drawn, Also::Digit, Also::Crc, Also::Masked];
+
+const TABLES: Tables = {
+    let mut tables = Tables {
+        lengths: [0; ALL],
+        classes: [0; ALL],
+        least: [0; ALL],
+        also: [0; ALL],
+        groups: [(0, 0); GROUPS],
+        prefixes: [0; SIZES.0],
+        names: [0; SIZES.1],
+        ends: [0; SIZES.2],
+    };
+    let (mut prefix, mut name, mut families) = (0, 0, 0);
+    let mut at = 0;
+    while at < ALL {
+        let rule = row(at);
+        let begins = begins_family(at);
+        if begins {
+            name = append(&mut tables.names, name, rule.family.as_bytes());
+            tables.ends[families] = name as u16;
+            families += 1;
+        }
+        if at % GROUP == 0 {
+            tables.groups[at / GROUP] = (prefix as u16, families as u16 - 1);
+        }
+        assert!(rule.least < EXACT, "the longest length that is asked for");
+        tables.lengths[at] = rule.prefix.len() as u8;
+        tables.classes[at] = rule.class;
+        tables.least[at] = rule.least | if rule.exact { EXACT } else { 0 };
+        tables.also[at] = rule.also as u8 | if begins { BEGINS } else { 0 };
+        prefix = append(&mut tables.prefixes, prefix, rule.prefix.as_bytes());
+        at += 1;
+    }
+    tables
+};
+
+const fn append(text: &mut [u8], end: usize, piece: &[u8]) -> usize {
+    let mut at = 0;
+    while at < piece.len() {
+        text[end + at] = piece[at];
+        at += 1;
+    }
+    end + piece.len()
+}
+
+static TABLE: Tables = TABLES;
+
+/// A row of the table.
+#[derive(Clone, Copy)]
+pub(super) struct Form(usize);
+
+/// The rule of a number, if it is one of those that are found anywhere.
+#[inline]
+pub(super) fn form(number: usize) -> Option<Form> {
+    (number < RULES).then_some(Form(number))
+}
+
+impl Form {
+    /// Where its prefix begins in the table.
+    #[inline]
+    fn start(self) -> usize {
+        let group = self.0 / GROUP;
+        let before = &TABLE.lengths[group * GROUP..self.0];
+        let start = usize::from(TABLE.groups[group].0);
+        before
+            .iter()
+            .fold(start, |start, &length| start + usize::from(length))
+    }
+
+    #[inline]
+    pub(super) fn prefix(self) -> &'static [u8] {
+        let start = self.start();
+        TABLE
+            .prefixes
+            .get(start..start + usize::from(TABLE.lengths[self.0]))
+            .unwrap_or_default()
+    }
+
+    pub(super) fn family(self) -> &'static str {
+        let group = self.0 / GROUP;
+        let after = &TABLE.also[group * GROUP + 1..=self.0.max(group * GROUP)];
+        let more = after.iter().filter(|&&also| also & BEGINS != 0).count();
+        let family = usize::from(TABLE.groups[group].1) + more;
+        let start = family.checked_sub(1).map_or(0, |before| TABLE.ends[before]);
+        let name = TABLE
+            .names
+            .get(usize::from(start)..usize::from(TABLE.ends[family]))
+            .and_then(|name| core::str::from_utf8(name).ok());
+        name.unwrap_or_default()
+    }
+
+    #[inline]
+    pub(super) fn class(self) -> u8 {
+        TABLE.classes[self.0]
+    }
+
+    #[inline]
+    pub(super) fn also(self) -> Also {
+        ALSO[usize::from(TABLE.also[self.0] & 3)]
+    }
+
+    #[inline]
+    pub(super) fn least(self) -> usize {
+        usize::from(TABLE.least[self.0] & !EXACT)
+    }
+
+    #[inline]
+    pub(super) fn most(self) -> usize {
+        if TABLE.least[self.0] & EXACT == 0 {
+            usize::MAX
+        } else {
+            self.least()
+        }
+    }
+}
+
+/// The short prefixes that `run` begins with.
+#[inline]
+pub(super) fn short(run: &[u8]) -> impl Iterator<Item = Form> {
+    let heads = run
+        .first()
+        .and_then(|&first| SHORT_HEADS.get(usize::from(first)));
+    let (from, count) = heads.copied().unwrap_or_default();
+    let from = RULES + usize::from(from);
+    let mut start = if count == 0 { 0 } else { Form(from).start() };
+    (from..from + usize::from(count)).filter_map(move |number| {
+        let end = start + usize::from(TABLE.lengths[number]);
+        let prefix = TABLE.prefixes.get(start..end).unwrap_or_default();
+        start = end;
+        let may_be = prefix.len() == 1 || prefix.get(1) == run.get(1);
+        (may_be && run.starts_with(prefix)).then_some(Form(number))
+    })
+}
+
+/// For each letter the first of the short prefixes that begins with it, and how many do.
+static SHORT_HEADS: [(u8, u8); 128] = {
+    let mut heads = [(0, 0); 128];
+    let mut at = 0;
+    while at < SHORT.len() {
+        let first = SHORT[at].prefix.as_bytes()[0] as usize;
+        if heads[first].1 == 0 {
+            heads[first].0 = at as u8;
+        } else {
+            let before = SHORT[at - 1].prefix.as_bytes()[0] as usize;
+            assert!(before == first, "prefixes of one letter stand together");
+        }
+        heads[first].1 += 1;
+        at += 1;
+    }
+    heads
+};

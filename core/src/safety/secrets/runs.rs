@@ -2,9 +2,9 @@
 
 use super::{
     Quality, Scanner, Severity,
-    bytes::{self, BASE64, CAPITALS, DIGIT, HEX, NAME, TOKEN, WORD},
+    bytes::{self, BASE64, DIGIT, HEX, NAME, TOKEN, WORD},
     context::{self, Context, Label},
-    decode, padded, prefixes, shape,
+    decode, forms, padded, prefixes, shape,
     words::Word,
 };
 
@@ -12,17 +12,6 @@ use super::{
 const LEAST: usize = 12;
 /// Beyond this a run is data, not a token.
 const MOST: usize = 4096;
-
-/// The first letters of the short prefixes, a bit for each.
-const SHORT_FIRST: u128 = {
-    let mut bits = 0;
-    let mut at = 0;
-    while at < prefixes::SHORT.len() {
-        bits |= 1 << (prefixes::SHORT[at].prefix.as_bytes()[0] & 0x7f);
-        at += 1;
-    }
-    bits
-};
 
 impl Scanner<'_> {
     /// Looks at every run of at least [`LEAST`] characters of tokens.
@@ -70,7 +59,7 @@ impl Scanner<'_> {
         if !has_digit && run.len() < 16 && run[0] != b'A' {
             return;
         }
-        if (has_digit || run.len() >= 40 || run[0] == b'A') && self.formed(start, end) {
+        if (has_digit || run.len() >= 24 || run[0] == b'A') && self.formed(start, end) {
             return;
         }
         if run.len() > MOST || self.opens && run.len() >= 20 && self.opened(start, end) {
@@ -122,7 +111,7 @@ impl Scanner<'_> {
     fn opened(&mut self, start: usize, end: usize) -> bool {
         let bytes = self.bytes;
         let run = &bytes[start..end];
-        if !run.iter().all(|&byte| bytes::is(byte, BASE64 | NAME)) || !decode::holds_text(run) {
+        if !decode::holds_text(run) || !run.iter().all(|&byte| bytes::is(byte, BASE64 | NAME)) {
             return false;
         }
         let Some(text) = decode::base64_text(run) else {
@@ -142,14 +131,14 @@ impl Scanner<'_> {
         let bytes = self.bytes;
         let run = &bytes[start..end];
         let first = run.first().copied().unwrap_or_default();
-        if SHORT_FIRST & 1 << (first & 0x7f) != 0 {
-            for rule in prefixes::SHORT {
-                if rule.prefix.as_bytes()[0] == first && self.prefixed(rule, start).is_some() {
-                    return true;
-                }
-            }
+        if prefixes::short(run).any(|form| self.prefixed(form, start).is_some()) {
+            return true;
         }
-        if let Some((from, to)) = jwt(run) {
+        if let Some(length) = forms::artifactory(run) {
+            self.report(start, start + length, "artifactory_token", Severity::Medium);
+            return true;
+        }
+        if let Some((from, to)) = forms::jwt(run) {
             let to = padded(bytes, start + to);
             self.report(start + from, to, "jwt", Severity::High);
             return true;
@@ -157,19 +146,18 @@ impl Scanner<'_> {
         if self.crypt(start, end) {
             return true;
         }
-        if let Some(code) = telegram(bytes, start) {
-            let from = bytes::run_start(bytes, start - 1, DIGIT, 12);
-            self.report(from, code, "telegram_token", Severity::High);
+        if let Some((from, to, family)) = forms::numbered(bytes, start, end) {
+            self.report(from, to, family, Severity::High);
             return true;
         }
         let shaped = match run.len() {
-            34..=38 if is_mailchimp(run) => "mailchimp_key",
-            57..=75 if is_discord(run) => "discord_token",
-            82 if run.starts_with(b"pat") && parts(run).eq([17, 64]) => "airtable_token",
-            66..=68 if is_truenas(run) => "truenas_key",
-            70 if run.starts_with(b"1000.") && parts(run).eq([4, 32, 32]) => "zoho_token",
+            34..=38 if forms::is_mailchimp(run) => "mailchimp_key",
+            57..=75 if forms::is_discord(run) => "discord_token",
+            82 if run.starts_with(b"pat") && forms::parts(run).eq([17, 64]) => "airtable_token",
+            66..=68 if forms::is_truenas(run) => "truenas_key",
+            70 if run.starts_with(b"1000.") && forms::parts(run).eq([4, 32, 32]) => "zoho_token",
             50 if &run[10..13] == b"msh" && run.ends_with(b"jsn") => "rapidapi_key",
-            36..=44 if is_azure_client(run) => "azure_client_secret",
+            36..=44 if forms::is_azure_client(run) => "azure_client_secret",
             40 if self.beside_aws_id(start, end) => "aws_secret_key",
             15..=18 if run.starts_with(b"00D") && bytes.get(end) == Some(&b'!') => {
                 let to = bytes::run_end(bytes, end + 1, TOKEN, 256);
@@ -179,7 +167,24 @@ impl Scanner<'_> {
                 self.report(start, to, "salesforce_token", Severity::High);
                 return true;
             }
-            40..=110 if has_azure_mark(run) => "azure_key",
+            23 if forms::is_bootstrap(run) => "kubernetes_token",
+            40 if run.ends_with(b"NRAL") => "newrelic_key",
+            42 if run.starts_with(b"00") && shape::quality(run) == Quality::Random => "okta_token",
+            49 if forms::is_hex(&run[..32]) && run[32] == b'.' => "zhipu_key",
+            49 if run[27] == b'_' && first == b'2' && forms::parts(run).eq([49]) => {
+                if shape::quality(run) < Quality::Random {
+                    return false;
+                }
+                "ngrok_token"
+            }
+            50 if forms::is_hex(&run[..32]) && run[32] == b'-' && run[41] == b'-' => "mailgun_key",
+            106 if &run[64..70] == b"_PF84_" => "webex_token",
+            60.. if first == b'0' && run[1] == b'.' && shape::is_uuid(&run[2..38]) => {
+                "bitwarden_token"
+            }
+            40..=110 if forms::has_azure_mark(run) => "azure_key",
+            24..=200 if forms::is_versioned(run) => "airtable_token",
+            76.. if forms::is_opaque(run) => "opaque_token",
             _ => return false,
         };
         self.report(start, padded(bytes, end), shaped, Severity::High);
@@ -278,24 +283,35 @@ fn is_unknown_token(bytes: &[u8], start: usize, end: usize) -> bool {
 /// Where the value begins in a run that holds its name too: `acme-secret-5f0c…`.
 fn name_inside(run: &[u8]) -> Option<usize> {
     let head = &run[..run.len().min(48)];
-    head.iter()
-        .enumerate()
-        .filter(|&(at, &byte)| at >= 3 && matches!(byte, b'-' | b'_' | b'.'))
-        .map(|(at, _)| at)
-        .take(6)
-        .find(|&at| {
-            let value = &run[at + 1..];
-            let enough = match context::meaning(&run[..at]) {
-                Word::Secret => LEAST,
-                Word::Key | Word::Vendor => 16,
-                _ => return false,
-            };
-            value.len() >= enough
-                && !run.contains(&b'/')
-                && shape::quality(&run[..at]) < Quality::Drawn
-                && shape::quality(value) >= Quality::Drawn
-        })
-        .map(|at| at + 1)
+    let joints = (3..head.len().min(run.len().saturating_sub(LEAST)))
+        .filter(|&at| matches!(head[at], b'-' | b'_' | b'.'))
+        .take(6);
+    let mut name = context::Growing::new();
+    let mut from = 0;
+    let mut is_name = true;
+    for at in joints {
+        let meaning = name.add(&run[from..at]);
+        from = at;
+        let enough = match meaning {
+            Word::Secret => LEAST,
+            Word::Key | Word::Vendor => 16,
+            _ => continue,
+        };
+        let value = &run[at + 1..];
+        // Some have what they belong to before the word: `pi_3Mtw…_secret_YrKJ…`.
+        let is_marked = run[..at].ends_with(b"_secret");
+        if value.len() < enough || !is_name && !is_marked {
+            continue;
+        }
+        if run.contains(&b'/') || shape::quality(value) < Quality::Drawn {
+            return None;
+        }
+        is_name = shape::quality(&run[..at]) < Quality::Drawn;
+        if is_name || is_marked {
+            return Some(at + 1);
+        }
+    }
+    None
 }
 
 /// Whether a value of this form under this name is a secret, and how surely.
@@ -340,114 +356,4 @@ fn is_reference(bytes: &[u8], start: usize, end: usize) -> bool {
         ]
         .iter()
         .any(|hash| bytes[start..end].starts_with(hash))
-}
-
-/// The lengths of the parts between full stops.
-fn parts(run: &[u8]) -> impl Iterator<Item = usize> {
-    run.split(|&byte| byte == b'.').map(<[u8]>::len)
-}
-
-/// A JSON web token: two or three parts, the first two JSON.
-fn jwt(run: &[u8]) -> Option<(usize, usize)> {
-    if run.len() < 40 {
-        return None;
-    }
-    let head = &run[..run.len().min(256)];
-    let from = (0..head.len()).find(|&at| {
-        head[at] == b'e'
-            && head[at..].starts_with(b"eyJ")
-            && (at == 0 || !bytes::is(head[at - 1], WORD))
-    })?;
-    let end = bytes::run_end(run, from, NAME | bytes::DOTTED, usize::MAX);
-    let mut parts = run[from..end].split(|&byte| byte == b'.');
-    let (header, payload) = (parts.next()?, parts.next()?);
-    let (text, length) = decode::base64_head::<24>(header);
-    let is_json = length >= 12
-        && text[..length]
-            .iter()
-            .all(|byte| (b' '..=b'~').contains(byte));
-    (is_json && header.len() >= 16 && payload.len() >= 8 && end - from >= 40).then_some((from, end))
-}
-
-/// Thirty-two hexadecimal digits and a data centre.
-fn is_mailchimp(run: &[u8]) -> bool {
-    run[..32]
-        .iter()
-        .all(|&byte| bytes::is(byte, HEX) && !byte.is_ascii_uppercase())
-        && run[32..].starts_with(b"-us")
-        && run.len() > 35
-        && run[35..].iter().all(u8::is_ascii_digit)
-}
-
-/// A bot's number, a colon, and 35 characters that begin with `AA`; gives their end.
-fn telegram(bytes: &[u8], start: usize) -> Option<usize> {
-    let is_code = bytes[start..].starts_with(b"AA") && start > 8 && bytes[start - 1] == b':';
-    if !is_code || start - 1 - bytes::run_start(bytes, start - 1, DIGIT, 12) < 8 {
-        return None;
-    }
-    let end = bytes::run_end(bytes, start, NAME, 64);
-    (end - start == 35).then_some(end)
-}
-
-/// A user's number in base64, a time, and a code.
-fn is_discord(run: &[u8]) -> bool {
-    let mut parts = run.split(|&byte| byte == b'.');
-    let (Some(user), Some(time), Some(code), None) =
-        (parts.next(), parts.next(), parts.next(), parts.next())
-    else {
-        return false;
-    };
-    (23..=28).contains(&user.len())
-        && time.len() == 6
-        && (27..=38).contains(&code.len())
-        && user.iter().all(|&byte| bytes::is(byte, WORD))
-        && run
-            .iter()
-            .all(|&byte| bytes::is(byte, NAME) || byte == b'.')
-        && shape::quality(user) >= Quality::Drawn
-}
-
-/// A number, a dash, and 64 letters and digits.
-fn is_truenas(run: &[u8]) -> bool {
-    run.iter()
-        .position(|&byte| byte == b'-')
-        .is_some_and(|dash| {
-            (1..=3).contains(&dash)
-                && run[..dash].iter().all(u8::is_ascii_digit)
-                && run[dash + 1..].len() == 64
-                && run[dash + 1..].iter().all(|&byte| bytes::is(byte, WORD))
-                && shape::quality(&run[dash + 1..]) == Quality::Random
-        })
-}
-
-/// The client secrets of Microsoft's directory: a digit and `Q~` after three characters.
-fn is_azure_client(run: &[u8]) -> bool {
-    bytes::is(run[3], DIGIT) && &run[4..6] == b"Q~" && shape::quality(&run[6..]) >= Quality::Drawn
-}
-
-/// The marks that Microsoft's services put near the end of their keys, so that they can be found.
-fn has_azure_mark(run: &[u8]) -> bool {
-    let is_mark = |four: &[u8]| {
-        matches!(
-            four,
-            b"AzSe"
-                | b"AzCa"
-                | b"AzFu"
-                | b"ACDb"
-                | b"AIoT"
-                | b"APIM"
-                | b"AZDO"
-                | b"ACOG"
-                | b"+ASt"
-                | b"+AEh"
-                | b"+ASb"
-                | b"+ABa"
-                | b"+AMC"
-                | b"+ACR"
-        )
-    };
-    run[run.len() - 16..].windows(4).any(is_mark)
-        && run.iter().all(|&byte| bytes::is(byte, BASE64))
-        && shape::quality(run) >= Quality::Drawn
-        && !run.iter().all(|&byte| bytes::is(byte, CAPITALS))
 }

@@ -1,6 +1,6 @@
 //! How much a value looks like something a machine drew, and whether it is only an example.
 
-use super::bytes::{self, CAPITALS, DIGIT, HEX, LOWER, UPPER, WORD};
+use super::bytes::{self, CAPITALS, DIGIT, LOWER, UPPER, WORD};
 
 /// How far into a value one looks.
 pub(super) const LOOK: usize = 160;
@@ -26,22 +26,25 @@ pub(super) fn quality(value: &[u8]) -> Quality {
     let value = &value[..value.len().min(LOOK)];
     let mut best = Quality::Written;
     let mut whole = Counts::default();
-    let (mut part, mut slashes, mut written) = (Counts::default(), 0, 0);
-    let mut class = value.first().map_or(0, |&byte| bytes::class(byte));
-    for (at, &byte) in value.iter().enumerate() {
-        let next = value.get(at + 1).map_or(0, |&byte| bytes::class(byte));
-        if class & WORD != 0 {
-            part.add(byte, class, next);
-        }
-        if next & WORD == 0 && part.length > 0 {
-            let quality = part.quality();
+    let (mut slashes, mut written) = (0, 0);
+    for chunk in value.chunks(64) {
+        let kinds = Kinds::of(chunk);
+        slashes += count(kinds.slash);
+        kinds.add_to(&mut whole);
+        // Where chains of four and of eight go on.
+        let all = kinds.all();
+        let four = all & all >> 1 & all >> 2 & all >> 3;
+        let mut eight = four & four >> 4;
+        written += count(four & !(four << 1));
+        while eight != 0 {
+            let start = eight.trailing_zeros();
+            let length = (!(all >> start)).trailing_zeros().min(64 - start);
+            let past = u64::MAX.checked_shl(start + length);
+            eight &= past.unwrap_or_default();
+            let quality = kinds.count(chunk, start, length).quality();
             best = best.max(quality);
-            written += u32::from(quality == Quality::Written && part.length >= 4);
-            whole.join(&part);
-            part = Counts::default();
+            written -= u32::from(quality != Quality::Written);
         }
-        slashes += u32::from(byte == b'/');
-        class = next;
     }
     // Of a path or a dotted name most parts are words.
     if written >= 2 && (slashes >= 2 || written >= 3) && best < Quality::Random && !whole.is_mixed()
@@ -58,61 +61,139 @@ pub(super) fn quality(value: &[u8]) -> Quality {
     best
 }
 
+/// Whether small letters and capitals alternate as they do when drawn: a quarter of each at least.
+pub(super) fn mixes_case(value: &[u8]) -> bool {
+    let count = |class| value.iter().filter(|&&byte| bytes::is(byte, class)).count();
+    value.len() >= 20 && count(UPPER).min(count(LOWER)) * 4 >= value.len()
+}
+
 /// What is counted of a chain of letters and digits.
 #[derive(Clone, Copy, Default)]
 struct Counts {
     length: u32,
     digits: u32,
     upper: u32,
-    hex: u32,
+    /// How many are no digits of hexadecimal.
+    beyond_hex: u32,
     /// How often small letters, capitals and digits change place. A word that begins with a
     /// capital does not count, so names in programs have few.
     changes: u32,
-    /// Whether the last one was a digit, and whether a capital.
-    kind: (bool, bool),
-    /// Consonants in a row, and how many rows were long: written words have four at most.
-    consonants: u32,
+    /// Ends of rows of consonants that are longer than those of written words.
     rows: u32,
 }
 
-impl Counts {
-    #[inline(always)]
-    fn add(&mut self, byte: u8, class: u8, next: u8) {
-        let kind = (class & DIGIT != 0, class & UPPER != 0);
-        let begins_word = kind.1 && next & LOWER != 0;
-        let goes_on = self.kind.1 && !kind.0;
-        let is_change = self.length > 0 && kind != self.kind && !begins_word && !goes_on;
-        self.length += 1;
-        self.digits += u32::from(kind.0);
-        self.upper += u32::from(kind.1);
-        self.hex += u32::from(class & HEX != 0);
-        self.changes += u32::from(is_change);
-        // Of each letter whether it is a vowel, from `@` on.
-        let vowel = 1_u32 << (byte & 0x1f) & 0x0220_8222 != 0;
-        let row = if kind == self.kind {
-            self.consonants + 1
-        } else {
-            1
+/// What the characters of at most 64 bytes are, a bit for each.
+struct Kinds {
+    digit: u64,
+    upper: u64,
+    lower: u64,
+    hex: u64,
+    slash: u64,
+}
+
+impl Kinds {
+    /// Eight bytes at a time; all of them are ASCII.
+    fn of(chunk: &[u8]) -> Self {
+        const ONE: u64 = 0x0101_0101_0101_0101;
+        const HIGH: u64 = 0x80 * ONE;
+        // The high bit of each byte within a range.
+        let within = |word: u64, first: u8, last: u8| {
+            let from = word + ONE * u64::from(0x80 - first);
+            let past = word + ONE * u64::from(0x7f - last);
+            from & !past & HIGH
         };
-        self.consonants = if kind.0 || vowel { 0 } else { row };
-        // Abbreviations within a name are such rows too, unless all of it is in capitals.
-        let abbreviated = kind.1 && self.upper + self.digits < self.length;
-        self.rows += u32::from(self.consonants >= 5 && !abbreviated);
-        self.kind = kind;
+        let gather = |high: u64| (high >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+        let mut kinds = Self {
+            digit: 0,
+            upper: 0,
+            lower: 0,
+            hex: 0,
+            slash: 0,
+        };
+        for at in (0..chunk.len()).step_by(8) {
+            let rest = &chunk[at..];
+            let word = match rest.first_chunk::<8>() {
+                Some(eight) => u64::from_le_bytes(*eight),
+                None => rest
+                    .iter()
+                    .rev()
+                    .fold(0, |word, &byte| word << 8 | u64::from(byte)),
+            } & !HIGH;
+            let digit = within(word, b'0', b'9');
+            let upper = within(word, b'A', b'Z');
+            let lower = within(word, b'a', b'z');
+            let hex = digit | within(word | (0x20 * ONE), b'a', b'f');
+            kinds.slash |= gather(within(word, b'/', b'/')) << at;
+            kinds.digit |= gather(digit) << at;
+            kinds.upper |= gather(upper) << at;
+            kinds.lower |= gather(lower) << at;
+            kinds.hex |= gather(hex) << at;
+        }
+        kinds
     }
 
-    /// Adds what was counted of another chain behind this one.
-    fn join(&mut self, next: &Self) {
-        let meets = self.length > 0 && next.length > 0;
-        self.length += next.length;
-        self.digits += next.digits;
-        self.upper += next.upper;
-        self.hex += next.hex;
-        self.changes += next.changes + u32::from(meets && self.kind != next.kind);
-        self.rows += next.rows;
-        self.kind = next.kind;
+    fn all(&self) -> u64 {
+        self.digit | self.upper | self.lower
     }
 
+    /// Where small letters, capitals and digits change place, `by` places after the other.
+    fn changes(&self, by: u32) -> u64 {
+        let differs = self.digit ^ self.digit << by | self.upper ^ self.upper << by;
+        let begins_word = self.upper & self.lower >> 1;
+        let goes_on = self.upper << by & !self.digit;
+        differs & !begins_word & !goes_on
+    }
+
+    /// Counts all chains as if they were one.
+    fn add_to(&self, whole: &mut Counts) {
+        let all = self.all();
+        let apart = all & !(all << 1) & all << 2;
+        whole.length += count(all);
+        whole.digits += count(self.digit);
+        whole.upper += count(self.upper);
+        whole.beyond_hex += count(all & !self.hex);
+        whole.changes += count(self.changes(1) & all & all << 1);
+        let differs = self.digit ^ self.digit << 2 | self.upper ^ self.upper << 2;
+        whole.changes += count(differs & apart);
+    }
+
+    /// Counts one chain of letters and digits.
+    fn count(&self, chunk: &[u8], start: u32, length: u32) -> Counts {
+        let set = u64::MAX >> (64 - length) << start;
+        let (upper, lower) = (self.upper & set, self.lower & set);
+        let five = |set: u64| set & set << 1 & set << 2 & set << 3 & set << 4;
+        let mut rows = 0;
+        if five(lower) | five(upper) != 0 {
+            let vowel = vowels(&chunk[start as usize..(start + length) as usize]) << start;
+            // Abbreviations within a name are such rows too, unless all of it is in capitals.
+            let before_small = (lower & lower.wrapping_neg()).wrapping_sub(1);
+            rows = five(lower & !vowel) | five(upper & !vowel) & before_small;
+        }
+        Counts {
+            length,
+            digits: count(self.digit & set),
+            upper: count(upper),
+            beyond_hex: u32::from(set & !self.hex != 0),
+            changes: count(self.changes(1) & set & set << 1),
+            rows: count(rows),
+        }
+    }
+}
+
+/// How many bits are set. Where the processor has no instruction for it, none is often the case.
+fn count(bits: u64) -> u32 {
+    if bits == 0 { 0 } else { bits.count_ones() }
+}
+
+/// Which of at most 64 letters are vowels; of other characters it says nothing.
+fn vowels(chunk: &[u8]) -> u64 {
+    // A bit for each letter, from `@` on.
+    const VOWELS: u64 = 0x0220_8222;
+    let places = chunk.iter().rev();
+    places.fold(0, |bits, byte| bits << 1 | VOWELS >> (byte & 0x1f) & 1)
+}
+
+impl Counts {
     /// How many letters are small.
     fn lower(&self) -> u32 {
         self.length - self.digits - self.upper
@@ -132,7 +213,7 @@ impl Counts {
     }
 
     fn is_hex(&self) -> bool {
-        self.hex == self.length && (self.lower() == 0 || self.upper == 0)
+        self.beyond_hex == 0 && (self.lower() == 0 || self.upper == 0)
     }
 
     fn quality(&self) -> Quality {
@@ -219,22 +300,59 @@ pub(super) fn is_uuid(value: &[u8]) -> bool {
 /// Whether a value stands for another: documentation, a mask, one character again and again.
 pub(super) fn is_placeholder(value: &[u8]) -> bool {
     let value = &value[..value.len().min(LOOK)];
-    let different = distinct(value) as usize;
-    if different < 5.min(value.len() / 2) {
+    if !has_distinct(value, 5.min(value.len() / 2)) {
         return true;
     }
     // An alphabet: every character once, in order.
-    if value.len() >= 32 && different == value.len() && value.starts_with(b"0123456789") {
+    if value.len() >= 32
+        && value.starts_with(b"0123456789")
+        && distinct(value) as usize == value.len()
+    {
         return true;
     }
     // A long random value holds any short word by chance, so long words only.
-    (0..value.len()).any(|at| {
-        let rest = &value[at..];
-        placeholders(rest[0])
-            .iter()
-            .any(|word| word.len() * 12 >= value.len() && begins_folded(rest, word))
+    if value.len() > LONGEST * 12 {
+        return false;
+    }
+    value.windows(2).enumerate().any(|(at, two)| {
+        BEGINNINGS[usize::from(two[0] & 0x7f)].0 & BEGINNINGS[usize::from(two[1] & 0x7f)].1 != 0
+            && placeholders(two[0])
+                .iter()
+                .any(|word| word.len() * 12 >= value.len() && begins_folded(&value[at..], word))
     })
 }
+
+/// Whether at least so many different characters are there.
+fn has_distinct(value: &[u8], least: usize) -> bool {
+    let mut seen = 0_u128;
+    least == 0
+        || value.iter().any(|&byte| {
+            seen |= 1 << (byte & 0x7f);
+            seen.count_ones() as usize >= least
+        })
+}
+
+/// The longest word of [`placeholders`].
+const LONGEST: usize = 11;
+
+/// Which of the pairs that words of [`placeholders`] begin with a character is the first of, and
+/// which the second.
+static BEGINNINGS: [(u16, u16); 128] = {
+    const PAIRS: [&[u8; 2]; 13] = [
+        b"ex", b"xx", b"yo", b"pl", b"ch", b"re", b"in", b"du", b"sa", b"-h", b"_h", b"..", b"**",
+    ];
+    let mut table = [(0, 0); 128];
+    let mut pair = 0;
+    while pair < PAIRS.len() {
+        let [first, second] = *PAIRS[pair];
+        table[first as usize].0 |= 1 << pair;
+        table[second as usize].1 |= 1 << pair;
+        table[first.to_ascii_uppercase() as usize].0 |= 1 << pair;
+        table[second.to_ascii_uppercase() as usize].1 |= 1 << pair;
+        pair += 1;
+    }
+    table
+};
 
 /// The words that begin with a letter and say that a value is to be put in, or was taken out.
 fn placeholders(first: u8) -> &'static [&'static [u8]] {

@@ -2,8 +2,8 @@
 
 use super::{
     Quality, Scanner, Severity,
-    bytes::{self, DOTTED, HEX, NAME, TOKEN, WORD},
-    password, shape,
+    bytes::{self, BASE64, DOTTED, HEX, NAME, TOKEN, WORD},
+    padded, password, shape,
 };
 
 /// How far an address is read.
@@ -63,7 +63,7 @@ impl Scanner<'_> {
 
     /// Addresses that whoever knows them may post to.
     fn webhook(&mut self, start: usize, path: usize, host: &[u8]) -> Option<usize> {
-        const HOOKS: [(&[u8], &[u8], &str); 11] = [
+        const HOOKS: [(&[u8], &[u8], &str); 16] = [
             (b"hooks.slack.com", b"/services/", "slack_webhook"),
             (b"hooks.slack.com", b"/workflows/", "slack_webhook"),
             (b"hooks.slack.com", b"/triggers/", "slack_webhook"),
@@ -73,6 +73,11 @@ impl Scanner<'_> {
             (b"webhook.office.com", b"/webhookb2/", "teams_webhook"),
             (b"outlook.office.com", b"/webhook/", "teams_webhook"),
             (b"hooks.zapier.com", b"/hooks/catch/", "zapier_webhook"),
+            (b"hook.eu1.make.com", b"/", "make_webhook"),
+            (b"hook.eu2.make.com", b"/", "make_webhook"),
+            (b"hook.us1.make.com", b"/", "make_webhook"),
+            (b"hook.integromat.com", b"/", "make_webhook"),
+            (b".tines.com", b"/webhook/", "tines_webhook"),
             (b"maker.ifttt.com", b"/trigger/", "ifttt_webhook"),
             (
                 b"chat.googleapis.com",
@@ -98,6 +103,27 @@ impl Scanner<'_> {
             return None;
         }
         self.report(start, end, family, Severity::High);
+        Some(end)
+    }
+
+    /// `&sig=<base64>`: a signature that gives access to whoever has the address.
+    pub(super) fn signature(&mut self, at: usize) -> Option<usize> {
+        let bytes = self.bytes;
+        let start = at + 5;
+        if bytes.get(at + 1..start)? != b"sig=" {
+            return None;
+        }
+        let end = start
+            + bytes[start..bytes.len().min(start + 128)]
+                .iter()
+                .take_while(|&&byte| bytes::is(byte, BASE64 | NAME) || byte == b'%')
+                .count();
+        let value = &bytes[start..end];
+        if value.len() < 40 || shape::quality(value) < Quality::Drawn {
+            return None;
+        }
+        let end = padded(bytes, end);
+        self.report(start, end, "signed_url", Severity::Medium);
         Some(end)
     }
 

@@ -19,14 +19,24 @@ pub(super) enum Word {
     Unknown,
 }
 
-/// What a word in small letters says.
+/// What a word says, whatever the case of its letters.
 pub(super) fn classify(word: &[u8]) -> Word {
-    if let Some(meaning) = look_up(hash(word, 0, word.len())) {
+    if may_be_known(word)
+        && let Some(meaning) = look_up(hash(&Letters::of(word)))
+    {
         return meaning;
     }
+    if word.len() < 5 {
+        return Word::Unknown;
+    }
     // Names written together: `apikey`, `authtoken`, `uclassifykey`.
-    let ends = |ends: &[&[u8]]| ends.iter().any(|end| word.ends_with(end));
-    match word.last() {
+    let ends = |ends: &[&[u8]]| {
+        ends.iter().any(|end| {
+            let start = word.len().checked_sub(end.len());
+            start.is_some_and(|start| word[start..].eq_ignore_ascii_case(end))
+        })
+    };
+    match word.last().map(|last| last | 0x20) {
         Some(b'y')
             if ends(&[
                 b"apikey",
@@ -48,16 +58,43 @@ pub(super) fn classify(word: &[u8]) -> Word {
     }
 }
 
-/// Whether a word in small letters stands in examples where a password would.
+/// The first letters of the words of names, a bit for each, by how long the words are.
+static FIRST: [u32; 25] = {
+    let lists: [&[u8]; 6] = [SECRET, KEY, KIND, OTHER, FILLER, VENDOR];
+    let mut first = [0; 25];
+    let (mut list, mut start, mut at) = (0, 0, 0);
+    while list < lists.len() {
+        let words = lists[list];
+        if at == words.len() || words[at] == b' ' {
+            first[at - start] |= 1 << (words[start] & 31);
+            start = at + 1;
+        }
+        at += 1;
+        if at > words.len() {
+            (list, start, at) = (list + 1, 0, 0);
+        }
+    }
+    first
+};
+
+/// Whether a known word is as long and begins with that letter.
+fn may_be_known(word: &[u8]) -> bool {
+    let first = word.first().map_or(0, |first| 1 << (first & 31));
+    FIRST[word.len().min(24)] & first != 0
+}
+
+/// Whether a word stands in examples where a password would.
 pub(super) fn is_common(word: &[u8]) -> bool {
-    look_up(hash(word, 0, word.len()) ^ AS_PASSWORD) == Some(Word::Unknown)
+    look_up(hash(&Letters::of(word)) ^ AS_PASSWORD) == Some(Word::Unknown)
 }
 
 fn look_up(hash: u32) -> Option<Word> {
     let mut slot = hash as usize % SLOTS;
-    while TABLE[slot] != 0 {
-        if TABLE[slot] | MEANING == hash | MEANING {
-            return Some(MEANINGS[(TABLE[slot] & MEANING) as usize]);
+    while TABLE[slot] != EMPTY {
+        let [meaning, high @ ..] = TABLE[slot];
+        let [_, first, second, third] = hash.to_le_bytes();
+        if high == [second, third] && meaning & !MEANING == first & !MEANING {
+            return Some(MEANINGS[usize::from(meaning & MEANING)]);
         }
         slot = (slot + 1) % SLOTS;
     }
@@ -69,7 +106,8 @@ const AS_PASSWORD: u32 = 0x5bd1_e990;
 
 const SLOTS: usize = 1024;
 /// The bits of a place that hold what the word says; the others are the word's hash.
-const MEANING: u32 = 7;
+const MEANING: u8 = 7;
+const EMPTY: [u8; 3] = [0; 3];
 const MEANINGS: [Word; 8] = [
     Word::Unknown,
     Word::Secret,
@@ -83,11 +121,11 @@ const MEANINGS: [Word; 8] = [
 
 /// The words below, by their hashes, with open addressing. Made at compile time, so that the words
 /// themselves are not in the program.
-static TABLE: [u32; SLOTS] = table();
+static TABLE: [[u8; 3]; SLOTS] = table();
 
-const fn table() -> [u32; SLOTS] {
+const fn table() -> [[u8; 3]; SLOTS] {
     let lists: [&[u8]; 7] = [SECRET, KEY, KIND, OTHER, FILLER, VENDOR, COMMON];
-    let mut table = [0; SLOTS];
+    let mut table = [EMPTY; SLOTS];
     let mut list = 0;
     while list < lists.len() {
         let words = lists[list];
@@ -98,12 +136,13 @@ const fn table() -> [u32; SLOTS] {
                 end += 1;
             }
             let apart = if list == 6 { AS_PASSWORD } else { 0 };
-            let hash = hash(words, start, end) ^ apart;
+            let hash = hash(&Letters::within(words, start, end)) ^ apart;
             let mut slot = hash as usize % SLOTS;
-            while table[slot] != 0 {
+            while table[slot][0] != 0 {
                 slot = (slot + 1) % SLOTS;
             }
-            table[slot] = hash & !MEANING | (list as u32 + 1);
+            let [_, first, second, third] = hash.to_le_bytes();
+            table[slot] = [first & !MEANING | (list as u8 + 1), second, third];
             start = end + 1;
         }
         list += 1;
@@ -111,15 +150,59 @@ const fn table() -> [u32; SLOTS] {
     table
 }
 
-/// FNV-1a, its bits mixed once more.
-const fn hash(word: &[u8], start: usize, end: usize) -> u32 {
-    let mut hash = 0x811c_9dc5_u32;
-    let mut at = start;
-    while at < end {
-        hash = (hash ^ word[at] as u32).wrapping_mul(0x0100_0193);
+/// Of the letters, eight at a time, whatever their case.
+const fn hash(word: &Letters) -> u32 {
+    let mut hash = 0_u64;
+    let mut at = 0;
+    while at < word.eights {
+        hash = (hash ^ word.folded[at]).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        hash ^= hash >> 29;
         at += 1;
     }
-    hash ^ hash >> 15
+    (hash >> 16) as u32
+}
+
+/// The first 24 letters of a word in small letters, with spaces behind.
+struct Letters {
+    folded: [u64; 3],
+    /// How many of them are not empty.
+    eights: usize,
+}
+
+impl Letters {
+    const FOLD: u64 = 0x2020_2020_2020_2020;
+
+    fn of(word: &[u8]) -> Self {
+        let mut folded = [Self::FOLD; 3];
+        for (place, piece) in folded.iter_mut().zip(word.chunks(8)) {
+            *place |= match piece.first_chunk::<8>() {
+                Some(eight) => u64::from_le_bytes(*eight),
+                None => piece
+                    .iter()
+                    .rev()
+                    .fold(0, |word, &byte| word << 8 | u64::from(byte)),
+            };
+        }
+        Self {
+            folded,
+            eights: word.len().min(24).div_ceil(8),
+        }
+    }
+
+    /// Those of a part of a list.
+    const fn within(list: &[u8], start: usize, end: usize) -> Self {
+        let length = if end - start < 24 { end - start } else { 24 };
+        let mut folded = [Self::FOLD; 3];
+        let mut at = 0;
+        while at < length {
+            folded[at / 8] |= (list[start + at] as u64) << (at % 8 * 8);
+            at += 1;
+        }
+        Self {
+            folded,
+            eights: length.div_ceil(8),
+        }
+    }
 }
 
 const SECRET: &[u8] = b"token tokens tok tkn secret secrets password passwd passphrase passwort pass \
@@ -165,7 +248,21 @@ pushbullet unsplash giphy spotify lastfm flickr foursquare yelp tomtom blazemete
 saucelabs lambdatest posthog telnyx plivo messagebird bandwidth nylas typeform jotform surveymonkey \
 calendly bitly rebrandly ngrok tailscale doppler vault pulumi terraform consul nomad skrapp hunter \
 clearbit smartsheet smartsheets surveybot beamer canny squarespace refiner teamwork teamworkdesk \
-teamworkspaces rapidapi scrapingbee scraperapi zenrows apify cloudant softlayer";
+teamworkspaces rapidapi scrapingbee scraperapi zenrows apify cloudant softlayer \
+abuseipdb accuweather adafruit adobe adyen aftership airbrake airship alibaba aliyun apiflash apilayer \
+appcues aviationstack baremetrics betterstack bombbomb browserless bugherd capsulecrm chargebee chartmogul \
+clicksend clockify cloudinary cloudsmith coinapi coinlayer convertkit currencylayer deepai deepseek \
+delighted detectlanguage docparser docusign edamam elasticemail endorlabs enigma exchangerate fastforex \
+fibery firebase fullstory geoapify geocodio getresponse glassnode graphhopper gumroad harness hellosign \
+helpscout honeybadger imagekit infobip ipapi ipinfo ipstack keenio kucoin lemlist linear linkedin livestorm \
+locationiq lokalise mailboxlayer mailerlite mapquest marketstack mattermost mediastack metaapi mockaroo mux \
+newsapi numverify nutritionix nytimes omnisend opencage openuv openrouter opsgenie packagecloud pagerduty \
+paystack pdflayer peopledatalabs perplexity pinata pipedream podio positionstack postman prodpad prefect \
+qubole quickbase railway rawg razorpay recharge robinhood scalr screenshotapi sendbird sendinblue serpapi \
+signalwire sinch sourcegraph sportradar stormglass strava stytch supabase tatum textmagic theoddsapi \
+thinkific todoist tomorrowio tradier travelpayouts twelvedata twitch twitter typesense uploadcare \
+uptimerobot urlscan userstack veriphone voyage vpnapi weatherbit weatherstack webex webflow workos \
+worldweather wrike xero yandex zapier zenkit zenscrape zenserp zeplin zerobounce zoho zulip";
 
 /// What stands for a password where none is told, and what forms say about one.
 const COMMON: &[u8] = b"password passwd passphrase pass pwd secret token none null true false string \

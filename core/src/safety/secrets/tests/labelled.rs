@@ -112,3 +112,54 @@ fn what_is_read_from_elsewhere_is_no_secret() {
         check_silent(text);
     }
 }
+
+#[test]
+fn passwords_given_as_statements_and_arguments_are_found() {
+    check("password '", "S3cr3tPw1", "'", "password");
+    check("username 'me'\n    password '", "secret", "'", "password");
+    check(
+        "machine acme.com login me password ",
+        "S3cr3tPw1",
+        "\n",
+        "password",
+    );
+    check("sshpass -p '", "S3cr3tPw1", "' ssh me@host", "password");
+    check("psexec \\\\host -u me -p ", "S3cr3t!pw", " cmd", "password");
+    check(
+        "ConvertTo-SecureString \"",
+        "S3cr3tPw1",
+        "\" -AsPlainText",
+        "password",
+    );
+    for text in [
+        "you can pass 'something' to it",
+        "the password \"password\" is the worst",
+        "password protects the file",
+        "after login the password changes nothing here",
+        "sshpass -p \"$SSH_PASSWORD\" ssh me@host",
+        "ConvertTo-SecureString $password -AsPlainText",
+        "PWD=/srv/project2/x",
+        "ERROR_PASSWORD_RESTRICTION=0xC000006C",
+    ] {
+        check_silent(text);
+    }
+}
+
+#[test]
+fn the_secret_of_a_payment_is_found_behind_what_it_belongs_to() {
+    let (payment, secret) = (drawn(24, ALPHANUMERIC), drawn(25, ALPHANUMERIC));
+    check(
+        &format!("pi_{payment}_secret_"),
+        &secret,
+        "",
+        "labelled_secret",
+    );
+}
+
+#[test]
+fn names_and_values_are_found_behind_percent_escapes_and_beside_them() {
+    let value = drawn(32, ALPHANUMERIC);
+    check("?q=acme_token%3D", &value, "%26page%3D2", "labelled_secret");
+    check("?acme_token=", &value, "&q=%41%42", "labelled_secret");
+    check("https://me:", "p%2Fass-w0rd", "@acme.com/", "url_password");
+}

@@ -1,16 +1,16 @@
 use alloc::format;
 
-use super::{super::prefixes, *};
+use super::{super::vendors, *};
 
 #[test]
 fn every_prefix_of_the_tables_is_found_with_a_drawn_body() {
-    for rule in prefixes::RULES.iter().chain(prefixes::SHORT) {
+    for rule in vendors::ANYWHERE.iter().chain(vendors::SHORT) {
         let alphabet: alloc::vec::Vec<u8> = (b'0'..=b'z')
             .filter(|&byte| {
                 super::super::bytes::is(byte, rule.class) && byte.is_ascii_alphanumeric()
             })
             .collect();
-        let length = usize::from(rule.least).max(12).min(usize::from(rule.most));
+        let length = usize::from(rule.least).max(if rule.exact { 0 } else { 12 });
         let token = format!("{}{}", rule.prefix, drawn(length, &alphabet));
         let text = format!("it is \"{token}\" today");
         let found = scan(&text);
@@ -129,4 +129,109 @@ fn an_unknown_vendors_token_alone_on_its_line_is_found() {
     let token = format!("acme_{}", drawn(40, ALPHANUMERIC));
     check("here it is:\n", &token, "\nkeep it", "prefixed_token");
     check_silent("the digest sha256-xyz");
+}
+
+#[test]
+fn letters_alone_after_a_vendors_prefix_are_a_token() {
+    let letters: alloc::vec::Vec<u8> = ALPHANUMERIC[..52].to_vec();
+    for prefix in ["hf_", "api_org_", "glpat-"] {
+        let token = format!("{prefix}{}", drawn(34, &letters));
+        let text = format!("use {token} for it");
+        let found = scan(&text);
+        assert_eq!(found.len(), 1, "{text}");
+        assert_eq!(&text[found[0].start..found[0].end], token);
+    }
+    check_silent("hf_thisIsTheNameOfSomeFunctionInAProgram");
+}
+
+#[test]
+fn tokens_with_marks_of_their_own_inside_are_known_by_them() {
+    let hex = drawn(32, HEX);
+    let words = drawn(27, ALPHANUMERIC);
+    for (token, family) in [
+        (
+            format!("{hex}-{}-{}", &hex[..8], &hex[8..16]),
+            "mailgun_key",
+        ),
+        (format!("eu01xx{}NRAL", &hex[..30]), "newrelic_key"),
+        (format!("00{}", drawn(40, ALPHANUMERIC)), "okta_token"),
+        (format!("{hex}.{}", &words[..16]), "zhipu_key"),
+        (
+            format!("2{}_{}", &words[..26], drawn(21, ALPHANUMERIC)),
+            "ngrok_token",
+        ),
+        (format!("1/1200012345678901:{hex}"), "asana_token"),
+        (format!("123456789012345|{words}"), "facebook_token"),
+        (
+            format!("{}==:{}", drawn(22, ALPHANUMERIC), drawn(32, ALPHANUMERIC)),
+            "tableau_token",
+        ),
+        (
+            format!(
+                "{}_PF84_94a8ed88-8232-4a63-b2eb-33af459de4cc",
+                drawn(64, ALPHANUMERIC)
+            ),
+            "webex_token",
+        ),
+        (
+            format!(
+                "0.94a8ed88-8232-4a63-b2eb-33af459de4cc.{}",
+                drawn(30, ALPHANUMERIC)
+            ),
+            "bitwarden_token",
+        ),
+        (
+            format!("AP6{}", drawn(30, ALPHANUMERIC)),
+            "artifactory_token",
+        ),
+        ("k7x2m9.q4z8w1r6t3y5u0p2".into(), "kubernetes_token"),
+        ("oaa9x.v1.Jd82hs_Kw3.5f0c1d2e3b4a".into(), "airtable_token"),
+        (
+            [40, 60, 50]
+                .map(|length| drawn(length, ALPHANUMERIC))
+                .join("."),
+            "opaque_token",
+        ),
+    ] {
+        check("it is ", &token, "\n", family);
+    }
+    check_silent(&format!("see main12.{}", &hex[..16]));
+}
+
+#[test]
+fn a_web_token_with_line_ends_in_its_header_is_found() {
+    let head = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9";
+    let jwt = format!("{head}.eyJzdWIiOiIxMjM0NSJ9.{}", drawn(43, ALPHANUMERIC));
+    check("", &jwt, "", "jwt");
+}
+
+#[test]
+fn addresses_that_are_signed_are_found() {
+    let signature = drawn(43, BASE64).replace(['/', '+'], "x");
+    for (before, after) in [
+        (
+            "https://x.blob.core.windows.net/c?sv=2020-08-04&sp=r&sig=",
+            "&se=2030",
+        ),
+        (
+            "https://x.logic.azure.com/workflows/a/paths/invoke?sv=1.0&sig=",
+            "",
+        ),
+    ] {
+        check(before, &signature, after, "signed_url");
+    }
+    check_silent("https://acme.com/?sig=none&signature=short");
+    let hook = drawn(32, ALPHANUMERIC);
+    check(
+        "https://",
+        &format!("hook.eu1.make.com/{hook}"),
+        " and",
+        "make_webhook",
+    );
+    check(
+        "https://",
+        &format!("acme.tines.com/webhook/{hook}"),
+        "",
+        "tines_webhook",
+    );
 }
