@@ -5,6 +5,8 @@
 
 use alloc::string::String;
 
+use crate::letter::lower_case;
+
 /// The tools of all homes.
 pub const BUILT_IN: [&str; 11] = [
     "edit", "glob", "grep", "http", "ls", "read", "recall", "remember", "shell", "time", "write",
@@ -89,7 +91,7 @@ fn folded(name: &str, one: Option<char>) -> String {
         .map(alike)
         .map(|c| one.map_or(c, |one| digits(c, one)))
         .filter(|c| c.is_alphanumeric())
-        .flat_map(char::to_lowercase)
+        .flat_map(lower_case)
         .collect()
 }
 

@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 use std::{
-    collections::BTreeSet,
     io::Read,
     path::{Path, PathBuf},
     sync::Arc,
@@ -268,12 +267,11 @@ async fn invoke(args: Call, home: &Home, ui: Ui) -> Result<Exit, Error> {
 /// What the dispatcher says of a call that has no session: nothing was read, and nothing approved
 /// but by the policy.
 fn decide(call: &ToolCall, specs: &[ToolSpec], policy: &Policy, log: &Audit) -> Verdict {
-    let none = BTreeSet::new();
     let seen = Seen::default();
     let standing = Standing {
         policy,
-        approved: &none,
-        denied: &none,
+        approved: &[],
+        denied: &[],
         seen: &seen,
         recent: log.recent(),
         now: TokioClock.now(),

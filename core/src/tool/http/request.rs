@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::{
     credential,
     egress::{self, Target},
+    json,
     policy::Refusal,
     safety::{Severity, secrets},
     session::HeaderValue,
@@ -159,7 +160,7 @@ impl Request {
         let body = String::from_utf8_lossy(&self.body);
         refuse_secret("the body", &body)?;
         // Within JSON a line end is two characters, and a key has many.
-        match serde_json::from_slice::<Value>(&self.body) {
+        match json::from_slice::<Value>(&self.body) {
             Ok(value) => refuse_secret_in(&value),
             Err(_) => Ok(()),
         }
