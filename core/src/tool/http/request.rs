@@ -269,7 +269,7 @@ fn body(arguments: &Value) -> Result<(Arc<[u8]>, &'static str), Refusal> {
     let (text, kind) = match (&arguments["json"], arguments["body"].as_str()) {
         (Value::Null, None) => return Ok(([].into(), "")),
         (Value::Null, Some(text)) => (text.to_string(), "text/plain; charset=utf-8"),
-        (json, None) => (json.to_string(), "application/json"),
+        (value, None) => (json::to_string(value), "application/json"),
         (_, Some(_)) => {
             return Err(wrong(
                 "there are two bodies, json and body".into(),
