@@ -315,12 +315,11 @@ impl State {
                 let call = self.call(call_id)?;
                 let ready = CallStatus::Ready { approved: true };
                 let asked = core::mem::replace(&mut call.status, ready);
-                if let (true, CallStatus::Asked { notice, .. }) = (*extent > Extent::Call, asked) {
-                    if let Some(rule) = notice.rule
-                        && !self.approved.contains(&rule)
-                    {
-                        self.approved.push(rule);
-                    }
+                if let (true, CallStatus::Asked { notice, .. }) = (*extent > Extent::Call, asked)
+                    && let Some(rule) = notice.rule
+                    && !self.approved.contains(&rule)
+                {
+                    self.approved.push(rule);
                 }
             }
             Body::ToolStarted {
