@@ -1,7 +1,7 @@
 //! Every yes that outlives its conversation, as a person sees it and takes it back.
 
 use serde_json::{Value, json};
-use tau_core::{policy::Grant, session::Batch};
+use tau_core::{order, policy::Grant, session::Batch};
 use tau_platform::{Storage, open};
 
 use crate::{State, error::Refused};
@@ -19,7 +19,7 @@ impl State {
 /// What was allowed for good, the last first.
 pub(crate) async fn list(state: &State) -> Result<Value, Refused> {
     let mut grants = open::grants(state.storage()).await?;
-    grants.sort_by(|a, b| b.at.cmp(&a.at).then_with(|| a.rule.cmp(&b.rule)));
+    order::sort_by(&mut grants, |a, b| (b.at, &a.rule) < (a.at, &b.rule));
     Ok(json!(grants))
 }
 

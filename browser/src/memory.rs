@@ -1,7 +1,7 @@
 //! Memory as a person sees it: the entries the agent's tools write and search.
 
 use serde_json::{Value, json};
-use tau_core::{memory, safety::Gate, session::Batch};
+use tau_core::{memory, order, safety::Gate, session::Batch};
 use tau_platform::Storage;
 
 use crate::{State, error::Refused};
@@ -18,7 +18,7 @@ pub(crate) async fn list(state: &State, query: Option<&str>) -> Result<Value, Re
         Some(query) => memory::search(&rows, query, FOUND),
         None => {
             let mut all: Vec<_> = memory::entries(&rows).collect();
-            all.sort_by(|a, b| b.at.cmp(&a.at).then_with(|| a.id.cmp(&b.id)));
+            order::sort_by(&mut all, |a, b| (b.at, &a.id) < (a.at, &b.id));
             all
         }
     };

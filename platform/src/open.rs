@@ -4,6 +4,7 @@ use alloc::{format, vec::Vec};
 use tau_core::{
     ids::SessionId,
     journal::{self, Body, Chain, ForkPoint, JournalError, Summary, replay::End},
+    order,
     policy::Grant,
     session::{Journal, Range, Session, StoreError},
 };
@@ -87,10 +88,8 @@ pub async fn list(storage: &impl Storage) -> Result<Vec<Summary>, StoreError> {
             break;
         }
     }
-    all.sort_by(|a, b| {
-        b.updated
-            .cmp(&a.updated)
-            .then_with(|| a.session.cmp(&b.session))
+    order::sort_by(&mut all, |a, b| {
+        (b.updated, &a.session) < (a.updated, &b.session)
     });
     Ok(all)
 }

@@ -5,6 +5,7 @@
 //! - The rates are kept in memory: asking costs no write, and an object that was evicted was idle for
 //!   longer than its bucket takes to fill up noticeably.
 
+use futures_util::FutureExt;
 use std::cell::{Cell, OnceCell, RefCell};
 use tau_core::{
     ids::{SessionId, UnixMillis},
@@ -77,6 +78,13 @@ impl Directory {
         if incoming.path == COUNT {
             return self.count(&incoming);
         }
+        // Apart from what every request asks for: the runtime compiles a function when it is first
+        // called, and the first word waits for that.
+        self.stored(&incoming).boxed_local().await
+    }
+
+    /// Answers what needs the store.
+    async fn stored(&self, incoming: &Incoming) -> Result<Response, ApiError> {
         let store = match self.store.get() {
             Some(store) => store.clone(),
             None => {
@@ -91,12 +99,12 @@ impl Directory {
             }
             "/begin" => {
                 self.take_from_bucket()?;
-                self.begin(&store, &incoming).await
+                self.begin(&store, incoming).await
             }
-            "/line" => update(&store, &incoming).await,
-            "/forget" => forget(&store, &incoming).await,
-            "/memory/read" => read_memory(&store, &incoming).await,
-            "/memory/write" => write_memory(&store, &incoming).await,
+            "/line" => update(&store, incoming).await,
+            "/forget" => forget(&store, incoming).await,
+            "/memory/read" => read_memory(&store, incoming).await,
+            "/memory/write" => write_memory(&store, incoming).await,
             _ => Err(ApiError::new(
                 404,
                 "no_such_route",

@@ -2,6 +2,7 @@
 //!
 //! Invariant: nothing is looked up, read or written for a request that was not let in.
 
+use futures_util::FutureExt;
 use tau_core::json::{object_of, to_vec};
 use worker::{Env, Headers, Method, Request, Response, web_sys};
 
@@ -56,7 +57,11 @@ async fn admitted(request: Request, settings: &Settings) -> Result<Response, Api
     match route {
         Route::Health => Err(ApiError::no_session()),
         Route::List => call(&directory, "/list", b"").await,
-        Route::Begin => begin::answer(settings, &principal, &directory, &incoming).await,
+        // Apart from the others, as it is the longest and no prompt waits for it to be compiled.
+        Route::Begin => {
+            let begun = begin::answer(settings, &principal, &directory, &incoming);
+            begun.boxed_local().await
+        }
         // Whether it may be asked now, the session's object finds out while it opens the session.
         Route::Session(id, verb) => {
             let stub = object(&settings.sessions()?, &object_name(&principal, &id.0))?;

@@ -12,7 +12,10 @@
 mod upkeep;
 
 use core::cell::{Cell, RefCell};
-use futures_util::future::{AbortHandle, abortable, join};
+use futures_util::{
+    FutureExt,
+    future::{AbortHandle, LocalBoxFuture, abortable, join},
+};
 use std::rc::Rc;
 use tau_core::{
     ids::SessionId,
@@ -132,16 +135,32 @@ impl Home {
         }
         opened?;
         match verb {
-            Verb::Delete => self.delete().await,
-            Verb::View => routes::view::answer(self, &id).await,
-            Verb::Export => routes::export::answer(self, &id).await,
             Verb::Prompt => routes::prompt::answer(self, &id, &incoming).await,
-            Verb::Events => routes::events::answer(self, &id, &incoming).await,
-            Verb::Routines => routes::routines::list(self, &id).await,
-            Verb::AddRoutine => routes::routines::add(self, &id, &incoming).await,
-            Verb::RemoveRoutine => routes::routines::remove(self, &id, &incoming).await,
-            verb => routes::commands::answer(self, &id, verb, &incoming).await,
+            verb => self.answer_other(&id, verb, &incoming).await,
         }
+    }
+
+    /// All but the prompt, apart from it: the runtime compiles a function when it is first called,
+    /// and the first word waits for that.
+    fn answer_other<'a>(
+        self: &'a Rc<Self>,
+        id: &'a SessionId,
+        verb: Verb,
+        incoming: &'a Incoming,
+    ) -> LocalBoxFuture<'a, Result<Response, ApiError>> {
+        let answer = async move {
+            match verb {
+                Verb::Delete => self.delete().await,
+                Verb::View => routes::view::answer(self, id).await,
+                Verb::Export => routes::export::answer(self, id).await,
+                Verb::Events => routes::events::answer(self, id, incoming).await,
+                Verb::Routines => routes::routines::list(self, id).await,
+                Verb::AddRoutine => routes::routines::add(self, id, incoming).await,
+                Verb::RemoveRoutine => routes::routines::remove(self, id, incoming).await,
+                verb => routes::commands::answer(self, id, verb, incoming).await,
+            }
+        };
+        answer.boxed_local()
     }
 
     /// Asks the principal's directory for one request; the response where it refuses.

@@ -7,6 +7,8 @@
 
 use alloc::string::String;
 
+use crate::letter::lower_case;
+
 /// `None` for what has no ASCII form here.
 pub(super) fn to_ascii(domain: &str) -> Option<String> {
     if domain.is_ascii() {
@@ -75,7 +77,7 @@ fn map(c: char, out: &mut String) -> Option<()> {
         _ if is_mapped_to_others(c) => return None,
         c if c.is_ascii() => c.to_ascii_lowercase(),
         c => {
-            out.extend(c.to_lowercase());
+            out.extend(lower_case(c));
             return Some(());
         }
     };

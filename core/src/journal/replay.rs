@@ -531,10 +531,11 @@ fn restore(
     let rest = journal.iter().skip(records);
     let recorded = rest.filter_map(|bytes| {
         let record = Record::read(bytes).ok()?;
-        matches!(record.body, Body::Screened { .. })
-            .then_some((record.seq, (record.at, record.body)))
+        matches!(record.body, Body::Screened { .. }).then_some((record.seq, record.at, record.body))
     });
-    session.replaying = Some(recorded.collect());
+    let mut recorded: Vec<_> = recorded.collect();
+    recorded.reverse();
+    session.replaying = Some(recorded);
     Ok(session)
 }
 

@@ -4,13 +4,14 @@
 //! it: the model's tools and a person's commands use the functions of this module and see the
 //! same entries. Search is by words: an entry without a word of the query is never returned.
 
-use alloc::{collections::BTreeSet, format, string::String, vec, vec::Vec};
+use alloc::{format, string::String, vec, vec::Vec};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::{
     ids::{SessionId, UnixMillis},
     json::{self, FromJson, ToJson, object_of},
+    letter, order,
     safety::{Gate, Labels},
     session::Range,
     tool::{OnRestore, ToolClass, ToolSpec},
@@ -148,7 +149,7 @@ pub fn entries(rows: &[(String, Vec<u8>)]) -> impl Iterator<Item = Memory> {
 /// equal scores are ordered by time, the newest first.
 #[must_use]
 pub fn search(rows: &[(String, Vec<u8>)], query: &str, limit: usize) -> Vec<Memory> {
-    let all: Vec<(Memory, BTreeSet<String>)> = entries(rows)
+    let all: Vec<(Memory, Vec<String>)> = entries(rows)
         .map(|entry| {
             let words = words(&entry.text);
             (entry, words)
@@ -156,7 +157,9 @@ pub fn search(rows: &[(String, Vec<u8>)], query: &str, limit: usize) -> Vec<Memo
         .collect();
     let total = all.len() as u64;
     let worth = |word: String| {
-        let holding = all.iter().filter(|(_, words)| words.contains(&word));
+        let holding = all
+            .iter()
+            .filter(|(_, words)| words.binary_search(&word).is_ok());
         let worth = rarity(total, holding.count() as u64);
         (word, worth)
     };
@@ -164,7 +167,9 @@ pub fn search(rows: &[(String, Vec<u8>)], query: &str, limit: usize) -> Vec<Memo
     let mut found: Vec<(u64, Memory)> = all
         .into_iter()
         .filter_map(|(entry, words)| {
-            let shared = wanted.iter().filter(|(word, _)| words.contains(word));
+            let shared = wanted
+                .iter()
+                .filter(|(word, _)| words.binary_search(word).is_ok());
             let score: u64 = shared.map(|(_, worth)| worth).sum();
             (score > 0).then_some((score, entry))
         })
@@ -195,8 +200,8 @@ fn rarity(total: u64, holding: u64) -> u64 {
     whole * 1_000 + (ratio - (1 << whole)) * 1_000 / (1 << whole) - 9_000
 }
 
-/// Lower-case words of letters and digits; plural and singular in s are one.
-fn words(text: &str) -> BTreeSet<String> {
+/// Lower-case words of letters and digits, each once, in order; plural and singular in s are one.
+fn words(text: &str) -> Vec<String> {
     const COMMON: [&str; 24] = [
         "a", "an", "and", "are", "at", "do", "for", "i", "in", "is", "it", "my", "of", "on", "or",
         "the", "to", "was", "what", "when", "where", "which", "who", "with",
@@ -210,14 +215,14 @@ fn words(text: &str) -> BTreeSet<String> {
             Some(stem) if stem.len() >= 3 && !stem.ends_with('s') => stem.into(),
             _ => word,
         });
-    // One by one: collecting would sort them first, with a sort of its own in the module.
-    let mut words = BTreeSet::new();
-    words.extend(found);
+    let mut words: Vec<String> = found.collect();
+    order::sort_by(&mut words, |a, b| a < b);
+    words.dedup();
     words
 }
 
 fn lower_case(word: &str) -> String {
-    let lower = word.chars().flat_map(char::to_lowercase);
+    let lower = word.chars().flat_map(letter::lower_case);
     // The sigma at the end of a word is the one within.
     lower.map(|c| if c == 'ς' { 'σ' } else { c }).collect()
 }

@@ -15,7 +15,10 @@ use super::{
     Refusal,
     commands::{Written, wildcard},
 };
-use crate::json::{FromJson, ToJson};
+use crate::{
+    json::{FromJson, ToJson},
+    letter,
+};
 
 /// Folders that no tool writes to, wherever they are: their content decides what runs later, or
 /// what Tau believes it did.
@@ -234,7 +237,7 @@ fn glob_names(glob: &str) -> Vec<String> {
 
 /// Letter by letter: `str::to_lowercase` knows more of Greek and is kilobytes of a module.
 pub(super) fn lower_case(name: &str) -> String {
-    name.chars().flat_map(char::to_lowercase).collect()
+    name.chars().flat_map(letter::lower_case).collect()
 }
 
 fn covers(folder: &[String], path: &[String]) -> bool {
@@ -312,7 +315,7 @@ fn folded(name: &str) -> String {
     let mut plain: String = name
         .chars()
         .filter(|c| !matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'))
-        .flat_map(char::to_lowercase)
+        .flat_map(letter::lower_case)
         .collect();
     let end = plain.trim_end_matches(['.', ' ']).len();
     if end > 0 {

@@ -11,9 +11,12 @@ use super::{
     rules::{BadRule, Rules},
     secrets,
 };
-use crate::policy::{
-    Policy,
-    screen::{Measure, Measures, Rule, Subject},
+use crate::{
+    order,
+    policy::{
+        Policy,
+        screen::{Measure, Measures, Rule, Subject},
+    },
 };
 
 /// Findings of one content that are told; of more, the strongest.
@@ -321,7 +324,8 @@ impl Gate {
             })
             .filter(|hit| hit.measure > Measure::Pass)
             .collect();
-        hits.sort_by_key(|hit| (hit.finding.start, core::cmp::Reverse(hit.finding.end)));
+        let place = |hit: &Hit| (hit.finding.start, core::cmp::Reverse(hit.finding.end));
+        order::sort_by(&mut hits, |a, b| place(a) < place(b));
         hits
     }
 
@@ -380,7 +384,8 @@ fn told_of(hit: &Hit, text: u32, before: usize) -> Screened {
 /// Keeps the strongest where there are too many to tell.
 fn strongest(told: &mut Vec<Screened>) {
     if told.len() > TOLD {
-        told.sort_by_key(|told| core::cmp::Reverse((told.action, told.severity)));
+        let strength = |told: &Screened| (told.action, told.severity);
+        order::sort_by(told, |a, b| strength(a) > strength(b));
         told.truncate(TOLD);
     }
 }

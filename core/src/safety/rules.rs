@@ -11,6 +11,7 @@ use core::ops::Range;
 
 use self::{machine::Machine, pattern::Program};
 use super::{Finding, Kind, Severity, normal};
+use crate::order;
 pub use crate::policy::screen::Rule;
 
 /// The most findings of one rule in one text.
@@ -119,7 +120,7 @@ impl Rules {
             }
             findings.append(&mut found);
         }
-        findings.sort_by_key(|finding| (finding.start, finding.end));
+        order::sort_by(&mut findings, |a, b| (a.start, a.end) < (b.start, b.end));
         findings
     }
 }

@@ -45,7 +45,7 @@ pub use open::{Journal, WaitingCall};
 pub(crate) use state::{Attempt, CallStatus, Stage, State, Turn};
 pub use view::{View, ViewEntry, ViewWaiting};
 
-use alloc::{collections::BTreeMap, string::String, vec::Vec};
+use alloc::{string::String, vec::Vec};
 use sha2::{Digest, Sha256};
 
 use crate::{
@@ -75,8 +75,8 @@ pub struct Session {
     pub(crate) at_rest: bool,
 }
 
-/// What the gate found when a recording was made, by the records' numbers.
-pub(crate) type Recorded = BTreeMap<u64, (UnixMillis, Body)>;
+/// What the gate found when a recording was made, by the records' numbers, the first one last.
+pub(crate) type Recorded = Vec<(u64, UnixMillis, Body)>;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Staged {
@@ -221,9 +221,12 @@ impl Session {
     fn record_as_recorded(&mut self) {
         let next = |session: &mut Self| {
             let seq = session.chain.next_seq;
-            session.replaying.as_mut()?.remove(&seq)
+            let recorded = session.replaying.as_mut()?;
+            // What the turn went another way around is passed over.
+            while recorded.pop_if(|(next, ..)| *next < seq).is_some() {}
+            recorded.pop_if(|(next, ..)| *next == seq)
         };
-        while let Some((at, body)) = next(self) {
+        while let Some((_, at, body)) = next(self) {
             self.append(body, at);
         }
     }

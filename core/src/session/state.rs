@@ -3,7 +3,7 @@
 //! Invariant: state changes only through [`State::apply`], live and on restore alike, so a
 //! restored session is the one that wrote the journal.
 
-use alloc::{collections::BTreeSet, format, string::String, sync::Arc, vec::Vec};
+use alloc::{format, string::String, sync::Arc, vec::Vec};
 
 use super::{Config, Entries, Entry};
 use crate::{
@@ -33,9 +33,9 @@ pub(crate) struct State {
     /// What the policy has done about what is found in a text.
     pub(crate) gate: Gate,
     /// The rules of what a person approved for the whole session.
-    pub(crate) approved: BTreeSet<String>,
+    pub(crate) approved: Vec<String>,
     /// The digests of calls that a person said no to.
-    pub(crate) denied: BTreeSet<String>,
+    pub(crate) denied: Vec<String>,
     /// The calls of the last minute.
     pub(crate) recent: rates::Window,
     pub(crate) entries: Entries,
@@ -171,8 +171,8 @@ impl State {
             config: Arc::new(created.config.clone()),
             policy: created.config.policy.clone(),
             gate: gate.under(&created.config.policy),
-            approved: BTreeSet::new(),
-            denied: BTreeSet::new(),
+            approved: Vec::new(),
+            denied: Vec::new(),
             recent: rates::Window::default(),
             entries: Entries::default(),
             undone: Vec::new(),
@@ -315,8 +315,11 @@ impl State {
                 let call = self.call(call_id)?;
                 let ready = CallStatus::Ready { approved: true };
                 let asked = core::mem::replace(&mut call.status, ready);
-                if let (true, CallStatus::Asked { notice, .. }) = (*extent > Extent::Call, asked) {
-                    self.approved.extend(notice.rule);
+                if let (true, CallStatus::Asked { notice, .. }) = (*extent > Extent::Call, asked)
+                    && let Some(rule) = notice.rule
+                    && !self.approved.contains(&rule)
+                {
+                    self.approved.push(rule);
                 }
             }
             Body::ToolStarted {
@@ -338,7 +341,9 @@ impl State {
                 call.status = CallStatus::Finished(result.clone());
                 if *by == FinishedBy::Person {
                     let digest = notice::digest(&call.call);
-                    self.denied.insert(digest);
+                    if !self.denied.contains(&digest) {
+                        self.denied.push(digest);
+                    }
                 }
             }
             Body::ToolResults {

@@ -7,7 +7,6 @@
 mod aim;
 
 use alloc::{
-    collections::BTreeSet,
     format,
     string::{String, ToString},
     vec,
@@ -22,7 +21,7 @@ use super::{
 };
 use crate::{
     ids::UnixMillis,
-    json,
+    json, letter,
     message::ToolCall,
     policy::{
         Action, Policy, Refusal,
@@ -68,9 +67,9 @@ pub struct Standing<'a> {
     /// The policy in force.
     pub policy: &'a Policy,
     /// The rules of every yes that lasts.
-    pub approved: &'a BTreeSet<String>,
+    pub approved: &'a [String],
     /// The digests of calls that a person said no to.
-    pub denied: &'a BTreeSet<String>,
+    pub denied: &'a [String],
     /// What was read so far.
     pub seen: &'a Seen,
     /// The calls of the last minute.
@@ -175,7 +174,7 @@ fn tainted(
     let rule = format!("taint = {}", policy.taint().name());
     // Apart from the yes to the same call with nothing read.
     let yes = aim.rule.map(|rule| format!("{rule}, with what was read"));
-    let given = yes.as_ref().filter(|yes| standing.approved.contains(*yes));
+    let given = yes.as_ref().filter(|yes| standing.approved.contains(yes));
     match (policy.taint(), given) {
         (Action::Allow, _) => Verdict::Run { run, rule },
         (Action::Ask, Some(given)) => Verdict::Run {
@@ -345,7 +344,7 @@ pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&
 }
 
 fn lower_case(name: &str) -> Vec<char> {
-    name.chars().flat_map(char::to_lowercase).collect()
+    name.chars().flat_map(letter::lower_case).collect()
 }
 
 fn edits(a: &[char], b: &[char]) -> usize {

@@ -7,6 +7,7 @@
 use alloc::string::String;
 
 use super::ToolSpec;
+use crate::letter::lower_case;
 
 /// The tools of all homes.
 pub const BUILT_IN: [&str; 12] = [
@@ -119,7 +120,7 @@ fn folded(name: &str, one: Option<char>) -> String {
         .map(alike)
         .map(|c| one.map_or(c, |one| digits(c, one)))
         .filter(|c| c.is_alphanumeric())
-        .flat_map(char::to_lowercase)
+        .flat_map(lower_case)
         .collect()
 }
 

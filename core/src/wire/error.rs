@@ -205,8 +205,8 @@ impl Told {
             .iter()
             .find_map(|key| match get(inner, key)? {
                 Value::String(text) => Some(text.clone()),
-                Value::Object(_) | Value::Array(_) if *key == "detail" => {
-                    get(inner, key).map(Value::to_string)
+                detail @ (Value::Object(_) | Value::Array(_)) if *key == "detail" => {
+                    Some(json::to_string(detail))
                 }
                 _ => None,
             });

@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 use std::{
-    collections::BTreeSet,
     io::Read,
     path::{Path, PathBuf},
     sync::Arc,
@@ -304,12 +303,11 @@ fn vetted(gate: &Gate, text: String, source: &Source) -> (String, Option<String>
 /// What the dispatcher says of a call that has no session: nothing was read, and nothing approved
 /// but by the policy.
 fn decide(call: &ToolCall, specs: &[ToolSpec], policy: &Policy, recent: &Window) -> Verdict {
-    let none = BTreeSet::new();
     let seen = Seen::default();
     let standing = Standing {
         policy,
-        approved: &none,
-        denied: &none,
+        approved: &[],
+        denied: &[],
         seen: &seen,
         recent,
         now: TokioClock.now(),

@@ -141,12 +141,13 @@ impl Home {
         self.plan(id).await
     }
 
-    /// A turn goes on.
-    pub(super) fn begin_to_work(&self) {
+    /// A turn goes on, or is asked for: an alarm that is set with the prompt is stored with it.
+    pub(crate) fn begin_to_work(&self) {
         self.keep_awake(FIRST_ALARM_MS);
     }
 
-    fn work_changed(&self) {
+    /// Sets the alarm as the session needs it now.
+    pub(crate) fn work_changed(&self) {
         if self.activity.is_working() {
             self.begin_to_work();
             return;

@@ -45,7 +45,9 @@ pub(crate) async fn answer(
     let live = home.live(id).await?;
     let before = live.mark();
     let images = images.unwrap_or_default();
-    live.submit(Command::Prompt { text, images }).await?;
+    home.begin_to_work();
+    let taken = live.submit(Command::Prompt { text, images }).await;
+    taken.inspect_err(|_| home.work_changed())?;
     let mut watch = live.watch(Some(before));
     if incoming.accepts_events() {
         return Ok(sse::response(watch, None, Until::TurnEnds)?);

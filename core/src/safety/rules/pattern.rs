@@ -6,6 +6,8 @@
 
 use alloc::{boxed::Box, format, string::String, vec, vec::Vec};
 
+use crate::letter::lower_case;
+
 /// The most steps of a program.
 const MOST_STEPS: usize = 8192;
 
@@ -55,8 +57,7 @@ impl Set {
                 .any(|(low, high)| (*low..=*high).contains(&c))
         };
         let found = within(c)
-            || (self.ignores_case
-                && (within(c.to_ascii_uppercase()) || c.to_lowercase().any(within)));
+            || (self.ignores_case && (within(c.to_ascii_uppercase()) || lower_case(c).any(within)));
         found != self.is_negated
     }
 }
@@ -300,7 +301,7 @@ impl Parser {
     fn literal(&self, c: char) -> Node {
         // Another alphabet's capital is met by its small letter.
         let c = if self.ignores_case {
-            c.to_lowercase().next().unwrap_or(c)
+            lower_case(c).next().unwrap_or(c)
         } else {
             c
         };

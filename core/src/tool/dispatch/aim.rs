@@ -16,6 +16,9 @@ use crate::{
 /// Longer commands are not named in a rule: nobody would read it.
 const COMMAND_LIMIT_CHARS: usize = 160;
 
+/// Whether there are rules about files and commands in this build.
+const HAS_WORKSPACE: bool = cfg!(feature = "workspace");
+
 /// What a call would reach.
 pub(super) struct Aim {
     /// What a yes that lasts covers; without one there is only a yes to the call.
@@ -31,6 +34,17 @@ pub(super) struct Aim {
 impl Aim {
     /// Fails where the call must not run, whoever says yes.
     pub(super) fn of(tool: &ToolSpec, arguments: &Value, policy: &Policy) -> Result<Self, Refusal> {
+        Self::of_call(tool, arguments, policy, HAS_WORKSPACE)
+    }
+
+    /// What cannot be looked at must not run: without rules about files and commands, nothing that
+    /// names one does.
+    fn of_call(
+        tool: &ToolSpec,
+        arguments: &Value,
+        policy: &Policy,
+        has_workspace: bool,
+    ) -> Result<Self, Refusal> {
         let mut aim = Self {
             rule: Some(tool.name.clone()),
             said: None,
@@ -47,6 +61,9 @@ impl Aim {
                     let method = method.as_deref().and_then(text).unwrap_or("GET");
                     let url = text(argument).unwrap_or_default();
                     aim.requests(tool, url, &method.to_ascii_uppercase(), policy)?;
+                }
+                Touch::Command { .. } | Touch::Path { .. } if !has_workspace => {
+                    return Err(no_workspace(tool));
                 }
                 Touch::Command { argument } => {
                     aim.starts(tool, text(argument).unwrap_or_default(), policy)?;
@@ -105,5 +122,53 @@ impl Aim {
             untrusted: seen.untrusted.clone()?,
             to: self.to.clone()?,
         })
+    }
+}
+
+fn no_workspace(tool: &ToolSpec) -> Refusal {
+    Refusal {
+        rule: "no workspace".into(),
+        reason: format!(
+            "{} needs files or programs, and there are none here",
+            tool.name
+        ),
+        hint: Some("do it with another tool, or say what is left undone".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+    use serde_json::json;
+
+    use super::*;
+    use crate::{policy::Preset, tool::http};
+
+    #[test]
+    fn without_rules_about_files_and_commands_nothing_that_names_one_runs() {
+        let policy = Policy::preset(Preset::Permissive);
+        let web = http::spec();
+        let arguments = json!({"url": "https://example.com/", "path": "notes.md", "command": "ls"});
+        assert!(Aim::of_call(&web, &arguments, &policy, false).is_ok());
+        for touch in [
+            Touch::Path {
+                argument: "path".into(),
+                writes: false,
+            },
+            Touch::Command {
+                argument: "command".into(),
+            },
+        ] {
+            let tool = ToolSpec {
+                touches: vec![touch],
+                ..web.clone()
+            };
+            assert!(Aim::of_call(&tool, &arguments, &policy, true).is_ok());
+            let refused = Aim::of_call(&tool, &arguments, &policy, false);
+            assert_eq!(
+                refused.err().map(|refusal| refusal.rule),
+                Some("no workspace".into())
+            );
+        }
     }
 }

@@ -65,8 +65,8 @@ fn decide(name: &str, arguments: Value, policy: &Policy) -> Verdict {
 #[derive(Default)]
 struct Stand {
     policy: Policy,
-    approved: BTreeSet<String>,
-    denied: BTreeSet<String>,
+    approved: Vec<String>,
+    denied: Vec<String>,
     seen: Seen,
     recent: Window,
     now: u64,
@@ -189,7 +189,7 @@ fn a_tool_named_in_the_policy_wins_over_its_class() {
 fn a_lasting_approval_is_not_asked_again_and_never_overrides_a_denial() {
     let shell = call("shell", json!({"path": "x"}));
     let mut stand = Stand {
-        approved: BTreeSet::from(["shell".into()]),
+        approved: vec!["shell".into()],
         ..Stand::default()
     };
     assert!(matches!(decide_with(&shell, &stand), Verdict::Run { .. }));
@@ -254,10 +254,8 @@ fn what_leaves_after_private_and_untrusted_content_is_asked_naming_all_three() {
 #[test]
 fn a_yes_from_before_something_was_read_does_not_let_it_leave() {
     let mut stand = Stand::tainted(Policy::default());
-    stand
-        .approved
-        .insert("http GET https://b.example.com".into());
-    stand.approved.insert("http".into());
+    stand.approved.push("http GET https://b.example.com".into());
+    stand.approved.push("http".into());
     stand
         .policy
         .approved
@@ -300,14 +298,14 @@ fn hardened_lets_nothing_leave_once_both_were_read() {
 fn a_call_that_was_refused_by_a_person_stays_refused() {
     let shell = call("shell", json!({"path": "x"}));
     let mut stand = Stand {
-        denied: BTreeSet::from([notice::digest(&shell)]),
+        denied: vec![notice::digest(&shell)],
         ..Stand::default()
     };
     let again = refusal(decide_with(&shell, &stand));
     assert_eq!(again.reason, "the person said no to this very call before");
     let other = call("shell", json!({"path": "y"}));
     assert!(matches!(decide_with(&other, &stand), Verdict::Ask { .. }));
-    stand.approved.insert("shell".into());
+    stand.approved.push("shell".into());
     assert!(matches!(decide_with(&shell, &stand), Verdict::Run { .. }));
 }
 
@@ -336,7 +334,7 @@ fn run(command: &str) -> ToolCall {
 #[test]
 fn an_address_that_may_not_be_reached_is_refused_whoever_says_yes() {
     let stand = Stand {
-        approved: BTreeSet::from(["http".into()]),
+        approved: vec!["http".into()],
         ..Stand::under(Policy::preset(Preset::Permissive))
     };
     for url in [
@@ -356,7 +354,7 @@ fn an_address_that_may_not_be_reached_is_refused_whoever_says_yes() {
 #[test]
 fn a_protected_path_is_refused_whoever_says_yes() {
     let stand = Stand {
-        approved: BTreeSet::from(["write".into(), "run".into()]),
+        approved: vec!["write".into(), "run".into()],
         ..Stand::under(Policy::preset(Preset::Permissive))
     };
     for path in [".tau/policy.toml", "a/../.TAU/x", ".git/hooks/pre-commit"] {

@@ -4,10 +4,11 @@ use alloc::{
     format,
     string::{String, ToString},
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Method;
 use crate::{
+    json::{self, object_of},
     message::ToolStatus,
     policy::Refusal,
     session::{HttpError, HttpHead},
@@ -148,15 +149,22 @@ impl Failure {
     pub fn to_json(&self) -> Value {
         let (error, url) = match self {
             Self::Refused(refusal) => {
-                return json!({
-                    "error": "denied", "rule": refusal.rule, "reason": refusal.reason,
-                    "hint": refusal.hint, "retry": false,
-                });
+                return object_of([
+                    ("error", "denied".into()),
+                    ("rule", refusal.rule.as_str().into()),
+                    ("reason", refusal.reason.as_str().into()),
+                    ("hint", refusal.hint.clone().into()),
+                    ("retry", false.into()),
+                ]);
             }
             Self::Http { url, error, .. } => (kind(error), url),
             Self::TimedOut { url, .. } => ("timeout", url),
         };
-        let mut object = json!({"error": error, "url": url, "reason": self.reason()});
+        let mut object = object_of([
+            ("error", error.into()),
+            ("url", url.as_str().into()),
+            ("reason", self.reason().into()),
+        ]);
         self.retry().put_into(&mut object);
         object
     }
@@ -175,7 +183,7 @@ impl Failure {
         };
         ToolOutput {
             status,
-            ..ToolOutput::error(self.to_json().to_string())
+            ..ToolOutput::error(json::to_string(&self.to_json()))
         }
     }
 }

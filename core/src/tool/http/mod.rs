@@ -18,10 +18,10 @@ mod request;
 mod response;
 
 use alloc::{string::String, vec};
-use serde_json::json;
+use serde_json::Value;
 
 use super::{OnRestore, ToolClass, ToolSpec, Touch};
-use crate::safety::Labels;
+use crate::{json::object_of, safety::Labels};
 
 pub use exchange::{Exchange, Hop, Outgoing, Step};
 pub use failure::Failure;
@@ -40,20 +40,12 @@ pub fn spec() -> ToolSpec {
         description: "Send a request to a public https address. HTML comes back as readable text \
                       with its links."
             .into(),
-        parameters: json!({
-            "type": "object",
-            "properties": {
-                "url": {"type": "string"},
-                "method": {"type": "string", "enum": Method::ALL.map(Method::name)},
-                "headers": {"type": "object", "description": "names to text"},
-                "json": {"description": "body"},
-                "body": {"type": "string", "description": "text instead of json"},
-                "timeout_ms": {"type": "integer", "minimum": 1},
-                "max_bytes": {"type": "integer", "minimum": 1},
-            },
-            "required": ["url"],
-            "additionalProperties": false,
-        }),
+        parameters: object_of([
+            ("type", "object".into()),
+            ("properties", arguments()),
+            ("required", vec!["url"].into()),
+            ("additionalProperties", false.into()),
+        ]),
         class: ToolClass::Network,
         // What is asked with GET or HEAD is asked again, see `ToolSpec::on_restore_of`.
         on_restore: OnRestore::Ask,
@@ -63,6 +55,31 @@ pub fn spec() -> ToolSpec {
         }],
         yields: Labels::EXTERNAL,
     }
+}
+
+fn arguments() -> Value {
+    let methods = Method::ALL.map(|method| Value::from(method.name()));
+    let of_type = |name: &str| ("type", Value::from(name));
+    let described = |text: &str| ("description", Value::from(text));
+    let count = || object_of([of_type("integer"), ("minimum", 1.into())]);
+    object_of([
+        ("url", object_of([of_type("string")])),
+        (
+            "method",
+            object_of([of_type("string"), ("enum", methods.to_vec().into())]),
+        ),
+        (
+            "headers",
+            object_of([of_type("object"), described("names to text")]),
+        ),
+        ("json", object_of([described("body")])),
+        (
+            "body",
+            object_of([of_type("string"), described("text instead of json")]),
+        ),
+        ("timeout_ms", count()),
+        ("max_bytes", count()),
+    ])
 }
 
 /// At most `limit` bytes of a text: its beginning, and how much is left out.

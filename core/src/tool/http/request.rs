@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::{
     credential,
     egress::{self, Target},
+    json,
     policy::Refusal,
     safety::{Severity, secrets},
     session::HeaderValue,
@@ -159,7 +160,7 @@ impl Request {
         let body = String::from_utf8_lossy(&self.body);
         refuse_secret("the body", &body)?;
         // Within JSON a line end is two characters, and a key has many.
-        match serde_json::from_slice::<Value>(&self.body) {
+        match json::from_slice::<Value>(&self.body) {
             Ok(value) => refuse_secret_in(&value),
             Err(_) => Ok(()),
         }
@@ -268,7 +269,7 @@ fn body(arguments: &Value) -> Result<(Arc<[u8]>, &'static str), Refusal> {
     let (text, kind) = match (&arguments["json"], arguments["body"].as_str()) {
         (Value::Null, None) => return Ok(([].into(), "")),
         (Value::Null, Some(text)) => (text.to_string(), "text/plain; charset=utf-8"),
-        (json, None) => (json.to_string(), "application/json"),
+        (value, None) => (json::to_string(value), "application/json"),
         (_, Some(_)) => {
             return Err(wrong(
                 "there are two bodies, json and body".into(),

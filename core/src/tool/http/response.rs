@@ -5,14 +5,18 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{
     Exchange, Hop, Method, cut, failure, html,
     media::{Media, label},
 };
-use crate::{session::HttpHead, tool::ToolOutput};
+use crate::{
+    json::{self, object_of},
+    session::HttpHead,
+    tool::ToolOutput,
+};
 
 /// Longer JSON is written without white space: every word of it costs.
 const COMPACT_FROM_BYTES: usize = 4 * 1024;
@@ -105,14 +109,14 @@ impl Response {
         };
         // What surrounds it takes a few hundred bytes, and a quoted letter up to two of most texts.
         let told = cut(told, limit.saturating_sub(600) / 2);
-        let mut object = json!({
-            "error": "http",
-            "status": self.status,
-            "url": self.url,
-            "body": told,
-        });
+        let mut object = object_of([
+            ("error", "http".into()),
+            ("status", self.status.into()),
+            ("url", self.url.as_str().into()),
+            ("body", told.into()),
+        ]);
         retry.put_into(&mut object);
-        ToolOutput::error(object.to_string())
+        ToolOutput::error(json::to_string(&object))
     }
 
     /// As one JSON object, for programs.
@@ -120,16 +124,21 @@ impl Response {
     pub fn to_json(&self) -> Value {
         let hops = self.hops.iter();
         let hops: Vec<Value> = hops
-            .map(|hop| json!({"url": hop.url, "status": hop.status}))
+            .map(|hop| {
+                object_of([
+                    ("url", hop.url.as_str().into()),
+                    ("status", hop.status.into()),
+                ])
+            })
             .collect();
-        let mut object = json!({
-            "status": self.status,
-            "url": self.url,
-            "hops": hops,
-            "content_type": self.content_type,
-            "bytes": self.bytes,
-            "truncated": self.truncated,
-        });
+        let mut object = object_of([
+            ("status", self.status.into()),
+            ("url", self.url.as_str().into()),
+            ("hops", hops.into()),
+            ("content_type", self.content_type.clone().into()),
+            ("bytes", self.bytes.into()),
+            ("truncated", self.truncated.into()),
+        ]);
         match &self.content {
             Content::Text(text) => object["body"] = text.as_str().into(),
             Content::Binary(sha256) => {
@@ -189,7 +198,7 @@ fn hash(bytes: &[u8]) -> String {
 
 /// Long JSON without the white space between its parts; what is not JSON stays.
 fn compact(text: String) -> String {
-    if text.len() < COMPACT_FROM_BYTES || serde_json::from_str::<Value>(&text).is_err() {
+    if text.len() < COMPACT_FROM_BYTES || json::from_str::<Value>(&text).is_err() {
         return text;
     }
     let mut short = String::with_capacity(text.len());

@@ -12,6 +12,7 @@ use alloc::{
     vec::Vec,
 };
 use serde_json::Value;
+use serde_json::json;
 
 fn limits() -> HttpLimits {
     Policy::default().http.limits(Preset::Balanced)
