@@ -205,7 +205,7 @@ pub(crate) fn main(arguments: Vec<OsString>) -> ExitCode {
 
 /// The whole command line, for help and completions.
 pub(crate) fn command() -> clap::Command {
-    let after = format!("{EXAMPLES}\n{EXIT_CODES}");
+    let after = format!("{EXAMPLES}{EXIT_CODES}");
     with_short_help(Cli::command().after_help(after).term_width(100))
 }
 

@@ -1,10 +1,11 @@
 //! How bwrap is told what a program may touch.
 
 use std::{
+    env,
     ffi::OsString,
     fs,
     io::{self, Write},
-    os::fd::OwnedFd,
+    os::{fd::OwnedFd, unix::fs::MetadataExt},
     path::{Path, PathBuf},
     process::Command,
 };
@@ -13,11 +14,9 @@ use command_fds::{CommandFdExt, FdMapping};
 
 use crate::{Confinement, Limits, Unavailable, filter, group::Group};
 
-/// Where programs are looked for: not along `PATH`, which a workspace may be on.
-const FOLDERS: &[&str] = &["/usr/bin", "/bin", "/usr/local/bin", "/usr/sbin", "/sbin"];
 /// What of the system is there, read-only; links stay links.
 const SYSTEM: &[&str] = &[
-    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32",
+    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix",
 ];
 /// What of `/etc` is there: names, libraries, certificates, time. No passwords, no keys.
 const CONFIGURATION: &[&str] = &[
@@ -58,11 +57,16 @@ impl Programs {
     }
 }
 
+/// The first program of that name along `PATH` that only root can have put there.
 fn program(name: &'static str, package: &'static str) -> Result<PathBuf, Unavailable> {
-    FOLDERS
-        .iter()
-        .map(|folder| Path::new(folder).join(name))
-        .find(|path| path.is_file())
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path)
+        .filter(|folder| folder.is_absolute())
+        .map(|folder| folder.join(name))
+        .find(|path| {
+            fs::metadata(path)
+                .is_ok_and(|found| found.is_file() && found.uid() == 0 && found.mode() & 0o022 == 0)
+        })
         .ok_or(Unavailable::Missing {
             program: name,
             package,
@@ -70,7 +74,7 @@ fn program(name: &'static str, package: &'static str) -> Result<PathBuf, Unavail
 }
 
 /// Whether the workspace is one that can be given away whole.
-pub(crate) fn check(confinement: &Confinement) -> io::Result<()> {
+pub(crate) fn check(programs: &Programs, confinement: &Confinement) -> io::Result<()> {
     let workspace = &confinement.workspace;
     let holds_system = SYSTEM
         .iter()
@@ -82,6 +86,16 @@ pub(crate) fn check(confinement: &Confinement) -> io::Result<()> {
             io::ErrorKind::InvalidInput,
             format!("{workspace} cannot be a sandbox's workspace: the system is in it"),
         ));
+    }
+    // Whoever can write to the sandbox's own program is not confined by it.
+    for program in [&programs.bwrap, &programs.prlimit] {
+        if program.canonicalize()?.starts_with(workspace) {
+            let program = program.display();
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("{program} lies in the workspace that it should confine"),
+            ));
+        }
     }
     Ok(())
 }
@@ -262,21 +276,36 @@ mod tests {
         assert!(!after("--ro-bind", Path::new("/nonexistent")));
     }
 
+    fn programs(bwrap: &Path) -> Programs {
+        Programs {
+            bwrap: bwrap.to_owned(),
+            prlimit: "/bin/sh".into(),
+        }
+    }
+
     #[test]
-    fn a_workspace_that_holds_the_system_is_refused() {
+    fn a_workspace_that_holds_the_system_or_the_sandbox_is_refused() {
+        let programs = programs(Path::new("/bin/sh"));
         for workspace in ["/", "/usr", "/proc", "here"] {
-            let error = check(&confinement(Path::new(workspace))).unwrap_err();
+            let confinement = confinement(Path::new(workspace));
+            let error = check(&programs, &confinement).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{workspace}");
         }
-        check(&confinement(Path::new("/srv"))).unwrap();
+        check(&programs, &confinement(Path::new("/srv"))).unwrap();
+
+        let folder = tempfile::tempdir().unwrap();
+        let own = folder.path().join("bwrap");
+        fs::write(&own, "").unwrap();
+        let error = check(&self::programs(&own), &confinement(folder.path())).unwrap_err();
+        assert!(
+            error.to_string().ends_with("that it should confine"),
+            "{error}"
+        );
     }
 
     #[test]
     fn the_environment_of_bwrap_is_empty() {
-        let programs = Programs {
-            bwrap: "/usr/bin/bwrap".into(),
-            prlimit: "/usr/bin/prlimit".into(),
-        };
+        let programs = programs(Path::new("/usr/bin/bwrap"));
         let confinement = confinement(Path::new("/srv"));
         let command = command(&programs, &confinement, None, &["true".into()]).unwrap();
         assert_eq!(command.get_envs().count(), 0);

@@ -147,7 +147,7 @@ impl Bubblewrap {
 
 #[cfg(target_os = "linux")]
 impl Bubblewrap {
-    /// Looks for bwrap in the system's folders and starts one sandbox to see that it can.
+    /// Looks for bwrap along `PATH`, where root has put it, and starts one sandbox to see that it can.
     pub fn find() -> Result<Self, Unavailable> {
         let programs = arguments::Programs::find()?;
         let found = Self { programs };
@@ -171,7 +171,7 @@ impl Bubblewrap {
     /// What starts `program` (its name or path, then its arguments) confined. No descriptor of this
     /// process but the standard ones goes along.
     pub fn confine(&self, confinement: &Confinement, program: &[OsString]) -> io::Result<Confined> {
-        arguments::check(confinement)?;
+        arguments::check(&self.programs, confinement)?;
         // Tau opens nothing that is inherited, but who started Tau may have.
         close_fds::set_fds_cloexec_threadsafe(3, &[]);
         let group = Group::new(&confinement.limits);
