@@ -38,10 +38,11 @@ impl Group {
             for (file, value) in parent.version.settings(limits) {
                 let path = folder.join(file);
                 // Swap is not accounted everywhere; where it is, it must not be a way around.
-                let is_optional = file.contains("swap") || file.contains("memsw");
-                if fs::write(&path, value).is_err() && !(is_optional && !path.exists()) {
-                    return None;
+                let is_swap = file.contains("swap") || file.contains("memsw");
+                if is_swap && !path.exists() {
+                    continue;
                 }
+                fs::write(&path, value).ok()?;
             }
         }
         Some(group)

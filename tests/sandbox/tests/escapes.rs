@@ -1,5 +1,10 @@
 //! Plays the attempts of `README.md`, each without a sandbox and within each sandbox there is.
 #![cfg(target_os = "linux")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test fails by panicking, and says what it could not try"
+)]
 
 mod place;
 

@@ -17,17 +17,17 @@ use std::{
 use tempfile::TempDir;
 
 /// The variable that holds [`SECRET`].
-pub const VARIABLE: &str = "TAU_TEST_SECRET";
+pub(crate) const VARIABLE: &str = "TAU_TEST_SECRET";
 /// What no confined program may print.
-pub const SECRET: &str = "what-nobody-may-know-7f3a";
+pub(crate) const SECRET: &str = "what-nobody-may-know-7f3a";
 
 /// Whether this user may do what root may.
-pub fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
 /// A workspace and what is around it. Dropping it removes all of it.
-pub struct Place {
+pub(crate) struct Place {
     folder: TempDir,
     scratch: PathBuf,
     shared: PathBuf,
@@ -41,7 +41,7 @@ pub struct Place {
 }
 
 impl Place {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let path = |name: &str| folder.path().join(name);
         for name in ["outside", "workspace", "workspace/.tau"] {
@@ -101,11 +101,11 @@ impl Place {
         }
     }
 
-    pub fn workspace(&self) -> PathBuf {
+    pub(crate) fn workspace(&self) -> PathBuf {
         self.folder.path().join("workspace").canonicalize().unwrap()
     }
 
-    pub fn protected(&self) -> PathBuf {
+    pub(crate) fn protected(&self) -> PathBuf {
         self.workspace().join(".tau")
     }
 
@@ -114,7 +114,7 @@ impl Place {
     }
 
     /// What a script finds in its environment.
-    pub fn variables(&self) -> Vec<(String, String)> {
+    pub(crate) fn variables(&self) -> Vec<(String, String)> {
         let name = self.address.as_abstract_name().unwrap();
         [
             ("PATH", "/usr/bin:/bin:/usr/sbin:/sbin".to_owned()),
@@ -136,7 +136,7 @@ impl Place {
     }
 
     /// What a confined program changed all the same.
-    pub fn check(&self) -> Result<(), String> {
+    pub(crate) fn check(&self) -> Result<(), String> {
         let mut outside: Vec<String> = fs::read_dir(self.outside())
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
