@@ -14,8 +14,8 @@ fn a_confined_program_writes_to_its_folder_and_nowhere_else() {
     let tau = Tau::new();
     let outside = tau.home().with_file_name("outside.txt");
     let script = format!("echo in > in.txt; echo out > {}", outside.display());
-    let done = tau.tau(&["sandbox", "run", "--", "sh", "-c", &script]);
-    done.code(2);
+    // To the program it may seem to have been written: the folders above its own are not the real ones.
+    tau.tau(&["sandbox", "run", "--", "sh", "-c", &script]);
     let written = fs::read_to_string(tau.workspace().join("in.txt")).unwrap();
     assert_eq!(written, "in\n");
     assert!(!outside.exists());
