@@ -68,6 +68,7 @@ enum Command {
     Session(commands::session::Args),
     Memory(commands::memory::Args),
     Tool(commands::tool::Args),
+    Sandbox(commands::sandbox::Args),
     Net(commands::net::Args),
     Scan(commands::scan::Args),
     Secret(commands::secret::Args),
@@ -204,7 +205,7 @@ pub(crate) fn main(arguments: Vec<OsString>) -> ExitCode {
 
 /// The whole command line, for help and completions.
 pub(crate) fn command() -> clap::Command {
-    let after = format!("{EXAMPLES}\n{EXIT_CODES}");
+    let after = format!("{EXAMPLES}{EXIT_CODES}");
     with_short_help(Cli::command().after_help(after).term_width(100))
 }
 
@@ -232,6 +233,7 @@ fn run(command: Command, home: &Home, ui: Ui) -> Result<Exit, Error> {
         Command::Session(args) => commands::session::run(args, home, ui),
         Command::Memory(args) => commands::memory::run(args, home, ui),
         Command::Tool(args) => commands::tool::run(args, home, ui),
+        Command::Sandbox(args) => commands::sandbox::run(args, home, ui),
         Command::Net(args) => commands::net::run(args, home, ui),
         Command::Scan(args) => commands::scan::run(args, home, ui),
         Command::Secret(args) => commands::secret::run(args, home, ui),

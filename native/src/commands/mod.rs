@@ -10,6 +10,7 @@ pub(crate) mod net;
 pub(crate) mod policy;
 pub(crate) mod replay;
 pub(crate) mod run;
+pub(crate) mod sandbox;
 pub(crate) mod scan;
 pub(crate) mod secret;
 pub(crate) mod session;

@@ -14,6 +14,7 @@ mod killed;
 mod net;
 mod one_shot;
 mod protection;
+mod sandbox;
 mod screening;
 mod secrets;
 mod sessions;

@@ -47,6 +47,13 @@ pub(super) const PARTS: &[Part] = &[
         },
     },
     Part {
+        name: "bubblewrap",
+        why: "confines programs",
+        find: || shown(tools::bubblewrap()),
+        install: || apt::install(BUBBLEWRAP),
+        by_hand: || apt::by_hand(BUBBLEWRAP),
+    },
+    Part {
         name: "chromium",
         why: "runs the page in tests",
         find: || shown(tools::chromium()),
@@ -63,6 +70,8 @@ pub(super) const PARTS: &[Part] = &[
 ];
 
 const BINDGEN: &str = "wasm-bindgen-cli";
+
+const BUBBLEWRAP: &[&str] = &["bubblewrap"];
 
 /// A browser and a driver must be of one version: they come together.
 const BROWSER: &[&str] = &["chromium", "chromium-driver"];

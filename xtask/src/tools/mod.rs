@@ -100,6 +100,11 @@ pub(crate) fn workerd() -> Result<Option<PathBuf>> {
     Ok(existing(package.join("bin/workerd")))
 }
 
+/// What confines programs.
+pub(crate) fn bubblewrap() -> Option<PathBuf> {
+    on_path("bwrap")
+}
+
 /// A Chromium, whatever its name.
 pub(crate) fn chromium() -> Option<PathBuf> {
     BROWSERS.iter().find_map(|name| on_path(name))

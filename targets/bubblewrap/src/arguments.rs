@@ -1,0 +1,320 @@
+//! How bwrap is told what a program may touch.
+
+use std::{
+    env,
+    ffi::OsString,
+    fs,
+    io::{self, Write},
+    os::{fd::OwnedFd, unix::fs::MetadataExt},
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use command_fds::{CommandFdExt, FdMapping};
+
+use crate::{Confinement, Limits, Unavailable, filter, group::Group};
+
+/// What of the system is there, read-only; links stay links.
+const SYSTEM: &[&str] = &[
+    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix",
+];
+/// What of `/etc` is there: names, libraries, certificates, time. No passwords, no keys.
+const CONFIGURATION: &[&str] = &[
+    "/etc/alternatives",
+    "/etc/ca-certificates",
+    "/etc/group",
+    "/etc/hosts",
+    "/etc/ld.so.cache",
+    "/etc/ld.so.conf",
+    "/etc/ld.so.conf.d",
+    "/etc/localtime",
+    "/etc/mime.types",
+    "/etc/nsswitch.conf",
+    "/etc/passwd",
+    "/etc/pki",
+    "/etc/services",
+    "/etc/ssl/certs",
+    "/etc/ssl/openssl.cnf",
+    "/etc/timezone",
+];
+/// The descriptors bwrap reads the filters from.
+const FILTERS: [i32; 2] = [3, 4];
+
+/// The programs a sandbox is made with.
+#[derive(Clone, Debug)]
+pub(crate) struct Programs {
+    pub(crate) bwrap: PathBuf,
+    /// Sets limits of a process, inside.
+    pub(crate) prlimit: PathBuf,
+}
+
+impl Programs {
+    pub(crate) fn find() -> Result<Self, Unavailable> {
+        Ok(Self {
+            bwrap: program("bwrap", "bubblewrap")?,
+            prlimit: program("prlimit", "util-linux")?,
+        })
+    }
+}
+
+/// The first program of that name along `PATH` that only root can have put there.
+fn program(name: &'static str, package: &'static str) -> Result<PathBuf, Unavailable> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path)
+        .filter(|folder| folder.is_absolute())
+        .map(|folder| folder.join(name))
+        .find(|path| {
+            fs::metadata(path)
+                .is_ok_and(|found| found.is_file() && found.uid() == 0 && found.mode() & 0o022 == 0)
+        })
+        .ok_or(Unavailable::Missing {
+            program: name,
+            package,
+        })
+}
+
+/// Whether the workspace is one that can be given away whole.
+pub(crate) fn check(programs: &Programs, confinement: &Confinement) -> io::Result<()> {
+    let workspace = &confinement.workspace;
+    let holds_system = SYSTEM
+        .iter()
+        .chain(&["/dev", "/etc", "/proc", "/sys"])
+        .any(|path| Path::new(path).starts_with(workspace));
+    if holds_system || !workspace.is_absolute() {
+        let workspace = workspace.display();
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("{workspace} cannot be a sandbox's workspace: the system is in it"),
+        ));
+    }
+    // Whoever can write to the sandbox's own program is not confined by it.
+    for program in [&programs.bwrap, &programs.prlimit] {
+        if program.canonicalize()?.starts_with(workspace) {
+            let program = program.display();
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("{program} lies in the workspace that it should confine"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// What starts `program` confined.
+pub(crate) fn command(
+    programs: &Programs,
+    confinement: &Confinement,
+    group: Option<&Group>,
+    program: &[OsString],
+) -> io::Result<Command> {
+    let mut words: Vec<OsString> = vec![programs.bwrap.clone().into()];
+    words.extend(namespaces());
+    words.extend(file_system(confinement)?);
+    words.push("--clearenv".into());
+    for (name, value) in &confinement.environment {
+        words.extend(["--setenv".into(), name.clone(), value.clone()]);
+    }
+    words.push("--".into());
+    words.push(programs.prlimit.clone().into());
+    words.extend(limits(&confinement.limits, group.is_some()));
+    words.push("--".into());
+    words.extend(program.iter().cloned());
+
+    let mut command = match group {
+        None => Command::new(&words[0]),
+        // Joining comes first, so that nothing is started outside of the group.
+        Some(group) => {
+            let mut shell = Command::new("/bin/sh");
+            shell.args(["-c", &group.script(), "sh"]).arg(&words[0]);
+            shell
+        }
+    };
+    command
+        .args(&words[1..])
+        .env_clear()
+        .current_dir("/")
+        .fd_mappings(filters()?)
+        .map_err(io::Error::other)?;
+    Ok(command)
+}
+
+fn namespaces() -> impl Iterator<Item = OsString> {
+    [
+        "--unshare-user",
+        "--unshare-ipc",
+        "--unshare-pid",
+        "--unshare-net",
+        "--unshare-uts",
+        "--unshare-cgroup-try",
+        "--disable-userns",
+        "--die-with-parent",
+        "--new-session",
+        "--hostname",
+        "sandbox",
+        "--cap-drop",
+        "ALL",
+        "--add-seccomp-fd",
+        "3",
+        "--add-seccomp-fd",
+        "4",
+    ]
+    .into_iter()
+    .map(Into::into)
+}
+
+fn file_system(confinement: &Confinement) -> io::Result<Vec<OsString>> {
+    let mut words: Vec<OsString> = Vec::new();
+    let scratch = confinement.limits.scratch_bytes.to_string();
+    for path in SYSTEM.iter().chain(CONFIGURATION).map(Path::new) {
+        match fs::read_link(path) {
+            Ok(to) if SYSTEM.contains(&path.to_str().unwrap_or_default()) => {
+                words.extend(["--symlink".into(), to.into(), path.into()]);
+            }
+            // A link in `/etc` may lead to where nothing else is: what it leads to is bound.
+            _ if path.exists() => words.extend(["--ro-bind".into(), path.into(), path.into()]),
+            _ => {}
+        }
+    }
+    words.extend(["--proc", "/proc", "--dev", "/dev"].map(Into::into));
+    // Knobs of the kernel: a user who is root outside could turn them.
+    words.extend(["--ro-bind", "/proc/sys", "/proc/sys"].map(Into::into));
+    for place in ["/tmp", "/dev/shm", "/run", "/var/tmp"] {
+        words.extend(["--size", &scratch, "--tmpfs", place].map(Into::into));
+    }
+    let mut bind = |kind: &str, path: &Path| {
+        words.extend([kind.into(), path.into(), path.into()]);
+    };
+    for path in confinement.readable.iter().filter(|path| path.exists()) {
+        bind("--ro-bind", path);
+    }
+    bind("--bind", &confinement.workspace);
+    let inside = |path: &&PathBuf| path.starts_with(&confinement.workspace);
+    for path in confinement.read_only.iter().filter(inside) {
+        // What is a link would protect what it leads to and not itself.
+        if fs::symlink_metadata(path).is_ok_and(|found| !found.is_symlink()) {
+            bind("--ro-bind", path);
+        }
+    }
+    for path in confinement.hidden.iter().filter(inside) {
+        match fs::symlink_metadata(path) {
+            Ok(found) if found.is_dir() => words.extend(["--tmpfs".into(), path.into()]),
+            Ok(found) if found.is_file() => {
+                words.extend(["--ro-bind".into(), "/dev/null".into(), path.into()]);
+            }
+            _ => {}
+        }
+    }
+    words.extend(["--chdir".into(), confinement.workspace.clone().into()]);
+    Ok(words)
+}
+
+fn limits(limits: &Limits, has_group: bool) -> Vec<OsString> {
+    let mut words = vec![
+        format!("--fsize={}", limits.file_bytes),
+        format!("--cpu={}", limits.cpu_seconds),
+        "--core=0".into(),
+        "--nofile=4096".into(),
+        // Unlimited queues and locked pages are memory that nobody counts.
+        "--msgqueue=819200".into(),
+        "--memlock=8388608".into(),
+    ];
+    if !has_group {
+        // Data, not addresses: interpreters reserve far more addresses than they use.
+        words.push(format!("--data={}", limits.memory_bytes));
+        words.push(format!("--nproc={}", limits.processes));
+    }
+    words.into_iter().map(Into::into).collect()
+}
+
+/// Pipes that hold the filters: each is smaller than what fits into one.
+fn filters() -> io::Result<Vec<FdMapping>> {
+    let mut mappings = Vec::new();
+    for (program, child_fd) in filter::programs()?.into_iter().zip(FILTERS) {
+        let (reader, mut writer) = io::pipe()?;
+        writer.write_all(&program)?;
+        let parent_fd = OwnedFd::from(reader);
+        mappings.push(FdMapping {
+            parent_fd,
+            child_fd,
+        });
+    }
+    Ok(mappings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn confinement(workspace: &Path) -> Confinement {
+        Confinement {
+            workspace: workspace.to_owned(),
+            read_only: vec![workspace.join(".tau"), "/etc".into()],
+            hidden: Vec::new(),
+            readable: vec!["/nonexistent".into()],
+            environment: vec![("A".into(), "b c".into())],
+            limits: Limits::default(),
+        }
+    }
+
+    fn words(command: &Command) -> Vec<&std::ffi::OsStr> {
+        command.get_args().collect()
+    }
+
+    #[test]
+    fn only_what_exists_inside_the_workspace_is_made_read_only() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join(".tau")).unwrap();
+        let words = file_system(&confinement(folder.path())).unwrap();
+        let after = |kind: &str, path: &Path| {
+            words
+                .windows(2)
+                .any(|pair| pair[0] == kind && pair[1] == path.as_os_str())
+        };
+        assert!(after("--bind", folder.path()));
+        assert!(after("--ro-bind", &folder.path().join(".tau")));
+        assert!(!after("--ro-bind", Path::new("/etc")));
+        assert!(!after("--ro-bind", Path::new("/nonexistent")));
+    }
+
+    fn programs(bwrap: &Path) -> Programs {
+        Programs {
+            bwrap: bwrap.to_owned(),
+            prlimit: "/bin/sh".into(),
+        }
+    }
+
+    #[test]
+    fn a_workspace_that_holds_the_system_or_the_sandbox_is_refused() {
+        let programs = programs(Path::new("/bin/sh"));
+        for workspace in ["/", "/usr", "/proc", "here"] {
+            let confinement = confinement(Path::new(workspace));
+            let error = check(&programs, &confinement).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{workspace}");
+        }
+        check(&programs, &confinement(Path::new("/srv"))).unwrap();
+
+        let folder = tempfile::tempdir().unwrap();
+        let own = folder.path().join("bwrap");
+        fs::write(&own, "").unwrap();
+        let error = check(&self::programs(&own), &confinement(folder.path())).unwrap_err();
+        assert!(
+            error.to_string().ends_with("that it should confine"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn the_environment_of_bwrap_is_empty() {
+        let programs = programs(Path::new("/usr/bin/bwrap"));
+        let confinement = confinement(Path::new("/srv"));
+        let command = command(&programs, &confinement, None, &["true".into()]).unwrap();
+        assert_eq!(command.get_envs().count(), 0);
+        let words = words(&command);
+        assert!(
+            words
+                .windows(3)
+                .any(|words| words == ["--setenv", "A", "b c"])
+        );
+        assert_eq!(words.last().unwrap(), &"true");
+    }
+}

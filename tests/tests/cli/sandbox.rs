@@ -1,0 +1,117 @@
+//! `tau sandbox`: a program runs confined, or not at all.
+#![cfg(target_os = "linux")]
+
+use crate::support::{Tau, finish};
+use std::{
+    fs,
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
+
+#[test]
+fn a_confined_program_writes_to_its_folder_and_nowhere_else() {
+    let tau = Tau::new();
+    let outside = tau.home().with_file_name("outside.txt");
+    let script = format!("echo in > in.txt; echo out > {}", outside.display());
+    // To the program it may seem to have been written: the folders above its own are not the real ones.
+    tau.tau(&["sandbox", "run", "--", "sh", "-c", &script]);
+    let written = fs::read_to_string(tau.workspace().join("in.txt")).unwrap();
+    assert_eq!(written, "in\n");
+    assert!(!outside.exists());
+}
+
+#[test]
+fn its_output_and_its_exit_code_are_the_programs_own() {
+    let tau = Tau::new();
+    let done = tau.tau(&["sandbox", "run", "--", "sh", "-c", "echo said; exit 41"]);
+    assert_eq!(done.code(41).stdout, "said\n");
+    let done = tau.tau(&["sandbox", "run", "--", "sh", "-c", "kill -TERM $$"]);
+    done.code(128 + 15);
+}
+
+#[test]
+fn what_tau_keeps_and_a_persons_keys_are_not_there() {
+    let tau = Tau::new();
+    fs::create_dir_all(tau.home().join("kept")).unwrap();
+    fs::write(tau.home().join("credentials.json"), "sealed").unwrap();
+    // The folder of the person is the workspace.
+    let person = tau.home().parent().unwrap();
+    fs::create_dir(person.join(".ssh")).unwrap();
+    fs::write(person.join(".ssh/id_ed25519"), "private").unwrap();
+    let folder = person.to_str().unwrap();
+    let script = "cat home/credentials.json .ssh/id_ed25519; env; echo $ONE";
+    let run = [
+        "sandbox",
+        "run",
+        "--workspace",
+        folder,
+        "--env",
+        "ONE=1",
+        "--",
+    ];
+    let done = tau.tau(&[&run[..], &["sh", "-c", script]].concat());
+    done.code(0);
+    for secret in ["sealed", "private", "SIM_KEY"] {
+        assert!(!done.stdout.contains(secret), "{}", done.stdout);
+    }
+    assert!(done.stdout.ends_with("\n1\n"), "{}", done.stdout);
+}
+
+#[test]
+fn without_bubblewrap_nothing_runs_and_the_hint_installs_it() {
+    let tau = Tau::new();
+    let run = |arguments: &[&str]| {
+        let mut command = tau.command(arguments);
+        finish(command.env("PATH", tau.home()).spawn().unwrap(), b"")
+    };
+    let done = run(&["sandbox", "run", "--", "/bin/sh", "-c", "echo x > made.txt"]);
+    done.code(77).tells("apt-get install bubblewrap");
+    assert!(!tau.workspace().join("made.txt").exists());
+    let done = run(&["sandbox", "status", "--json"]);
+    assert_eq!(done.code(77).json()["bubblewrap"]["available"], false);
+}
+
+#[test]
+fn a_folder_that_holds_the_system_is_no_workspace() {
+    let tau = Tau::new();
+    let done = tau.tau(&["sandbox", "run", "--workspace", "/", "--", "true"]);
+    done.code(2).tells("the system is in it");
+}
+
+#[test]
+fn ctrl_c_ends_the_program_and_all_it_started() {
+    let tau = Tau::new();
+    let script = "echo ready > ready.txt; (sleep 2; echo late > late.txt) & sleep 30";
+    let child = tau
+        .command(["sandbox", "run", "--", "sh", "-c", script])
+        .spawn()
+        .unwrap();
+    let start = Instant::now();
+    while !tau.workspace().join("ready.txt").exists() {
+        assert!(
+            start.elapsed() < Duration::from_secs(20),
+            "it did not start"
+        );
+        thread::sleep(Duration::from_millis(20));
+    }
+    let id = child.id().to_string();
+    let sent = Command::new("kill").args(["-INT", &id]).status().unwrap();
+    assert!(sent.success());
+    finish(child, b"").code(130);
+    thread::sleep(Duration::from_millis(2_500));
+    assert!(!tau.workspace().join("late.txt").exists());
+}
+
+#[test]
+fn status_says_what_holds_here() {
+    let tau = Tau::new();
+    let done = tau.tau(&["sandbox", "status"]);
+    assert!(
+        done.code(0).stdout.contains("no network"),
+        "{}",
+        done.stdout
+    );
+    let shown = tau.tau(&["sandbox", "status", "--json"]).json();
+    assert_eq!(shown["bubblewrap"]["available"], true);
+}
