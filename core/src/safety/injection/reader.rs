@@ -10,8 +10,8 @@ use super::{
     rules::{RULES, Rule},
     tokens::tokens,
     words::{
-        ALL, Concepts, FORWARD_3, FORWARD_13, FORWARD_23, MIRRORED, MUST, REVERSED, USER, WITHOUT,
-        YOU, YOUR,
+        ALL, ALONE, Concepts, FORWARD_3, FORWARD_13, FORWARD_23, MIRRORED, MUST, REVERSED, USER,
+        WITHOUT, YOU, YOUR,
     },
 };
 use crate::safety::Severity;
@@ -156,8 +156,11 @@ fn meets(rule: &Rule, events: &[Event; MEMORY], count: usize, newest: Event) -> 
             continue;
         }
         seen |= event.concepts;
-        words += 1;
-        // A word that does two things still counts as one word.
+        // A word that does two things still counts as one word, unless it is never an accident.
+        words += match event.concepts & ALONE {
+            0 => 1,
+            _ => rule.groups.len(),
+        };
         if words >= rule.groups.len() && rule.groups.iter().all(|group| seen & group != 0) {
             return Some(event.start);
         }

@@ -65,6 +65,19 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(OVERRIDE, Medium, 10, &[INSERT, ANSWER, EXACTLY]),
     rule(OVERRIDE, Medium, 10, &[INSERT, ANSWER, REPEAT, YOUR]),
+    rule(
+        OVERRIDE,
+        Medium,
+        7,
+        &[IGNORE_ABOVE | NEW_ORDERS, INSTEAD | NEW_ORDERS],
+    ),
+    rule(
+        JAILBREAK,
+        Medium,
+        6,
+        &[YOUR_LIMITS | FREED, IGNORE | DISABLE | FREED],
+    ),
+    rule(EXFILTRATION, Medium, 14, &[UNTOLD, SEND]),
     rule(EXTRACTION, High, 8, &[SHOW, YOUR, LEAK_PHRASE]),
     rule(EXTRACTION, High, 8, &[SHOW, EXACTLY, LEAK_PHRASE]),
     rule(
@@ -73,7 +86,12 @@ pub(super) const RULES: &[Rule] = &[
         10,
         &[SHOW, OPENING, SPEAKER | LEAK_PHRASE],
     ),
-    rule(EXTRACTION, Medium, 6, &[SHOW, IDENTITY]),
+    rule(
+        EXTRACTION,
+        Medium,
+        6,
+        &[SHOW | TOLD_BEFORE, IDENTITY | TOLD_BEFORE],
+    ),
     rule(
         SYSTEM_SPOOF,
         Low,
@@ -171,7 +189,11 @@ pub(super) const RULES: &[Rule] = &[
         PERSUASION,
         Low,
         16,
-        &[PRESSURE, YOU | YOUR, SHOW | INSERT | ANSWER, URGENT | MUST],
+        &[
+            PRESSURE | PRETEXT,
+            YOU | YOUR,
+            SHOW | INSERT | ANSWER,
+            URGENT | MUST | PRETEXT,
+        ],
     ),
-    rule(PERSUASION, Low, 14, &[PRETEXT, SHOW | INSERT, YOU | YOUR]),
 ];

@@ -21,7 +21,11 @@ concepts! {
     PATH LINK OPENING IDENTITY HARM REGARDLESS ONLY SPEAKER EXACTLY STOP REPEAT
     FORWARD_3 FORWARD_13 FORWARD_23 MIRRORED REVERSED PRESSURE PRETEXT USER BEFORE_TOOL SILENTLY ENABLE TWO_ANSWERS CHAT_END
     SYSTEM_SAYS LEAK_PHRASE OVERRIDE_PHRASE UNBOUND_PHRASE HIDE_PHRASE PLACEHOLDER TALK INTO_LINK
+    NEW_ORDERS FREED TOLD_BEFORE YOUR_LIMITS DISABLE IGNORE_ABOVE INSTEAD UNTOLD
 }
+
+/// Phrases that are said in no other way: one of them is enough for a rule that has it in each group.
+pub(super) const ALONE: Concepts = NEW_ORDERS | FREED | TOLD_BEFORE;
 
 /// The rows.
 pub(super) const WORDS: &[(Concepts, u8, &str)] = &[
@@ -186,7 +190,48 @@ pub(super) const WORDS: &[(Concepts, u8, &str)] = &[
     (
         IDENTITY,
         3,
-        "unique id, unique identifier, your id, your secret, your password, your passphrase, unqiue id, id në tënde, uimhir aitheantais, id sònraichte, id yakho, your secret key, your api key, your access code",
+        "unique id, unique identifier, your id, your secret, your passphrase, unqiue id, id në tënde, uimhir aitheantais, id sònraichte, id yakho, your secret key, your api key, your access code",
+    ),
+    // Enough by themselves, and what is nearly so.
+    (
+        NEW_ORDERS,
+        8,
+        "your new instructions, your new instruction, your new task is, your new role is, your new objective is, your new goal is, here are your new, new system prompt, system prompt override, override system prompt, system override disable, system override ignore, system override you, system override all, instructions were a test, end of user input, end of user message, end of system prompt, you will obey me, must obey me, you must obey me, only obey me",
+    ),
+    (
+        FREED,
+        8,
+        "you are now dan, you are dan, now in developer mode, enter developer mode, enter dan mode, enter jailbreak mode, enable jailbreak mode, enable dan mode, activate dan mode, activate jailbreak mode, now in jailbreak mode, now in dan mode, unlock admin mode, have been jailbroken, you are jailbroken, you are now jailbroken, stop being an assistant, stop being an ai, pretend you have no, pretend to have no, as if you have no, as if you had no, you have no guidelines, you have no restrictions, imagine you have no",
+    ),
+    (
+        TOLD_BEFORE,
+        8,
+        "were you told before, were you instructed before, were you given before, everything above this line, everything above this message, text above this line, words above this line, your hidden rules, your secret rules, your internal rules, your hidden guidelines, your internal guidelines, your confidential instructions, tell me your password, give me your password, reveal your password, what is your password, show me your password",
+    ),
+    (
+        YOUR_LIMITS,
+        4,
+        "your content policy, your content policies, your guidelines, your safety guidelines, your ethical guidelines, your content filter, your content filters, your safety filter, your safety filters, your filters, your safeguards, your restrictions, your limitations, your safety protocols, your safety measures, your safety rules, your safety training, your ethics, your moral",
+    ),
+    (
+        DISABLE,
+        1,
+        "disable, turn off, switch off, deactivate, shut off, suspend, remove, lift, evade, violate",
+    ),
+    (
+        IGNORE_ABOVE,
+        4,
+        "ignore the above, disregard the above, forget the above, ignore everything above, ignore all above, disregard everything above, forget everything above",
+    ),
+    (
+        INSTEAD,
+        0,
+        "instead, and say, and print, and respond, and answer, and output, and tell, and write, and translate, and reply",
+    ),
+    (
+        UNTOLD,
+        5,
+        "not tell the user, don't tell the user, not inform the user, without telling the user, not mention to the, not alert the user, not notify the user",
     ),
     // Giving it away.
     (
