@@ -3,7 +3,10 @@
 use alloc::{borrow::Cow, vec::Vec};
 use core::ops::Range;
 
-use crate::safety::{Finding, Kind, Severity};
+use crate::{
+    order,
+    safety::{Finding, Kind, Severity},
+};
 
 /// The family of what the model alone finds.
 pub(super) const LIKELY: &str = "likely_injection";
@@ -72,8 +75,8 @@ impl Findings {
                     .iter()
                     .any(|told| told.start < finding.end && finding.start < told.end)
         });
-        self.known
-            .sort_by_key(|finding| (finding.start, finding.end));
+        let place = |finding: &Finding| (finding.start, finding.end);
+        order::sort_by(&mut self.known, |one, other| place(one) < place(other));
         self.known
     }
 }

@@ -43,24 +43,17 @@ use super::{
 /// Texts up to this length are looked at closely whatever they hold.
 const SHORT: usize = 1024;
 
-/// The tables, made at first use.
-struct Tables {
-    lexicon: Lexicon,
-    prefilter: Prefilter,
-}
-
-fn tables() -> &'static Tables {
-    static TABLES: OnceBox<Tables> = OnceBox::new();
-    TABLES.get_or_init(|| {
-        Box::new(Tables {
-            lexicon: Lexicon::new(),
-            prefilter: Prefilter::new(),
-        })
-    })
-}
-
+/// The words, made searchable at first use.
 fn lexicon() -> &'static Lexicon {
-    &tables().lexicon
+    static LEXICON: OnceBox<Lexicon> = OnceBox::new();
+    LEXICON.get_or_init(|| Box::new(Lexicon::new()))
+}
+
+/// What longer texts are looked through with, made at first use: a conversation of short ones needs
+/// none.
+fn prefilter() -> &'static Prefilter {
+    static PREFILTER: OnceBox<Prefilter> = OnceBox::new();
+    PREFILTER.get_or_init(|| Box::new(Prefilter::new()))
 }
 
 /// What in a text gives a model orders, by where it begins.
@@ -84,7 +77,7 @@ pub(super) fn weighed(text: &str) -> (Vec<Finding>, usize) {
             look.stretch(0..text.len(), reason);
         }
     } else {
-        prefilter::search(&tables().prefilter, text, &mut |range, reason| {
+        prefilter::search(prefilter(), text, &mut |range, reason| {
             look.stretch(range, reason);
         });
     }
