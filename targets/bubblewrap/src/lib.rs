@@ -10,7 +10,7 @@
 //! | other processes | a pid namespace; bwrap ends all of it with its parent |
 //! | network, abstract sockets | a network namespace |
 //! | privileges | no capabilities, no new ones, no further user namespaces |
-//! | the kernel's rarely used doors | a seccomp filter ([`filter`]) |
+//! | the kernel's rarely used doors | seccomp filters (`filter.rs`) |
 //! | the parent's environment | bwrap itself is started with an empty one |
 //! | too much memory, too many processes | a control group where one can be made, else limits of each process |
 
