@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use std::{ffi::OsString, path::PathBuf, process::ExitStatus};
+use tau_core::policy::paths::PROTECTED;
 use tau_target_bubblewrap::{Bubblewrap, Confinement, Limits, Unavailable};
 
 use super::block_on;
@@ -105,7 +106,7 @@ pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
             let workspace = canonical(workspace)?;
             let defaults = Limits::default();
             let confinement = Confinement {
-                read_only: vec![workspace.join(".tau"), workspace.join(".git/hooks")],
+                read_only: PROTECTED.iter().map(|name| workspace.join(name)).collect(),
                 hidden: hidden(home),
                 readable: read.into_iter().map(canonical).collect::<Result<_, _>>()?,
                 environment: environment(env),
