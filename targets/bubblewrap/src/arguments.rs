@@ -12,7 +12,9 @@ use std::{
 
 use command_fds::{CommandFdExt, FdMapping};
 
-use crate::{Confinement, Limits, Unavailable, filter, group::Group};
+use tau_target_process::{Confinement, Limits};
+
+use crate::{Unavailable, filter, group::Group};
 
 /// What of the system is there, read-only; links stay links.
 const SYSTEM: &[&str] = &[

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use crate::Limits;
+use tau_target_process::Limits;
 
 /// How often an ended group is looked at before it is left to the kernel.
 const LOOKS: u32 = 200;

@@ -28,49 +28,9 @@ use std::{
     process::Command,
 };
 
-/// What a program may touch and use.
-#[derive(Clone, Debug)]
-pub struct Confinement {
-    /// The one directory that can be written, by its canonical path; also where the program starts.
-    pub workspace: PathBuf,
-    /// What of it stays read-only. Paths that do not exist are left out.
-    pub read_only: Vec<PathBuf>,
-    /// What of it is not there. Paths that do not exist are left out.
-    pub hidden: Vec<PathBuf>,
-    /// What can be read beside the system's own folders.
-    pub readable: Vec<PathBuf>,
-    /// The whole environment.
-    pub environment: Vec<(OsString, OsString)>,
-    /// How much of the machine.
-    pub limits: Limits,
-}
-
-/// How much of the machine a program and all it starts may use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Memory, in bytes; of each process where no control group can be made.
-    pub memory_bytes: u64,
-    /// Processes and threads at a time.
-    pub processes: u64,
-    /// The largest file that can be written, in bytes.
-    pub file_bytes: u64,
-    /// Processor time of each process, in seconds.
-    pub cpu_seconds: u64,
-    /// What fits into `/tmp` and `/dev/shm`, in bytes.
-    pub scratch_bytes: u64,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            memory_bytes: 4 << 30,
-            processes: 512,
-            file_bytes: 4 << 30,
-            cpu_seconds: 3_600,
-            scratch_bytes: 1 << 30,
-        }
-    }
-}
+#[cfg(target_os = "linux")]
+use tau_target_process::Limits;
+use tau_target_process::{Confinement, Ended, Exit, Job, Running, Sandbox, StartError};
 
 /// Why there is no sandbox.
 #[derive(Debug, thiserror::Error)]
@@ -108,6 +68,33 @@ pub enum Unavailable {
     },
 }
 
+impl Unavailable {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Missing { package, .. } => format!("apt-get install {package}"),
+            Self::TooOld { .. } => "install bubblewrap 0.8 or newer".into(),
+            Self::Refused { .. } => "this system may forbid user namespaces: sysctl \
+                kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns"
+                .into(),
+            Self::OtherSystem => "run Tau on Linux, or confine programs with Docker".into(),
+            Self::Start { .. } => "see whether it can be run by hand".into(),
+        }
+    }
+}
+
+impl From<Unavailable> for StartError {
+    fn from(reason: Unavailable) -> Self {
+        let hint = reason.hint();
+        let reason = match std::error::Error::source(&reason) {
+            Some(source) => format!("{reason}: {source}"),
+            None => reason.to_string(),
+        };
+        Self::Unavailable { reason, hint }
+    }
+}
+
 /// A bwrap that was seen working.
 #[derive(Clone, Debug)]
 pub struct Bubblewrap {
@@ -122,6 +109,49 @@ pub struct Confined {
     pub command: Command,
     /// Holds the control group: dropping it ends what is left in there.
     pub group: Option<Group>,
+}
+
+/// A program that runs confined.
+#[derive(Debug)]
+pub struct Process {
+    child: tokio::process::Child,
+    // Dropped after the child, of which it ends what is left.
+    group: Option<Group>,
+}
+
+impl Sandbox for Bubblewrap {
+    type Running = Process;
+
+    fn name(&self) -> &'static str {
+        "bubblewrap"
+    }
+
+    /// Call it on a thread that lives as long as the program: the kernel ends the program with it.
+    async fn start(&self, job: Job) -> Result<Process, StartError> {
+        let Confined { mut command, group } = self.confine(&job.confinement, &job.program)?;
+        command
+            .stdin(job.input)
+            .stdout(job.output)
+            .stderr(job.errors);
+        let child = tokio::process::Command::from(command)
+            .kill_on_drop(true)
+            .spawn()?;
+        Ok(Process { child, group })
+    }
+}
+
+impl Running for Process {
+    async fn wait(&mut self) -> io::Result<Exit> {
+        self.child.wait().await.map(Exit::from)
+    }
+
+    async fn end(mut self) -> Ended {
+        // The first process of the namespace ends with bwrap, and the kernel all others with that.
+        let _ = self.child.kill().await;
+        let group = self.group.take();
+        let _ = tokio::task::spawn_blocking(move || drop(group)).await;
+        Ended::default()
+    }
 }
 
 #[cfg(target_os = "linux")]

@@ -20,7 +20,8 @@ use std::{
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use place::{Place, SECRET};
-use tau_target_bubblewrap::{Bubblewrap, Confinement, Limits};
+use tau_target_bubblewrap::Bubblewrap;
+use tau_target_process::{Confinement, Limits};
 
 /// What a script prints when it got out.
 const ESCAPED: &str = "ESCAPED";

@@ -14,21 +14,21 @@
 //!
 //! On other Unix systems the session's process group is ended, on Windows the job.
 
-#[cfg(target_os = "linux")]
-mod linux;
+use std::{ffi::OsString, io};
 
-use std::io;
+use tokio::process::Command;
 
 #[cfg(target_os = "linux")]
-use linux::end;
+use super::linux::{self, end};
+use crate::Ended;
 
 /// What sets the processes of one call apart from all others.
 #[derive(Clone, Debug)]
 pub(super) struct Mark {
     /// In the environment.
-    id: String,
+    pub(super) id: String,
     /// As the limit of resident memory, in KiB: an absurdly large number.
-    resident_kib: u64,
+    pub(super) resident_kib: u64,
 }
 
 impl Mark {
@@ -54,23 +54,25 @@ impl Mark {
         }
     }
 
-    /// A shell script that takes the mark and then does `then`.
-    pub(super) fn shell_prelude(&self, then: &str) -> String {
-        if cfg!(target_os = "linux") {
-            format!("ulimit -m {} 2>/dev/null; {then}", self.resident_kib)
+    /// What starts `program` with the mark.
+    pub(super) fn command(&self, program: &[OsString]) -> io::Result<Command> {
+        let [name, arguments @ ..] = program else {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "no program is named",
+            ));
+        };
+        let mut command = if cfg!(target_os = "linux") {
+            let take = format!("ulimit -m {} 2>/dev/null; exec \"$@\"", self.resident_kib);
+            let mut shell = Command::new("sh");
+            shell.args(["-c", &take, "sh"]).arg(name);
+            shell
         } else {
-            then.to_owned()
-        }
+            Command::new(name)
+        };
+        command.args(arguments);
+        Ok(command)
     }
-}
-
-/// How ending a tree went.
-#[derive(Debug, Default)]
-pub(super) struct Ended {
-    /// Processes that were ended, the shell itself not counted.
-    pub(super) others: u64,
-    /// Processes that would not end, as `name (id)`.
-    pub(super) left: Vec<String>,
 }
 
 /// The processes of one call. Dropping it ends them, which takes some milliseconds and, where one
@@ -85,11 +87,11 @@ pub(super) struct Tree(Option<Root>);
     allow(dead_code, reason = "a group or a job knows its processes itself")
 )]
 pub(super) struct Root {
-    pid: i32,
+    pub(super) pid: i32,
     /// In clock ticks since the system started; `None` when it had already gone.
     #[cfg(target_os = "linux")]
-    start: Option<u64>,
-    mark: Mark,
+    pub(super) start: Option<u64>,
+    pub(super) mark: Mark,
 }
 
 impl Tree {
