@@ -10,10 +10,14 @@ use crate::{
     embedded::Embedded,
     exit::Error,
     home::Home,
+    programs::Engines,
 };
 
 /// Whose calls are counted together: those of the person this home belongs to.
 const PRINCIPAL: &str = "local";
+
+/// The tools of a workspace, which hand no credential on.
+pub(crate) type HomeTools = Guarded<NativeTools<TokioClock, Engines>>;
 
 /// Tools whose calls are counted over all sessions and processes of this home.
 pub(crate) type Counted<T> = Paced<T, TokioClock, StoredCounter<SqliteStorage, TokioClock>>;
@@ -23,7 +27,7 @@ pub(crate) struct NativeHost {
     clock: TokioClock,
     http: Guarded<ReqwestHttp>,
     storage: SqliteStorage,
-    tools: Counted<Guarded<NativeTools<TokioClock>>>,
+    tools: Counted<HomeTools>,
     model: Embedded,
 }
 
@@ -33,7 +37,7 @@ impl NativeHost {
         home: &Home,
         http: Guarded<ReqwestHttp>,
         storage: SqliteStorage,
-        tools: Guarded<NativeTools<TokioClock>>,
+        tools: HomeTools,
     ) -> Self {
         Self {
             clock: TokioClock,
@@ -49,7 +53,7 @@ impl Host for NativeHost {
     type Clock = TokioClock;
     type Http = Guarded<ReqwestHttp>;
     type Storage = SqliteStorage;
-    type Tools = Counted<Guarded<NativeTools<TokioClock>>>;
+    type Tools = Counted<HomeTools>;
     type Model = Embedded;
 
     fn clock(&self) -> &TokioClock {
@@ -91,9 +95,15 @@ pub(crate) fn tools(
     home: &Home,
     paths: &Paths,
     vault: &Arc<Vault>,
-) -> Result<Guarded<NativeTools<TokioClock>>, Error> {
+) -> Result<HomeTools, Error> {
     let folder = workspace.unwrap_or(Path::new("."));
-    let opened = NativeTools::protecting(folder, TokioClock, home.protected(paths), home.kept());
+    let opened = NativeTools::protecting(
+        folder,
+        TokioClock,
+        Engines::new(home),
+        home.protected(paths),
+        home.kept(),
+    );
     let tools = opened.map_err(|error| {
         Error::usage(format!("{} cannot be the workspace", folder.display()))
             .cause(error)

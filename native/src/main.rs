@@ -13,6 +13,7 @@ mod home;
 mod host;
 mod log;
 mod printer;
+mod programs;
 mod questions;
 mod sessions;
 mod signals;

@@ -8,6 +8,7 @@ pub mod commands;
 pub mod http;
 pub mod ledger;
 pub mod paths;
+pub mod programs;
 pub mod rates;
 pub mod screen;
 
@@ -15,6 +16,7 @@ pub use approval::{Extent, Grant};
 pub use commands::Commands;
 pub use http::Http;
 pub use paths::Paths;
+pub use programs::{ProgramLimits, Programs, Sandbox};
 pub use rates::Rates;
 pub use screen::Screening;
 
@@ -177,6 +179,9 @@ pub struct Policy {
     /// What is done when private data and untrusted content were read and something leaves.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub taint: Option<Action>,
+    /// What is done where a program cannot be confined.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sandbox: Option<Sandbox>,
     /// What runs without a question because a person said so for good; see [`approval`].
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub approved: Vec<String>,
@@ -192,6 +197,9 @@ pub struct Policy {
     /// Commands that may run.
     #[serde(skip_serializing_if = "is_default")]
     pub commands: Commands,
+    /// How programs are confined.
+    #[serde(skip_serializing_if = "is_default")]
+    pub programs: Programs,
     /// Calls a minute.
     #[serde(skip_serializing_if = "is_default")]
     pub rates: Rates,

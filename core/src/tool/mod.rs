@@ -17,7 +17,7 @@ use crate::{
     ids::CallId,
     json::{FromJson, ToJson},
     message::{Image, ToolCall, ToolStatus},
-    policy::{Policy, http::HttpLimits, rates::RateLimits},
+    policy::{Policy, ProgramLimits, http::HttpLimits, rates::RateLimits},
     safety::Labels,
 };
 use alloc::vec::Vec;
@@ -171,6 +171,9 @@ pub struct ToolRun {
     /// For a tool that reaches the network: where its requests may go, and within what.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http: Option<HttpLimits>,
+    /// For a tool that starts programs: how they are confined.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub programs: Option<ProgramLimits>,
 }
 
 impl ToolRun {
@@ -184,6 +187,7 @@ impl ToolRun {
             limits: policy.tool_limits(),
             rates: policy.rate_limits(tool.class),
             http: (tool.class == ToolClass::Network).then(|| policy.http.limits(policy.preset)),
+            programs: (tool.class == ToolClass::Execute).then(|| policy.program_limits()),
         }
     }
 }

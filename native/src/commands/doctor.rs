@@ -20,6 +20,7 @@ use crate::{
     exit::{Error, Exit},
     home::Home,
     host,
+    programs::Engines,
     ui::{self, Ui},
 };
 
@@ -140,6 +141,7 @@ async fn check(home: &Home, workspace: Option<&Path>) -> Vec<Check> {
     checks.push(provider(&profile.unwrap_or_default()));
     checks.push(servers().await);
     checks.push(embedded_model(home));
+    checks.push(sandbox(home));
     let paths = Paths::default();
     checks.push(
         match host::tools(workspace, home, &paths, &Vault::closed()) {
@@ -265,6 +267,16 @@ async fn servers() -> Check {
         .map(|server| format!("{} with {} models", server.base_url, server.models.len()))
         .collect();
     Check::new("servers", State::Ok, found.join(", "))
+}
+
+fn sandbox(home: &Home) -> Check {
+    match Engines::new(home).bubblewrap() {
+        Ok(found) => Check::new("sandbox", State::Ok, found.program().display().to_string()),
+        Err(missing) => {
+            let detail = format!("none, so the agent starts no programs: {}", missing.reason);
+            Check::new("sandbox", State::Note, detail).hint(&missing.hint)
+        }
+    }
 }
 
 fn embedded_model(home: &Home) -> Check {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use std::{fmt, fs};
 use tau_core::{
     memory,
-    policy::{Policy, Preset, screen::Subject},
+    policy::{Policy, Preset, programs::Engine, screen::Subject},
     tool::ToolClass,
 };
 use tau_platform::HostTools;
@@ -276,6 +276,26 @@ fn more_rows(policy: &Policy, row: &mut impl FnMut(&str, Value, bool)) {
     );
     list(row, "paths.protect", &policy.paths.protect);
     list(row, "paths.unprotect", &policy.paths.unprotect);
+    program_rows(policy, row);
+}
+
+fn program_rows(policy: &Policy, row: &mut impl FnMut(&str, Value, bool)) {
+    let (limits, set) = (policy.program_limits(), &policy.programs);
+    row("sandbox", json!(limits.sandbox), policy.sandbox.is_some());
+    let engine = limits.engine.map_or("the first there is", Engine::name);
+    row("programs.engine", engine.into(), set.engine.is_some());
+    let image = limits.image.as_deref().unwrap_or("none");
+    row("programs.image", image.into(), set.image.is_some());
+    list(row, "programs.read", &set.read);
+    list(row, "programs.hosts", &set.hosts);
+    for (name, value, explicit) in [
+        ("memory_bytes", limits.memory_bytes, set.memory_bytes),
+        ("processes", limits.processes, set.processes),
+        ("file_bytes", limits.file_bytes, set.file_bytes),
+    ] {
+        let name = format!("programs.{name}");
+        row(&name, value.into(), explicit.is_some());
+    }
 }
 
 fn list<T: Serialize>(row: &mut impl FnMut(&str, Value, bool), name: &str, values: &[T]) {
@@ -351,7 +371,15 @@ mod tests {
             .map(|row| row.0)
             .collect();
         // What the profile takes is what serde names when it meets something else.
-        for table in ["", "http.", "screen.", "commands.", "paths.", "rates."] {
+        for table in [
+            "",
+            "http.",
+            "screen.",
+            "commands.",
+            "paths.",
+            "programs.",
+            "rates.",
+        ] {
             let header = table.trim_end_matches('.');
             let header = if header.is_empty() {
                 String::new()
@@ -365,7 +393,8 @@ mod tests {
                 let name = format!("{table}{name}");
                 // Tables, what is shown apart, and what nobody sets.
                 let apart = [
-                    "preset", "tools", "approved", "http", "screen", "paths", "commands", "rates",
+                    "preset", "tools", "approved", "http", "screen", "paths", "commands",
+                    "programs", "rates",
                 ];
                 if apart.contains(&&*name) || ["paths.workspace", "paths.own"].contains(&&*name) {
                     continue;

@@ -1,40 +1,22 @@
 //! `tau sandbox`: running a program confined, and whether that can be done here.
 
 use serde_json::{Value, json};
-use std::{ffi::OsString, path::PathBuf, process::ExitStatus};
-use tau_core::policy::paths::PROTECTED;
-use tau_target_bubblewrap::{Bubblewrap, Confinement, Limits, Unavailable};
+use std::{ffi::OsString, path::PathBuf};
+use tau_core::policy::{Policy, ProgramLimits, paths::PROTECTED};
+use tau_target_native::tools::limits;
+use tau_target_process::{Confinement, Input, Job, Limits, Output, Running, StartError};
 
 use super::block_on;
 use crate::{
     exit::{Error, Exit},
     home::Home,
+    programs::Engines,
     signals::{Signal, Signals},
     ui::Ui,
 };
 
 /// What a program gets of Tau's environment, and what starts with `LC_`.
 const PASSED: &[&str] = &["PATH", "LANG", "TZ", "TERM", "NO_COLOR"];
-/// What lies in a person's folder and opens doors; not there for a program whose folder it is.
-const SECRETS: &[&str] = &[
-    ".aws",
-    ".azure",
-    ".cargo/credentials.toml",
-    ".config/gcloud",
-    ".config/gh",
-    ".docker",
-    ".git-credentials",
-    ".gnupg",
-    ".kube",
-    ".local/share/keyrings",
-    ".mozilla",
-    ".netrc",
-    ".npmrc",
-    ".password-store",
-    ".pypirc",
-    ".ssh",
-];
-
 /// Run a program confined, and see whether that can be done here.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -89,7 +71,7 @@ fn variable(text: &str) -> Result<(String, String), String> {
 /// Runs the command.
 pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
     match args.command {
-        Command::Status { json } => Ok(status(ui, json)),
+        Command::Status { json } => Ok(status(home, ui, json)),
         Command::Run {
             workspace,
             read,
@@ -104,20 +86,26 @@ pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
                     .map_err(|error| Error::usage("there is no current folder").cause(error))?,
             };
             let workspace = canonical(workspace)?;
-            let defaults = Limits::default();
+            let mut how = Policy::default().program_limits();
+            how.memory_bytes = memory_bytes.unwrap_or(how.memory_bytes);
+            how.processes = processes.unwrap_or(how.processes);
+            how.cpu_seconds = Limits::default().cpu_seconds;
             let confinement = Confinement {
                 read_only: PROTECTED.iter().map(|name| workspace.join(name)).collect(),
-                hidden: hidden(home),
+                hidden: Vec::new(),
                 readable: read.into_iter().map(canonical).collect::<Result<_, _>>()?,
                 environment: environment(env),
-                limits: Limits {
-                    memory_bytes: memory_bytes.unwrap_or(defaults.memory_bytes),
-                    processes: processes.unwrap_or(defaults.processes),
-                    ..defaults
-                },
+                limits: limits(&how),
                 workspace,
             };
-            block_on(confined(confinement, program))?
+            let job = Job {
+                program,
+                confinement,
+                input: Input::Inherit,
+                output: Output::Inherit,
+                errors: Output::Inherit,
+            };
+            block_on(confined(&Engines::new(home), job, how))?
         }
     }
 }
@@ -128,16 +116,6 @@ fn canonical(folder: PathBuf) -> Result<PathBuf, Error> {
         .map_err(|error| Error::usage(format!("{} is not there", folder.display())).cause(error))
 }
 
-/// What is not there even where a workspace holds it.
-fn hidden(home: &Home) -> Vec<PathBuf> {
-    let person = std::env::home_dir().and_then(|folder| folder.canonicalize().ok());
-    let secrets = person
-        .iter()
-        .flat_map(|folder| SECRETS.iter().map(|name| folder.join(name)));
-    let own = home.root().canonicalize().ok();
-    secrets.chain(own).collect()
-}
-
 fn environment(given: Vec<(String, String)>) -> Vec<(OsString, OsString)> {
     let passed = std::env::vars_os().filter(|(name, _)| {
         name.to_str()
@@ -146,69 +124,43 @@ fn environment(given: Vec<(String, String)>) -> Vec<(OsString, OsString)> {
     let given = given
         .into_iter()
         .map(|(name, value)| (name.into(), value.into()));
-    passed
-        .chain([("HOME".into(), "/tmp".into())])
-        .chain(given)
-        .collect()
+    passed.chain(given).collect()
 }
 
-async fn confined(confinement: Confinement, program: Vec<OsString>) -> Result<Exit, Error> {
-    let bubblewrap = Bubblewrap::find().map_err(unavailable)?;
-    let confined = bubblewrap
-        .confine(&confinement, &program)
-        .map_err(|error| Error::usage("the program cannot be confined").cause(error))?;
+async fn confined(engines: &Engines, job: Job, how: ProgramLimits) -> Result<Exit, Error> {
+    let mut running = engines.confined(job, &how).await.map_err(refused)?;
     let mut signals = Signals::listen()?;
-    let mut child = tokio::process::Command::from(confined.command)
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(|error| Error::internal("bwrap cannot be started").cause(error))?;
-    let status = tokio::select! {
-        status = child.wait() => status,
+    let ended = tokio::select! {
+        ended = running.wait() => ended,
         signal = signals.next() => {
             // The sandbox is a session of its own: what was typed does not reach it.
-            let _ = child.kill().await;
-            drop(confined.group);
+            running.end().await;
             return match signal {
                 Signal::Interrupt => Ok(Exit::Interrupted),
                 Signal::Terminate => Err(Error::new(Exit::Interrupted, "ended by a signal")),
             };
         }
     };
-    let status = status.map_err(|error| Error::internal("the program was lost").cause(error))?;
-    drop(confined.group);
+    let ended = ended.map_err(|error| Error::internal("the program was lost").cause(error))?;
+    running.end().await;
     // The program's own code, of which Tau's names say nothing.
-    std::process::exit(code(status));
+    std::process::exit(ended.code());
 }
 
-/// As shells tell it.
-fn code(status: ExitStatus) -> i32 {
-    #[cfg(unix)]
-    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
-        return 128 + signal;
+fn refused(error: StartError) -> Error {
+    match error {
+        StartError::Unavailable { reason, hint } => {
+            Error::new(Exit::Denied, "there is no sandbox, so nothing was run")
+                .cause(reason)
+                .hint(hint)
+        }
+        StartError::Io(error) => Error::usage("the program cannot be confined").cause(error),
     }
-    status.code().unwrap_or(1)
 }
 
-fn unavailable(reason: Unavailable) -> Error {
-    let hint = match &reason {
-        Unavailable::Missing { package, .. } => format!("apt-get install {package}"),
-        Unavailable::TooOld { .. } => "install bubblewrap 0.8 or newer".into(),
-        Unavailable::Refused { .. } => {
-            "this system may forbid user namespaces: sysctl kernel.unprivileged_userns_clone, \
-             kernel.apparmor_restrict_unprivileged_userns"
-                .into()
-        }
-        Unavailable::OtherSystem | Unavailable::Start { .. } => {
-            "see `tau sandbox status`".to_owned()
-        }
-    };
-    Error::new(Exit::Denied, "there is no sandbox, so nothing was run")
-        .cause(reason)
-        .hint(hint)
-}
-
-fn status(ui: Ui, is_json: bool) -> Exit {
-    let found = Bubblewrap::find();
+fn status(home: &Home, ui: Ui, is_json: bool) -> Exit {
+    let engines = Engines::new(home);
+    let found = engines.bubblewrap();
     let value: Value = match &found {
         Ok(found) => json!({
             "available": true,
@@ -220,7 +172,7 @@ fn status(ui: Ui, is_json: bool) -> Exit {
             "available": false,
             "program": null,
             "whole_limits": false,
-            "reason": reason.to_string(),
+            "reason": reason.reason,
         }),
     };
     let exit = if found.is_ok() {
@@ -248,7 +200,10 @@ fn status(ui: Ui, is_json: bool) -> Exit {
                 ui.line(format!("            {holds}"));
             }
         }
-        Err(reason) => ui.line(format!("bubblewrap  not available: {reason}")),
+        Err(reason) => ui.line(format!(
+            "bubblewrap  not available: {} ({})",
+            reason.reason, reason.hint
+        )),
     }
     exit
 }

@@ -21,17 +21,17 @@ use tau_core::{
     },
 };
 use tau_platform::{Clock, HostTools, Storage};
-use tau_target_native::{TokioClock, tools::NativeTools};
+use tau_target_native::TokioClock;
 
 use super::block_on;
 use crate::{
     audit::Audit,
     cli::PolicyFlags,
     config,
-    credentials::{Guarded, Vault},
+    credentials::Vault,
     exit::{Error, Exit},
     home::Home,
-    host::{self, Counted},
+    host::{self, Counted, HomeTools},
     printer::screened_line,
     questions::{Answers, Question, ask_now},
     sessions::{self, NAMESPACE},
@@ -103,7 +103,7 @@ fn all_tools(
     home: &Home,
     paths: &Paths,
     vault: &Arc<Vault>,
-) -> Result<(Guarded<NativeTools<TokioClock>>, Vec<ToolSpec>), Error> {
+) -> Result<(HomeTools, Vec<ToolSpec>), Error> {
     let tools = host::tools(workspace, home, paths, vault)?;
     let mut specs = tools.specs();
     specs.extend(memory::tool_specs());
@@ -317,7 +317,7 @@ fn decide(call: &ToolCall, specs: &[ToolSpec], policy: &Policy, recent: &Window)
 
 /// Runs a call that was let through: the memory's own tools here, all others in the workspace.
 async fn perform(
-    tools: &Counted<Guarded<NativeTools<TokioClock>>>,
+    tools: &Counted<HomeTools>,
     run: ToolRun,
     home: &Home,
     gate: &Gate,

@@ -78,16 +78,18 @@ fn program(name: &'static str, package: &'static str) -> Result<PathBuf, Unavail
 /// Whether the workspace is one that can be given away whole.
 pub(crate) fn check(programs: &Programs, confinement: &Confinement) -> io::Result<()> {
     let workspace = &confinement.workspace;
-    let holds_system = SYSTEM
-        .iter()
-        .chain(&["/dev", "/etc", "/proc", "/sys"])
-        .any(|path| Path::new(path).starts_with(workspace));
-    if holds_system || !workspace.is_absolute() {
-        let workspace = workspace.display();
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            format!("{workspace} cannot be a sandbox's workspace: the system is in it"),
-        ));
+    for folder in confinement.readable.iter().chain([workspace]) {
+        let holds_system = SYSTEM
+            .iter()
+            .chain(&["/dev", "/etc", "/proc", "/sys"])
+            .any(|path| Path::new(path).starts_with(folder));
+        if holds_system || !folder.is_absolute() {
+            let folder = folder.display();
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("{folder} cannot be given to a sandbox: the system is in it"),
+            ));
+        }
     }
     // Whoever can write to the sandbox's own program is not confined by it.
     for program in [&programs.bwrap, &programs.prlimit] {
@@ -191,13 +193,17 @@ fn file_system(confinement: &Confinement) -> io::Result<Vec<OsString>> {
     }
     bind("--bind", &confinement.workspace);
     let inside = |path: &&PathBuf| path.starts_with(&confinement.workspace);
+    let shown = |path: &&PathBuf| {
+        let mut folders = confinement.readable.iter();
+        inside(path) || folders.any(|folder| path.starts_with(folder))
+    };
     for path in confinement.read_only.iter().filter(inside) {
         // What is a link would protect what it leads to and not itself.
         if fs::symlink_metadata(path).is_ok_and(|found| !found.is_symlink()) {
             bind("--ro-bind", path);
         }
     }
-    for path in confinement.hidden.iter().filter(inside) {
+    for path in confinement.hidden.iter().filter(shown) {
         match fs::symlink_metadata(path) {
             Ok(found) if found.is_dir() => words.extend(["--tmpfs".into(), path.into()]),
             Ok(found) if found.is_file() => {

@@ -39,7 +39,7 @@ pub enum Unavailable {
     #[error("bubblewrap is for Linux")]
     OtherSystem,
     /// A program is not installed.
-    #[error("{program} is not installed (apt-get install {package})")]
+    #[error("{program} is not installed")]
     Missing {
         /// Its name.
         program: &'static str,

@@ -12,7 +12,7 @@ use std::{
 use serde_json::json;
 use tau_core::{message::ToolStatus, policy::Paths};
 use tau_target_native::tools::{Kept, NativeTools, written_by_tau};
-use tools_support::{Bench, Noon, snapshot};
+use tools_support::{Bench, Noon, Unconfined, snapshot};
 
 /// A workspace with Tau's data beside it and a project's `.tau` in it.
 fn bench() -> Bench {
@@ -34,8 +34,8 @@ fn bench() -> Bench {
         ],
         rejected: Some(home(&bench, "rejected")),
     };
-    bench.tools =
-        NativeTools::protecting(&bench.ws(""), Noon, paths, kept).expect("a bench that works");
+    bench.tools = NativeTools::protecting(&bench.ws(""), Noon, Unconfined, paths, kept)
+        .expect("a bench that works");
     bench
 }
 
@@ -124,7 +124,7 @@ async fn data_of_tau_inside_the_workspace_is_not_written_either() {
         unprotect: vec!["**".into()],
         ..Paths::default()
     };
-    bench.tools = NativeTools::protecting(&bench.ws(""), Noon, paths, Kept::default())
+    bench.tools = NativeTools::protecting(&bench.ws(""), Noon, Unconfined, paths, Kept::default())
         .expect("a bench that works");
     symlink("data", bench.ws("link")).expect("a bench that works");
     for path in [

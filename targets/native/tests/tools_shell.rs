@@ -70,7 +70,7 @@ async fn output_and_exit_code_are_reported() {
         );
     }
     let output = bench.call("shell", json!({"command": "kill -9 $$"})).await;
-    assert!(output.text.contains("signal: 9"), "{}", output.text);
+    assert!(output.text.contains("signal 9"), "{}", output.text);
     let text = bench
         .fails("shell", json!({"command": "no-such-program"}))
         .await;

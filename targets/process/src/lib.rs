@@ -101,6 +101,27 @@ pub enum Output {
     Pipe(PipeWriter),
 }
 
+impl Input {
+    /// The same once more.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        Ok(match self {
+            Self::Null => Self::Null,
+            Self::Inherit => Self::Inherit,
+            Self::Pipe(pipe) => Self::Pipe(pipe.try_clone()?),
+        })
+    }
+}
+
+impl Output {
+    /// The same once more.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        Ok(match self {
+            Self::Inherit => Self::Inherit,
+            Self::Pipe(pipe) => Self::Pipe(pipe.try_clone()?),
+        })
+    }
+}
+
 impl From<Input> for Stdio {
     fn from(input: Input) -> Self {
         match input {

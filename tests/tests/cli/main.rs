@@ -3,6 +3,7 @@
 //! Models are servers on loopback that do what a test says; nothing else is reached.
 
 mod chat;
+mod confined;
 mod credentials;
 mod decisions;
 mod exit_codes;

@@ -101,6 +101,31 @@ impl Keeper {
         Watch(Some(self))
     }
 
+    /// What of the workspace no tool writes and is there, as far as it was looked for: where it
+    /// begins, not what is below.
+    pub(super) fn protected(&self) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        let mut names = MAX_NAMES;
+        let mut folders = vec![self.root.clone()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+                if names == 0 {
+                    return found;
+                }
+                names -= 1;
+                let path = entry.path();
+                let relative = path.strip_prefix(&self.root).unwrap_or(&path);
+                let written = relative.to_string_lossy();
+                if self.paths.protection(&written, true, false).is_some() {
+                    found.push(path);
+                } else if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                    folders.push(path);
+                }
+            }
+        }
+        found
+    }
+
     fn end(&self) -> Vec<String> {
         let mut running = locked(&self.running);
         let own: BTreeMap<PathBuf, Vec<u8>> = {

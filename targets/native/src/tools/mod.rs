@@ -17,7 +17,7 @@ mod kind;
 mod ls;
 mod output;
 mod place;
-mod process;
+mod programs;
 mod protect;
 mod read;
 mod shell;
@@ -59,23 +59,31 @@ use crate::{
 use keep::Keeper;
 pub use keep::{Kept, written_by_tau};
 use output::Fault;
+pub use programs::{Programs, Started, limits};
 use workspace::Workspace;
 pub use workspace::WorkspaceError;
 
 /// The tools of one workspace.
 #[derive(Debug)]
-pub struct NativeTools<C> {
+pub struct NativeTools<C, P> {
     workspace: Arc<Workspace>,
     clock: C,
+    programs: P,
     keeper: Keeper,
     http: HttpTool<Egress, TokioClock>,
 }
 
-impl<C: Clock> NativeTools<C> {
+impl<C: Clock, P: Programs> NativeTools<C, P> {
     /// Opens `workspace`, which must be a directory, and keeps it open. `clock` is what the `time`
-    /// tool reads.
-    pub fn new(workspace: &Path, clock: C) -> Result<Self, WorkspaceError> {
-        Self::protecting(workspace, clock, Paths::default(), Kept::default())
+    /// tool reads, `programs` starts commands.
+    pub fn new(workspace: &Path, clock: C, programs: P) -> Result<Self, WorkspaceError> {
+        Self::protecting(
+            workspace,
+            clock,
+            programs,
+            Paths::default(),
+            Kept::default(),
+        )
     }
 
     /// As [`new`](Self::new); what `paths` protect is not written, and what a command changes of
@@ -83,6 +91,7 @@ impl<C: Clock> NativeTools<C> {
     pub fn protecting(
         workspace: &Path,
         clock: C,
+        programs: P,
         paths: Paths,
         kept: Kept,
     ) -> Result<Self, WorkspaceError> {
@@ -91,6 +100,7 @@ impl<C: Clock> NativeTools<C> {
         Ok(Self {
             workspace: Arc::new(workspace),
             clock,
+            programs,
             keeper,
             http: http_tool(Arc::new(|_: &str| None)),
         })
@@ -135,9 +145,12 @@ impl<C: Clock> NativeTools<C> {
                     .await;
             }
             "shell" => {
-                let root = self.workspace.root();
+                let place = shell::Place {
+                    workspace: self.workspace.root().to_owned(),
+                    read_only: self.keeper.protected(),
+                };
                 let watch = self.keeper.watch();
-                let mut output = unless_panic("shell", shell::run(root, run.arguments, run.limits))
+                let mut output = unless_panic("shell", shell::run(&self.programs, place, run))
                     .await
                     .unwrap_or_else(Fault::into_output);
                 let told = watch.end();
@@ -197,19 +210,25 @@ impl<C: Clock> NativeTools<C> {
     }
 }
 
-impl<C: Clock> HostTools for NativeTools<C> {
+/// The tools, in the order shown to the model.
+#[must_use]
+pub fn specs() -> Vec<ToolSpec> {
+    vec![
+        read::spec(),
+        write::spec(),
+        edit::spec(),
+        ls::spec(),
+        glob::spec(),
+        grep::spec(),
+        shell::spec(),
+        time::spec(),
+        http::spec(),
+    ]
+}
+
+impl<C: Clock, P: Programs> HostTools for NativeTools<C, P> {
     fn specs(&self) -> Vec<ToolSpec> {
-        vec![
-            read::spec(),
-            write::spec(),
-            edit::spec(),
-            ls::spec(),
-            glob::spec(),
-            grep::spec(),
-            shell::spec(),
-            time::spec(),
-            http::spec(),
-        ]
+        specs()
     }
 
     async fn run(&self, _id: EffectId, run: ToolRun) -> ToolOutput {

@@ -1,38 +1,36 @@
 //! `shell`: one command, and nothing of it left behind.
 //!
-//! The command runs in the workspace directory, in a session of its own without a terminal, with
-//! standard input closed. It sees [`PASSED`] of the environment and nothing else: keys and tokens
-//! that Tau was started with do not reach it. Confining what it may touch is the sandbox's task,
-//! not this module's.
+//! The command runs in the workspace directory, confined as the policy of the call asks for
+//! ([`Programs`]), without a terminal, with standard input closed. It sees [`PASSED`] of the
+//! environment and nothing else: keys and tokens that Tau was started with do not reach it.
 //!
 //! Output is read while the command runs, standard output and error through one pipe, so they are
 //! in the order they were written; of a long output the first and the last part are kept.
 //!
 //! When the shell has exited, or its time is up, or the future is dropped, every process it started
-//! is ended ([`super::process`]). A background process therefore lasts no longer than the call.
+//! is ended. A background process therefore lasts no longer than the call.
 
 use std::{
     collections::VecDeque,
     ffi::OsString,
     io::{PipeReader, Read},
-    path::Path,
-    process::{ExitStatus, Stdio},
+    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use process_wrap::tokio::{CommandWrap, KillOnDrop};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use tau_core::{
     message::ToolStatus,
-    tool::{ToolClass, ToolLimits, ToolOutput, ToolSpec},
+    tool::{ToolClass, ToolOutput, ToolRun, ToolSpec},
 };
+use tau_target_process::{Confinement, Ended, Exit, Input, Job, Output, Running, StartError};
 use tokio::{sync::oneshot, time::timeout};
 
 use super::{
     output::{Fault, gap, plural},
-    process::{Ended, Mark, Tree},
+    programs::{Programs, Started, limits},
 };
 
 /// The environment variables a command gets, and those whose name starts with `LC_`.
@@ -76,77 +74,87 @@ struct Arguments {
     timeout_ms: Option<u64>,
 }
 
-pub(super) async fn run(
-    root: &Path,
-    arguments: Value,
-    limits: ToolLimits,
+/// Where a command works, and what of that it must not write.
+pub(super) struct Place {
+    pub(super) workspace: PathBuf,
+    pub(super) read_only: Vec<PathBuf>,
+}
+
+pub(super) async fn run<P: Programs>(
+    programs: &P,
+    place: Place,
+    run: ToolRun,
 ) -> Result<ToolOutput, Fault> {
     let Arguments {
         command,
         timeout_ms,
-    } = super::arguments(&arguments)?;
-    let millis = timeout_ms.map_or(limits.timeout_ms, |asked| asked.min(limits.timeout_ms));
-    let room = usize::try_from(limits.output_bytes)
+    } = super::arguments(&run.arguments)?;
+    let Some(how) = run.programs else {
+        // Only a call that was decided about as one that starts programs says how.
+        return Err(Fault::new("this call may not start programs"));
+    };
+    let limit = run.limits.timeout_ms;
+    let millis = timeout_ms.map_or(limit, |asked| asked.min(limit));
+    let room = usize::try_from(run.limits.output_bytes)
         .unwrap_or(usize::MAX)
         .saturating_sub(NOTICE_BYTES);
 
     let failed = |error| Fault::io("cannot start the shell", &error);
-    let mark = Mark::new().map_err(failed)?;
     let (reader, writer) = std::io::pipe().map_err(failed)?;
-    let mut shell = shell_command(&command, &mark);
-    shell
-        .current_dir(root)
-        .env_clear()
-        .envs(environment())
-        .env(Mark::VARIABLE, mark.variable())
-        .stdin(Stdio::null())
-        .stdout(writer.try_clone().map_err(failed)?)
-        .stderr(writer);
-    let mut shell = CommandWrap::from(shell);
-    shell.wrap(KillOnDrop);
-    #[cfg(unix)]
-    shell.wrap(process_wrap::tokio::ProcessSession);
-    #[cfg(windows)]
-    shell.wrap(process_wrap::tokio::JobObject);
-    let mut child = shell.spawn().map_err(failed)?;
-    // Declared after the child, so dropped before it: while the shell is not reaped, its process
-    // id names nothing else.
-    let tree = Tree::new(child.id(), mark);
-    // Our ends of the pipe that is written to are in there.
-    drop(shell);
+    let job = Job {
+        program: shell_command(&command),
+        confinement: Confinement {
+            workspace: place.workspace,
+            read_only: place.read_only,
+            hidden: Vec::new(),
+            readable: Vec::new(),
+            environment: environment().collect(),
+            limits: limits(&how),
+        },
+        input: Input::Null,
+        output: Output::Pipe(writer.try_clone().map_err(failed)?),
+        errors: Output::Pipe(writer),
+    };
+    let Started {
+        mut running,
+        unsandboxed,
+    } = match programs.start(job, &how).await {
+        Ok(started) => started,
+        Err(StartError::Unavailable { reason, hint }) => return Ok(refused(&reason, &hint)),
+        Err(StartError::Io(error)) => return Err(failed(error)),
+    };
     let (captured, drained) = capture(reader, room);
 
-    let exited = timeout(Duration::from_millis(millis), child.inner_mut().wait()).await;
-    #[cfg(windows)]
-    let _ = child.start_kill();
-    let ended = tree.end().await;
-    let status = match exited {
-        Ok(status) => Some(status.map_err(|error| Fault::io("lost the shell", &error))?),
-        Err(_) => {
-            let _ = timeout(DRAIN, child.inner_mut().wait()).await;
-            None
-        }
+    let exited = timeout(Duration::from_millis(millis), running.wait()).await;
+    let ended = running.end().await;
+    let exit = match exited {
+        Ok(exit) => Some(exit.map_err(|error| Fault::io("lost the shell", &error))?),
+        Err(_) => None,
     };
     // A process that could not be ended may hold the pipe for ever.
     let _ = timeout(DRAIN, drained).await;
-    Ok(report(&captured, status, millis, &ended))
+    let notices = notices(exit, millis, &ended, unsandboxed);
+    Ok(report(&captured, exit, notices))
 }
 
-fn shell_command(command: &str, mark: &Mark) -> tokio::process::Command {
-    if cfg!(windows) {
-        let mut shell = tokio::process::Command::new("cmd");
-        shell.args(["/C", command]);
-        shell
-    } else {
-        let mut shell = tokio::process::Command::new("sh");
-        shell.args([
-            "-c",
-            &mark.shell_prelude("exec sh -c \"$1\""),
-            "sh",
-            command,
-        ]);
-        shell
+/// What the model reads where nothing was run.
+fn refused(reason: &str, hint: &str) -> ToolOutput {
+    ToolOutput {
+        status: ToolStatus::Denied,
+        ..ToolOutput::error(format!(
+            "nothing was run: programs run in a sandbox (policy: sandbox = required), and there is none: {reason}. \
+             The person can provide one ({hint}), or let programs run without: tau config set policy.sandbox best_effort"
+        ))
     }
+}
+
+fn shell_command(command: &str) -> Vec<OsString> {
+    let shell = if cfg!(windows) {
+        ["cmd", "/C"]
+    } else {
+        ["sh", "-c"]
+    };
+    shell.into_iter().chain([command]).map(Into::into).collect()
 }
 
 fn environment() -> impl Iterator<Item = (OsString, OsString)> {
@@ -157,29 +165,20 @@ fn environment() -> impl Iterator<Item = (OsString, OsString)> {
     passed.chain([("TERM".into(), "dumb".into())])
 }
 
-fn report(
-    captured: &Mutex<Captured>,
-    status: Option<ExitStatus>,
+fn notices(
+    exit: Option<Exit>,
     millis: u64,
     ended: &Ended,
-) -> ToolOutput {
-    let mut text = locked(captured).text();
+    unsandboxed: Option<String>,
+) -> Vec<String> {
     let mut notices = Vec::new();
-    let status = match status {
-        None => {
-            notices.push(format!("timed out after {millis} ms and was ended"));
-            ToolStatus::TimedOut
-        }
-        Some(status) if status.success() => ToolStatus::Ok,
-        Some(status) => {
-            notices.push(match status.code() {
-                Some(code) => format!("exit code {code}"),
-                None => format!("ended by {status}"),
-            });
-            ToolStatus::Error
-        }
-    };
-    if ended.others > 0 && status != ToolStatus::TimedOut {
+    match exit {
+        None => notices.push(format!("timed out after {millis} ms and was ended")),
+        Some(Exit::Code(0)) => {}
+        Some(Exit::Code(code)) => notices.push(format!("exit code {code}")),
+        Some(Exit::Signal(signal)) => notices.push(format!("ended by signal {signal}")),
+    }
+    if ended.others > 0 && exit.is_some() {
         notices.push(format!(
             "{} left running: ended",
             plural(ended.others, "process", "processes")
@@ -188,6 +187,19 @@ fn report(
     if !ended.left.is_empty() {
         notices.push(format!("could not be ended: {}", ended.left.join(", ")));
     }
+    if let Some(why) = unsandboxed {
+        notices.push(format!("ran unsandboxed: {why}"));
+    }
+    notices
+}
+
+fn report(captured: &Mutex<Captured>, exit: Option<Exit>, mut notices: Vec<String>) -> ToolOutput {
+    let mut text = locked(captured).text();
+    let status = match exit {
+        None => ToolStatus::TimedOut,
+        Some(Exit::Code(0)) => ToolStatus::Ok,
+        Some(_) => ToolStatus::Error,
+    };
     if text.is_empty() && notices.is_empty() {
         notices.push("no output".into());
     }

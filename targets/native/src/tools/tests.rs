@@ -4,9 +4,10 @@ use std::{sync::mpsc, time::Instant};
 
 use tau_core::{
     ids::{CallId, UnixMillis},
-    policy::Policy,
+    policy::{Policy, ProgramLimits},
     tool::{ToolClass, ToolLimits},
 };
+use tau_target_process::{BareProcess, Job, StartError};
 
 use super::*;
 
@@ -20,6 +21,16 @@ impl Clock for NoClock {
     async fn sleep_until(&self, _: UnixMillis) {}
 }
 
+struct NoPrograms;
+
+impl Programs for NoPrograms {
+    type Running = BareProcess;
+
+    async fn start(&self, _: Job, _: &ProgramLimits) -> Result<Started<BareProcess>, StartError> {
+        Err(StartError::Io(std::io::ErrorKind::Unsupported.into()))
+    }
+}
+
 fn call(timeout_ms: u64) -> ToolRun {
     ToolRun {
         call_id: CallId("call".into()),
@@ -31,12 +42,13 @@ fn call(timeout_ms: u64) -> ToolRun {
         },
         rates: Policy::default().rate_limits(ToolClass::Read),
         http: None,
+        programs: None,
     }
 }
 
-fn tools() -> (tempfile::TempDir, NativeTools<NoClock>) {
+fn tools() -> (tempfile::TempDir, NativeTools<NoClock, NoPrograms>) {
     let dir = tempfile::tempdir().unwrap();
-    let tools = NativeTools::new(dir.path(), NoClock).unwrap();
+    let tools = NativeTools::new(dir.path(), NoClock, NoPrograms).unwrap();
     (dir, tools)
 }
 
@@ -82,7 +94,7 @@ fn a_workspace_that_is_not_a_directory_is_an_error_of_the_operator() {
     let file = dir.path().join("file");
     std::fs::write(&file, "").unwrap();
     for path in [file, dir.path().join("missing")] {
-        let error = NativeTools::new(&path, NoClock)
+        let error = NativeTools::new(&path, NoClock, NoPrograms)
             .err()
             .map(|error| error.to_string());
         assert!(error.is_some_and(|error| error.contains(&path.display().to_string())));

@@ -3,6 +3,9 @@
 
 #![expect(clippy::print_stdout, reason = "printing is all this program does")]
 
+#[path = "../tools_support/unconfined.rs"]
+mod unconfined;
+
 use std::{env, error::Error, path::Path, process::ExitCode};
 
 use tau_core::{
@@ -13,6 +16,7 @@ use tau_core::{
 };
 use tau_platform::HostTools;
 use tau_target_native::{TokioClock, tools::NativeTools};
+use unconfined::Unconfined;
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -26,8 +30,9 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         limits: Policy::default().tool_limits(),
         rates: Policy::default().rate_limits(ToolClass::Read),
         http: None,
+        programs: Some(Policy::default().program_limits()),
     };
-    let tools = NativeTools::new(Path::new(folder), TokioClock)?;
+    let tools = NativeTools::new(Path::new(folder), TokioClock, Unconfined)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

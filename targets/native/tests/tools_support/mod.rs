@@ -5,6 +5,10 @@
     reason = "what cannot be prepared cannot be tested"
 )]
 
+mod unconfined;
+
+pub(crate) use unconfined::Unconfined;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -40,7 +44,7 @@ pub(crate) const LIMITS: ToolLimits = ToolLimits {
 /// `outside/secret.txt` says SECRET; `ws` is the workspace, empty.
 pub(crate) struct Bench {
     pub(crate) dir: tempfile::TempDir,
-    pub(crate) tools: NativeTools<Noon>,
+    pub(crate) tools: NativeTools<Noon, Unconfined>,
 }
 
 impl Bench {
@@ -49,7 +53,7 @@ impl Bench {
         fs::create_dir_all(dir.path().join("outside/sub")).unwrap();
         fs::create_dir(dir.path().join("ws")).unwrap();
         fs::write(dir.path().join("outside/secret.txt"), "SECRET\n").unwrap();
-        let tools = NativeTools::new(&dir.path().join("ws"), Noon).unwrap();
+        let tools = NativeTools::new(&dir.path().join("ws"), Noon, Unconfined).unwrap();
         Self { dir, tools }
     }
 
@@ -85,6 +89,7 @@ impl Bench {
             limits,
             rates: Policy::default().rate_limits(ToolClass::Read),
             http: None,
+            programs: Some(Policy::default().program_limits()),
         };
         self.tools.run(EffectId(1), run).await
     }

@@ -1,0 +1,213 @@
+//! How a program that a session starts is confined.
+//!
+//! Invariant: what a model starts is confined or does not run, under every preset; only an explicit
+//! `best_effort` lets it run without a sandbox, and then its result says so.
+
+use alloc::{string::String, vec::Vec};
+use serde::{Deserialize, Serialize};
+
+use super::{Policy, Preset};
+use crate::{
+    egress::HostRule,
+    json::{FromJson, ToJson},
+};
+
+/// What is done where no sandbox is to be had.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    FromJson,
+    ToJson,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Sandbox {
+    /// The program does not run.
+    #[default]
+    Required,
+    /// It runs without one, and its result says so.
+    BestEffort,
+}
+
+/// Who confines a program.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    FromJson,
+    ToJson,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Engine {
+    /// Namespaces of Linux, by `bwrap`.
+    Bubblewrap,
+    /// A container, by an engine that speaks Docker's API.
+    Docker,
+}
+
+impl Engine {
+    /// Both, in the order they are looked for.
+    pub const ALL: [Self; 2] = [Self::Bubblewrap, Self::Docker];
+
+    /// As it is written in a profile.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bubblewrap => "bubblewrap",
+            Self::Docker => "docker",
+        }
+    }
+}
+
+/// What was set explicitly about programs; the rest is the preset's.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
+#[serde(default, deny_unknown_fields)]
+pub struct Programs {
+    /// Who confines them; without one, the first that is to be had.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub engine: Option<Engine>,
+    /// The image of containers, by its digest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// Folders outside the workspace that they can read; `~` stands for the person's own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub read: Vec<String>,
+    /// Hosts that they reach, through Tau: `example.com`, `*.example.com`. Without one, no network.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<HostRule>,
+    /// Memory of a program with all it starts, in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
+    /// Processes and threads of a program at a time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub processes: Option<u64>,
+    /// The largest file that a program can write, in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file_bytes: Option<u64>,
+}
+
+/// The values in force for a program that one call starts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
+pub struct ProgramLimits {
+    /// What is done where no sandbox is to be had.
+    pub sandbox: Sandbox,
+    /// Who confines it; without one, the first that is to be had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<Engine>,
+    /// The image of a container, by its digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// Folders outside the workspace that it can read.
+    #[serde(default)]
+    pub read: Vec<String>,
+    /// Hosts that it reaches, through Tau.
+    #[serde(default)]
+    pub hosts: Vec<HostRule>,
+    /// Memory of all its processes, in bytes.
+    pub memory_bytes: u64,
+    /// Processes and threads at a time.
+    pub processes: u64,
+    /// The largest file that it can write, in bytes.
+    pub file_bytes: u64,
+    /// Processor time of each of its processes, in seconds: the call's wall time, for all processors.
+    pub cpu_seconds: u64,
+}
+
+/// One preset's defaults: GiB of memory, processes, GiB of a file.
+const fn row(preset: Preset) -> (u64, u64, u64) {
+    match preset {
+        Preset::Permissive => (8, 2_048, 16),
+        Preset::Balanced => (4, 512, 4),
+        Preset::Strict => (2, 256, 2),
+        Preset::Hardened => (1, 128, 1),
+    }
+}
+
+impl Policy {
+    /// What is done where no sandbox is to be had.
+    #[must_use]
+    pub fn sandbox(&self) -> Sandbox {
+        self.sandbox.unwrap_or_default()
+    }
+
+    /// The values in force for a program.
+    #[must_use]
+    pub fn program_limits(&self) -> ProgramLimits {
+        const GIB: u64 = 1 << 30;
+        let (memory, processes, file) = row(self.preset);
+        let set = &self.programs;
+        ProgramLimits {
+            sandbox: self.sandbox(),
+            engine: set.engine,
+            image: set.image.clone(),
+            read: set.read.clone(),
+            hosts: set.hosts.clone(),
+            memory_bytes: set.memory_bytes.unwrap_or(memory * GIB),
+            processes: set.processes.unwrap_or(processes),
+            file_bytes: set.file_bytes.unwrap_or(file * GIB),
+            cpu_seconds: self.tool_limits().timeout_ms.div_ceil(1_000).max(1),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sandbox_is_required_under_every_preset_unless_something_else_was_set() {
+        for preset in Preset::ALL {
+            let policy = Policy::preset(preset);
+            assert_eq!(policy.program_limits().sandbox, Sandbox::Required);
+            let policy = Policy {
+                sandbox: Some(Sandbox::BestEffort),
+                ..policy
+            };
+            assert_eq!(policy.program_limits().sandbox, Sandbox::BestEffort);
+        }
+    }
+
+    #[test]
+    fn limits_of_programs_fall_from_permissive_to_hardened() {
+        for pair in Preset::ALL.windows(2) {
+            let [loose, tight] =
+                [pair[0], pair[1]].map(|preset| Policy::preset(preset).program_limits());
+            assert!(loose.memory_bytes > tight.memory_bytes);
+            assert!(loose.processes > tight.processes);
+            assert!(loose.file_bytes > tight.file_bytes);
+            assert!(loose.cpu_seconds > tight.cpu_seconds);
+            assert!(loose.hosts.is_empty() && tight.hosts.is_empty());
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_in_a_profile_is_refused() {
+        let read = |text: &str| serde_json::from_str::<Policy>(text);
+        let policy = read(
+            r#"{"sandbox": "best_effort", "programs": {"engine": "docker", "read": ["~/.cargo"],
+                "hosts": ["*.crates.io"], "processes": 3}}"#,
+        )
+        .unwrap();
+        assert_eq!(policy.program_limits().processes, 3);
+        let again = serde_json::to_string(&policy).unwrap();
+        assert_eq!(read(&again).unwrap(), policy);
+        assert!(read(r#"{"sandbox": "off"}"#).is_err());
+        assert!(read(r#"{"programs": {"engine": "chroot"}}"#).is_err());
+        assert!(read(r#"{"programs": {"writes": ["/"]}}"#).is_err());
+    }
+}
