@@ -17,6 +17,8 @@ enum Band {
     Core,
     /// The traits and the loop.
     Platform,
+    /// What several targets have in common: programs and how they are confined, WASI.
+    Shared,
     /// One outside thing each.
     Target,
     /// What is shipped.
@@ -35,6 +37,7 @@ impl Band {
             // The page loads its embedded model as a module of its own.
             "native" | "worker" | "browser" | "browser/model" => Self::Home,
             "tests" | "xtask" | "fuzz" => Self::Tool,
+            "targets/process" | "targets/wasi" => Self::Shared,
             other => match other.split_once('/')?.0 {
                 "targets" => Self::Target,
                 "tests" | "examples" | "xtask" => Self::Tool,
@@ -49,12 +52,20 @@ impl Band {
             Self::Kamn | Self::Derive => &[],
             Self::Core => &[Self::Kamn, Self::Derive],
             Self::Platform => &[Self::Kamn, Self::Core],
-            Self::Target => &[Self::Kamn, Self::Core, Self::Platform],
-            Self::Home => &[Self::Kamn, Self::Core, Self::Platform, Self::Target],
+            Self::Shared => &[Self::Kamn, Self::Core, Self::Platform],
+            Self::Target => &[Self::Kamn, Self::Core, Self::Platform, Self::Shared],
+            Self::Home => &[
+                Self::Kamn,
+                Self::Core,
+                Self::Platform,
+                Self::Shared,
+                Self::Target,
+            ],
             Self::Tool => &[
                 Self::Kamn,
                 Self::Core,
                 Self::Platform,
+                Self::Shared,
                 Self::Target,
                 Self::Home,
                 Self::Tool,
