@@ -5,6 +5,7 @@
 
 pub mod dispatch;
 pub mod http;
+pub mod manifest;
 pub mod notice;
 pub mod reserved;
 pub mod schema;
