@@ -28,6 +28,13 @@ pub(super) const PARTS: &[Part] = &[
         by_hand: compiler::by_hand,
     },
     Part {
+        name: "wasi compiler",
+        why: "compiles tools",
+        find: compiler::find_wasi,
+        install: compiler::install_wasi,
+        by_hand: compiler::wasi_by_hand,
+    },
+    Part {
         name: "wasm-bindgen",
         why: "makes modules that JavaScript can load",
         find: || shown(tools::bindgen()?),

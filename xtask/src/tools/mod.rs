@@ -118,13 +118,16 @@ pub(crate) fn chromedriver() -> Option<PathBuf> {
 /// Writes `build/tools.json`: the path of every tool, or null where it is missing.
 ///
 /// This file is how the tests of the homes find what `cargo xtask setup` installed:
-/// `{"rust_wasm_bin", "wasm_bindgen", "workerd", "chromium", "chromedriver"}`. `rust_wasm_bin` is the
-/// directory to put first in the path to compile for wasm, and null where the compiler in use can.
+/// `{"rust_wasm_bin", "rust_wasi_bin", "wasm_bindgen", "workerd", "chromium", "chromedriver"}`. `rust_wasm_bin` is the
+/// directory to put first in the path to compile for wasm, and null where the compiler in use can;
+/// `rust_wasi_bin` is the same for tools, and false where no compiler here can.
 /// `cargo xtask setup` and `cargo xtask wasm` both write it.
 pub(crate) fn record() -> Result<()> {
     let compiler = toolchain::Toolchain::find()?;
+    let tools = toolchain::Toolchain::find_wasi()?;
     let paths = json!({
         "rust_wasm_bin": compiler.as_ref().and_then(toolchain::Toolchain::bin),
+        "rust_wasi_bin": tools.as_ref().map_or(json!(false), |found| json!(found.bin())),
         "wasm_bindgen": bindgen()?,
         "workerd": workerd()?,
         "chromium": chromium(),

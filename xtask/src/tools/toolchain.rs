@@ -16,6 +16,8 @@ use std::{
 pub(crate) const WASM: &str = "wasm32-unknown-unknown";
 /// A target without an operating system: what the deciding crates must build for.
 pub(crate) const BARE: &str = "thumbv7em-none-eabihf";
+/// The target of tools: WebAssembly with a system interface.
+pub(crate) const WASI: &str = "wasm32-wasip1";
 
 /// Debian's compiler, the only one that can be put together without rustup.
 pub(crate) const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
@@ -35,6 +37,15 @@ impl Toolchain {
             return Ok(Some(Self::InUse));
         }
         let built = built_directory()?.filter(|directory| has_targets(directory));
+        Ok(built.map(|directory| Self::Beside(directory.join("bin"))))
+    }
+
+    /// The compiler for tools, if one is here.
+    pub(crate) fn find_wasi() -> Result<Option<Self>> {
+        if sysroot().is_some_and(|sysroot| has_wasi(&sysroot)) {
+            return Ok(Some(Self::InUse));
+        }
+        let built = built_directory()?.filter(|directory| has_wasi(directory));
         Ok(built.map(|directory| Self::Beside(directory.join("bin"))))
     }
 
@@ -96,15 +107,22 @@ fn stamp(line: &str) -> String {
 
 /// Whether the standard libraries of both targets are under `sysroot`.
 fn has_targets(sysroot: &Path) -> bool {
-    let has = |target: &str, library: &str| {
-        let files = std::fs::read_dir(library_directory(sysroot, target));
-        files.into_iter().flatten().flatten().any(|file| {
-            let name = file.file_name();
-            let name = name.to_string_lossy();
-            name.starts_with(library) && name.ends_with(".rlib")
-        })
-    };
-    has(WASM, "libstd-") && has(BARE, "liballoc-")
+    has_library(sysroot, WASM, "libstd-") && has_library(sysroot, BARE, "liballoc-")
+}
+
+/// Whether the library for tools is under `sysroot`, and the C library it is linked with.
+fn has_wasi(sysroot: &Path) -> bool {
+    let start = library_directory(sysroot, WASI).join("self-contained/crt1-command.o");
+    has_library(sysroot, WASI, "libstd-") && start.is_file()
+}
+
+fn has_library(sysroot: &Path, target: &str, library: &str) -> bool {
+    let files = std::fs::read_dir(library_directory(sysroot, target));
+    files.into_iter().flatten().flatten().any(|file| {
+        let name = file.file_name();
+        let name = name.to_string_lossy();
+        name.starts_with(library) && name.ends_with(".rlib")
+    })
 }
 
 /// Where a compiler looks for the libraries of `target`.

@@ -1,0 +1,10 @@
+;; Fills, copies onto itself, and takes from a passive segment.
+(data $text "segment")
+(func (export "_start")
+  (memory.fill (i32.const 0) (i32.const 46) (i32.const 20))
+  (memory.init $text (i32.const 2) (i32.const 0) (i32.const 7))
+  (data.drop $text)
+  (memory.copy (i32.const 4) (i32.const 2) (i32.const 10))
+  (memory.fill (i32.const 19) (i32.const 10) (i32.const 1))
+  (call $print (i32.const 0) (i32.const 20))
+  (call $show (memory.size)))

@@ -1,0 +1,11 @@
+;; Saturating conversions and sign extension.
+(func (export "_start")
+  (call $show (i32.trunc_sat_f64_s (f64.const 1e20)))
+  (call $show (i32.trunc_sat_f64_s (f64.const nan)))
+  (call $show (i32.trunc_sat_f32_u (f32.const -5)))
+  (call $number (i64.trunc_sat_f64_u (f64.const 1e30)))
+  (call $show (i32.extend8_s (i32.const 0x80)))
+  (call $number (i64.extend32_s (i64.const 0x80000000)))
+  (call $number (i64.rotl (i64.const 0x8000000000000001) (i64.const 4)))
+  (call $show (i32.popcnt (i32.const 0xf0f0)))
+  (call $show (i32.clz (i32.const 1))))

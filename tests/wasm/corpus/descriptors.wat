@@ -1,0 +1,16 @@
+;; file: a = 1
+;; Descriptors that are not there, are something else, or are given another number.
+(data (i32.const 0) "a")
+(func (export "_start")
+  (local $fd i32)
+  (local.set $fd (call $open (i32.const 0) (i32.const 1) (i32.const 0) (i64.const 2)))
+  (call $show (call $fd_renumber (local.get $fd) (i32.const 3)))
+  (call $show (call $fd_prestat_get (i32.const 3) (i32.const 100)))
+  (call $show (call $fd_close (local.get $fd)))
+  (call $show (call $fd_renumber (i32.const 3) (i32.const 99)))
+  (call $show (call $fd_close (i32.const 0)))
+  (call $show (call $fd_read (i32.const 0) (i32.const 200) (i32.const 0) (i32.const 100)))
+  (call $show (call $fd_seek (i32.const 1) (i64.const 0) (i32.const 0) (i32.const 100)))
+  (call $show (call $sock_send (i32.const 1) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 100)))
+  (call $show (call $fd_write (i32.const -1) (i32.const 0) (i32.const 0) (i32.const 100)))
+  (call $show (call $fd_prestat_get (i32.const 4) (i32.const 100))))

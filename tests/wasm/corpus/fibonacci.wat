@@ -1,0 +1,7 @@
+;; Calls itself some ten thousand times.
+(func $fib (param $n i32) (result i32)
+  (if (result i32) (i32.lt_u (local.get $n) (i32.const 2))
+    (then (local.get $n))
+    (else (i32.add (call $fib (i32.sub (local.get $n) (i32.const 1)))
+                   (call $fib (i32.sub (local.get $n) (i32.const 2)))))))
+(func (export "_start") (call $show (call $fib (i32.const 20))))

@@ -1,0 +1,12 @@
+;; The bits of what floating point gives where processors differ: NaN, rounding, signed zero.
+(func (export "_start")
+  (call $number (i64.reinterpret_f64 (f64.div (f64.const 0) (f64.const 0))))
+  (call $number (i64.reinterpret_f64 (f64.sqrt (f64.const -1))))
+  (call $number (i64.reinterpret_f64 (f64.add (f64.reinterpret_i64 (i64.const 0x7ff4000000000001)) (f64.const 1))))
+  (call $number (i64.reinterpret_f64 (f64.min (f64.const nan) (f64.const 1))))
+  (call $number (i64.reinterpret_f64 (f64.mul (f64.const -0) (f64.const 0))))
+  (call $number (i64.reinterpret_f64 (f64.nearest (f64.const 2.5))))
+  (call $number (i64.reinterpret_f64 (f64.div (f64.const 1) (f64.const 3))))
+  (call $show (i32.reinterpret_f32 (f32.demote_f64 (f64.const 1e-42))))
+  (call $show (i32.reinterpret_f32 (f32.sub (f32.const inf) (f32.const inf))))
+  (call $number (i64.reinterpret_f64 (f64.promote_f32 (f32.reinterpret_i32 (i32.const 0x7fa00001))))))

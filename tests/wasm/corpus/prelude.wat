@@ -1,0 +1,56 @@
+  ;; What the modules of this folder begin with: the interface, one page of memory, and printing.
+  (import "wasi_snapshot_preview1" "args_get" (func $args_get (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "args_sizes_get" (func $args_sizes_get (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "clock_time_get" (func $clock_time_get (param i32 i64 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "environ_get" (func $environ_get (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "environ_sizes_get" (func $environ_sizes_get (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_close" (func $fd_close (param i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_filestat_get" (func $fd_filestat_get (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_prestat_get" (func $fd_prestat_get (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_read" (func $fd_read (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_readdir" (func $fd_readdir (param i32 i32 i32 i64 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_renumber" (func $fd_renumber (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_seek" (func $fd_seek (param i32 i64 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "path_create_directory" (func $path_create_directory (param i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "path_filestat_get" (func $path_filestat_get (param i32 i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "path_open" (func $path_open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "path_rename" (func $path_rename (param i32 i32 i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "path_symlink" (func $path_symlink (param i32 i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "path_unlink_file" (func $path_unlink_file (param i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll_oneoff (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "proc_exit" (func $proc_exit (param i32)))
+  (import "wasi_snapshot_preview1" "random_get" (func $random_get (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "sock_send" (func $sock_send (param i32 i32 i32 i32 i32) (result i32)))
+  (import "tau" "http" (func $http (param i32 i32 i32) (result i32)))
+  (import "tau" "http_read" (func $http_read (param i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+
+  ;; Writes LENGTH bytes at AT to standard output. Uses the memory from 65000.
+  (func $print (param $at i32) (param $length i32)
+    (i32.store (i32.const 65000) (local.get $at))
+    (i32.store (i32.const 65004) (local.get $length))
+    (drop (call $fd_write (i32.const 1) (i32.const 65000) (i32.const 1) (i32.const 65008))))
+
+  ;; Writes a number without a sign, in decimal, and a line's end. Uses the memory from 65100.
+  (func $number (param $value i64)
+    (local $at i32)
+    (local.set $at (i32.const 65139))
+    (i32.store8 (local.get $at) (i32.const 10))
+    (loop $digits
+      (local.set $at (i32.sub (local.get $at) (i32.const 1)))
+      (i32.store8 (local.get $at)
+        (i32.add (i32.const 48) (i32.wrap_i64 (i64.rem_u (local.get $value) (i64.const 10)))))
+      (local.set $value (i64.div_u (local.get $value) (i64.const 10)))
+      (br_if $digits (i64.ne (local.get $value) (i64.const 0))))
+    (call $print (local.get $at) (i32.sub (i32.const 65140) (local.get $at))))
+
+  ;; Writes an error number, or any other of 32 bits.
+  (func $show (param $value i32)
+    (call $number (i64.extend_i32_u (local.get $value))))
+
+  ;; Opens the path at AT in the directory 3, shows the error number, and returns the descriptor.
+  (func $open (param $at i32) (param $length i32) (param $oflags i32) (param $rights i64) (result i32)
+    (call $show (call $path_open (i32.const 3) (i32.const 1) (local.get $at) (local.get $length)
+      (local.get $oflags) (local.get $rights) (i64.const 0) (i32.const 0) (i32.const 64900)))
+    (i32.load (i32.const 64900)))

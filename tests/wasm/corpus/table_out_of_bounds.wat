@@ -1,0 +1,4 @@
+;; trap: table_bounds
+(type $none (func))
+(table 1 funcref)
+(func (export "_start") (call_indirect (type $none) (i32.const 5)))
