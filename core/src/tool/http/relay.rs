@@ -142,6 +142,12 @@ impl Relay {
         self.request.method
     }
 
+    /// Where it goes.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.request.target.href()
+    }
+
     /// How the body has to be unpacked to be read.
     #[must_use]
     pub fn encoding(&self) -> Option<Encoding> {
