@@ -94,6 +94,7 @@ fn http() -> http1::Builder {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(IDLE)
+        .max_header_size(HEAD_BYTES)
         .max_buf_size(HEAD_BYTES);
     http
 }

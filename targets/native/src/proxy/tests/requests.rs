@@ -85,7 +85,7 @@ async fn a_secret_does_not_leave_in_address_header_or_body() {
     let token = ["ghp_", "1234567890abcdefghijABCDEFGHIJ123456"].concat();
     let (client, url) = (stage.client(), stage.secure.url("/"));
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    std::io::Write::write_all(&mut packed, token.as_bytes()).unwrap();
+    io::Write::write_all(&mut packed, token.as_bytes()).unwrap();
     for request in [
         client.get(stage.secure.url(&format!("/?q={token}"))),
         client.get(stage.secure.url(&format!("/{VALUE}"))),
@@ -194,6 +194,7 @@ async fn a_head_request_says_how_long_the_answer_would_be() {
         .await
         .unwrap();
     assert_eq!(answer.status(), 200);
+    assert_eq!(answer.headers()["content-length"], "77");
     assert_eq!(stage.plain.seen()[0].method, "HEAD");
 }
 
