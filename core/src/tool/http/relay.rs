@@ -119,7 +119,12 @@ impl Relay {
         unmarked("the address", &url, known)?;
         for (name, value) in &headers {
             if let HeaderValue::Plain(value) = value {
-                unmarked(&format!("the header {name}"), value, known)?;
+                // Names are up to the program, too.
+                unmarked(
+                    &format!("the header {name}"),
+                    &format!("{name}: {value}"),
+                    known,
+                )?;
             }
         }
         let request = Request {

@@ -9,14 +9,18 @@ use std::{
     net::Ipv4Addr,
     path::{Path, PathBuf},
     pin::pin,
+    sync::Arc,
     time::Duration,
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream, UnixStream},
+    sync::Semaphore,
     task::JoinSet,
     time::timeout,
 };
+
+use super::CONNECTIONS;
 
 /// How long a program may take to read the last of an answer.
 const LINGER: Duration = Duration::from_secs(5);
@@ -76,13 +80,19 @@ impl Forwarder {
 
     /// Forwards until it is dropped.
     pub async fn run(self) -> std::convert::Infallible {
+        // As many as the proxy takes: at its door, one too many would be turned away.
+        let room = Arc::new(Semaphore::new(CONNECTIONS));
         let mut connections = JoinSet::new();
         loop {
+            let permit = Arc::clone(&room).acquire_owned().await;
             match self.listener.accept().await {
                 Ok((program, _)) => {
                     let socket = self.socket.clone();
                     // A connection that breaks is the program's to notice.
-                    connections.spawn(async move { drop(forward(program, &socket).await) });
+                    connections.spawn(async move {
+                        let _ = forward(program, &socket).await;
+                        drop(permit);
+                    });
                 }
                 Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
             }
