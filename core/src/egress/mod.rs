@@ -9,6 +9,7 @@
 //! public names from leading to private addresses by itself.
 
 mod address;
+mod grant;
 mod host;
 mod idna;
 mod port;
@@ -25,6 +26,7 @@ use core::net::IpAddr;
 use crate::policy::Refusal;
 use address::{Kind, Special};
 
+pub use grant::Grant;
 pub use host::Host;
 pub use rules::{BadHostRule, HostRule, Rules};
 pub use url::{Origin, Target, parse};

@@ -87,7 +87,7 @@ pub enum HostRule {
 }
 
 impl HostRule {
-    fn holds(&self, name: &str) -> bool {
+    pub(super) fn holds(&self, name: &str) -> bool {
         match self {
             Self::Host(host) => host.to_plain_name() == name,
             Self::Below(host) => name

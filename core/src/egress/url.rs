@@ -49,6 +49,11 @@ impl Origin {
         self.port
     }
 
+    /// Whether the port is the scheme's own.
+    pub(super) fn has_default_port(&self) -> bool {
+        self.port == default_port(self.secure)
+    }
+
     fn scheme(&self) -> &'static str {
         if self.secure { "https" } else { "http" }
     }
@@ -57,7 +62,7 @@ impl Origin {
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://{}", self.scheme(), self.host)?;
-        if self.port != default_port(self.secure) {
+        if !self.has_default_port() {
             write!(f, ":{}", self.port)?;
         }
         Ok(())

@@ -4,6 +4,8 @@ pub(crate) mod chat;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod doctor;
+#[cfg(unix)]
+pub(crate) mod inside;
 pub(crate) mod memory;
 pub(crate) mod model;
 pub(crate) mod net;

@@ -10,6 +10,8 @@ pub mod egress;
 pub mod entropy;
 pub mod http;
 pub mod lock;
+#[cfg(unix)]
+pub mod proxy;
 pub mod secrets;
 pub mod sqlite;
 pub mod tools;

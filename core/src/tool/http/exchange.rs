@@ -78,6 +78,16 @@ impl Exchange {
         })
     }
 
+    /// The one request of a program, of which everything but the target was decided about.
+    pub(super) fn of(request: Request, limits: HttpLimits) -> Self {
+        Self {
+            request,
+            limits,
+            hops: Vec::new(),
+            asked: Vec::new(),
+        }
+    }
+
     /// The limits in force.
     #[must_use]
     pub fn limits(&self) -> &HttpLimits {

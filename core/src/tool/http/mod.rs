@@ -8,12 +8,13 @@
 //!
 //! Invariant: an [`Outgoing`] request is made by [`Exchange::next_request`] alone, which decides
 //! about its target at every hop; a call with a secret in it makes no [`Exchange`]. What comes back
-//! is untrusted.
+//! is untrusted. Requests of confined programs go the same way, see [`relay`].
 
 mod exchange;
 mod failure;
 mod html;
 mod media;
+pub mod relay;
 mod request;
 mod response;
 

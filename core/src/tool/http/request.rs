@@ -90,7 +90,7 @@ pub(super) struct Request {
 }
 
 /// Headers that only the side that sends can get right, or that change who is spoken to.
-const OWN: [&str; 14] = [
+pub(super) const OWN: [&str; 14] = [
     "accept-encoding",
     "connection",
     "content-length",
@@ -108,7 +108,8 @@ const OWN: [&str; 14] = [
 ];
 const HEADERS: usize = 64;
 const HEADER_BYTES: usize = 16 * 1024;
-const BODY_BYTES: usize = 4 * 1024 * 1024;
+/// The longest body that is sent.
+pub const BODY_BYTES: usize = 4 * 1024 * 1024;
 
 impl Request {
     pub(super) fn from_arguments(arguments: &Value) -> Result<Self, Refusal> {
@@ -150,17 +151,20 @@ impl Request {
 
     /// Nothing that gives access to something leaves, unless it is put in for its own host where it
     /// is sent.
-    fn refuse_secrets(&self, url: &str) -> Result<(), Refusal> {
+    pub(super) fn refuse_secrets(&self, url: &str) -> Result<(), Refusal> {
         refuse_secret("the address", url)?;
         for (name, value) in &self.headers {
             if let HeaderValue::Plain(value) = value {
                 refuse_secret(&format!("the header {name}"), &format!("{name}: {value}"))?;
             }
         }
-        let body = String::from_utf8_lossy(&self.body);
-        refuse_secret("the body", &body)?;
+        Self::refuse_secrets_of_body(&self.body)
+    }
+
+    pub(super) fn refuse_secrets_of_body(body: &[u8]) -> Result<(), Refusal> {
+        refuse_secret("the body", &String::from_utf8_lossy(body))?;
         // Within JSON a line end is two characters, and a key has many.
-        match json::from_slice::<Value>(&self.body) {
+        match json::from_slice::<Value>(body) {
             Ok(value) => refuse_secret_in(&value),
             Err(_) => Ok(()),
         }
@@ -201,20 +205,13 @@ fn headers(given: &Value) -> Result<Vec<(String, HeaderValue)>, Refusal> {
     let Some(given) = given.as_object() else {
         return Ok(Vec::new());
     };
-    if given.len() > HEADERS {
-        return Err(wrong(
-            format!("{} headers are too many", given.len()),
-            "send what the server needs",
-        ));
-    }
+    within_limits(given.len(), 0)?;
     let mut headers: Vec<(String, HeaderValue)> = Vec::with_capacity(given.len());
     let mut bytes = 0;
     for (name, value) in given {
         let shown = name.escape_debug().take(60).collect::<String>();
         let lower = name.to_ascii_lowercase();
-        // RFC 9110, section 5.6.2.
-        let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
-        if lower.is_empty() || !lower.bytes().all(is_token) {
+        if !is_token(&lower) {
             return Err(wrong(
                 format!("\"{shown}\" is not the name of a header"),
                 "use letters, digits and hyphens",
@@ -247,12 +244,7 @@ fn headers(given: &Value) -> Result<Vec<(String, HeaderValue)>, Refusal> {
             ));
         }
         bytes += lower.len() + text.len();
-        if bytes > HEADER_BYTES {
-            return Err(wrong(
-                format!("the headers are longer than {HEADER_BYTES} bytes"),
-                "send large values in the body",
-            ));
-        }
+        within_limits(given.len(), bytes)?;
         if headers.iter().any(|(before, _)| *before == lower) {
             return Err(wrong(
                 format!("the header {shown} is there twice"),
@@ -262,6 +254,29 @@ fn headers(given: &Value) -> Result<Vec<(String, HeaderValue)>, Refusal> {
         headers.push((lower, credential::header_value(&text)?));
     }
     Ok(headers)
+}
+
+/// Whether so many headers, and so many bytes of them, are sent.
+pub(super) fn within_limits(headers: usize, bytes: usize) -> Result<(), Refusal> {
+    if headers > HEADERS {
+        return Err(wrong(
+            format!("{headers} headers are too many"),
+            "send what the server needs",
+        ));
+    }
+    if bytes > HEADER_BYTES {
+        return Err(wrong(
+            format!("the headers are longer than {HEADER_BYTES} bytes"),
+            "send large values in the body",
+        ));
+    }
+    Ok(())
+}
+
+/// Whether `name` can be a header's (RFC 9110, section 5.6.2).
+pub(super) fn is_token(name: &str) -> bool {
+    let is_of_it = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    !name.is_empty() && name.bytes().all(is_of_it)
 }
 
 /// The body, and what it is when the call does not say.
@@ -287,7 +302,7 @@ fn body(arguments: &Value) -> Result<(Arc<[u8]>, &'static str), Refusal> {
     Ok((text.into_bytes().into(), kind))
 }
 
-fn wrong(reason: String, hint: &str) -> Refusal {
+pub(super) fn wrong(reason: String, hint: &str) -> Refusal {
     Refusal {
         rule: "http: request".into(),
         reason,

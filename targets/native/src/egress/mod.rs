@@ -33,6 +33,9 @@ pub use resolve::{Resolve, SystemResolver};
 pub struct Egress<R = SystemResolver> {
     resolver: R,
     secrets: Arc<dyn Secrets>,
+    /// Trusted in place of what the system trusts.
+    #[cfg(test)]
+    tls: Option<rustls::ClientConfig>,
 }
 
 impl<R> std::fmt::Debug for Egress<R> {
@@ -44,7 +47,39 @@ impl<R> std::fmt::Debug for Egress<R> {
 impl<R: Resolve> Egress<R> {
     /// Looks names up with `resolver`, and puts `secrets` into the headers that name one.
     pub fn new(resolver: R, secrets: Arc<dyn Secrets>) -> Self {
-        Self { resolver, secrets }
+        Self {
+            resolver,
+            secrets,
+            #[cfg(test)]
+            tls: None,
+        }
+    }
+
+    /// Trusts what `tls` trusts: servers of tests are known to nobody else.
+    #[cfg(test)]
+    pub(crate) fn trusting(mut self, tls: rustls::ClientConfig) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// A client that connects to the pinned addresses and no other. One for each request, so that
+    /// no connection to another address is there to be taken up.
+    fn client(&self, pinned: &Pinned) -> Result<Client, HttpError> {
+        let addresses = Only(pinned.addresses().into());
+        let builder = builder()?;
+        #[cfg(test)]
+        let builder = match &self.tls {
+            Some(tls) => builder.tls_backend_preconfigured(tls.clone()),
+            None => builder,
+        };
+        builder
+            .no_proxy()
+            .gzip(true)
+            .deflate(true)
+            .pool_max_idle_per_host(0)
+            .dns_resolver(Arc::new(addresses))
+            .build()
+            .map_err(|error| refuse(error::deepest(&error)))
     }
 
     async fn pin(&self, cleared: Cleared) -> Result<Pinned, OutboundError> {
@@ -104,7 +139,7 @@ impl<R: Resolve> Outbound for Egress<R> {
         let pinned = within(idle_timeout_ms, async { Ok(self.pin(cleared).await) }).await??;
         let prepared = self.prepare(request, &pinned)?;
         let authority = authority(prepared.url());
-        let client = client(&pinned)?;
+        let client = self.client(&pinned)?;
         let response = within(idle_timeout_ms, async {
             client
                 .execute(prepared)
@@ -128,20 +163,6 @@ impl<R: Resolve> Outbound for Egress<R> {
         let encoding = encoding.unwrap_or(encoding_rs::UTF_8);
         encoding.decode(bytes).0.into_owned()
     }
-}
-
-/// A client that connects to the pinned addresses and no other. One for each request, so that no
-/// connection to another address is there to be taken up.
-fn client(pinned: &Pinned) -> Result<Client, HttpError> {
-    let addresses = Only(pinned.addresses().into());
-    builder()?
-        .no_proxy()
-        .gzip(true)
-        .deflate(true)
-        .pool_max_idle_per_host(0)
-        .dns_resolver(Arc::new(addresses))
-        .build()
-        .map_err(|error| refuse(error::deepest(&error)))
 }
 
 /// Answers every look-up with the addresses that were decided about.
