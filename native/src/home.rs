@@ -59,6 +59,26 @@ impl Home {
         self.root.join("credentials.json")
     }
 
+    /// The person's own tools.
+    pub(crate) fn tools(&self) -> PathBuf {
+        self.root.join("tools")
+    }
+
+    /// What tools a person agreed to.
+    pub(crate) fn approved_tools(&self) -> PathBuf {
+        self.root.join("approved-tools")
+    }
+
+    /// Tools as machine code.
+    pub(crate) fn compiled(&self) -> PathBuf {
+        self.root.join("compiled")
+    }
+
+    /// What the machine code was kept with.
+    pub(crate) fn compiled_key(&self) -> PathBuf {
+        self.root.join("compiled.key")
+    }
+
     /// Who has which session.
     pub(crate) fn locks(&self) -> PathBuf {
         self.root.join("locks")

@@ -1,15 +1,20 @@
 //! The native home: which adapters Tau runs on here.
 
-use std::{path::Path, sync::Arc};
-use tau_core::policy::Paths;
-use tau_platform::{Host, Paced, StoredCounter};
+use std::{ops::Deref, path::Path, sync::Arc};
+use tau_core::{
+    ids::EffectId,
+    tool::{ToolOutput, ToolRun, ToolSpec},
+};
+use tau_platform::{Host, HostTools, Paced, StoredCounter};
 use tau_target_native::{ReqwestHttp, SqliteStorage, TokioClock, tools::NativeTools};
 
 use crate::{
+    config::Profile,
     credentials::{Guarded, Keys, Vault},
     embedded::Embedded,
     exit::Error,
     home::Home,
+    plugins::Plugins,
     programs::Engines,
 };
 
@@ -17,7 +22,44 @@ use crate::{
 const PRINCIPAL: &str = "local";
 
 /// The tools of a workspace, which hand no credential on.
-pub(crate) type HomeTools = Guarded<NativeTools<TokioClock, Engines>>;
+pub(crate) type HomeTools = Guarded<AllTools>;
+
+/// Tau's own tools, and those that lie in folders.
+#[derive(Debug)]
+pub(crate) struct AllTools {
+    own: NativeTools<TokioClock, Engines>,
+    plugins: Plugins,
+}
+
+impl AllTools {
+    /// Those that lie in folders.
+    pub(crate) fn plugins(&self) -> &Plugins {
+        &self.plugins
+    }
+}
+
+impl Deref for AllTools {
+    type Target = NativeTools<TokioClock, Engines>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.own
+    }
+}
+
+impl HostTools for AllTools {
+    fn specs(&self) -> Vec<ToolSpec> {
+        let mut specs = self.own.specs();
+        specs.extend(self.plugins.specs());
+        specs
+    }
+
+    async fn run(&self, id: EffectId, run: ToolRun) -> ToolOutput {
+        match self.plugins.get(&run.name) {
+            Some(_) => self.plugins.run(id, run).await,
+            None => self.own.run(id, run).await,
+        }
+    }
+}
 
 /// Tools whose calls are counted over all sessions and processes of this home.
 pub(crate) type Counted<T> = Paced<T, TokioClock, StoredCounter<SqliteStorage, TokioClock>>;
@@ -89,11 +131,11 @@ pub(crate) fn http(vault: &Arc<Vault>) -> Guarded<ReqwestHttp> {
 }
 
 /// The tools of `workspace`; without one, of the current folder. They write nothing of `home`, nor
-/// what `paths` protect.
+/// what the profile's paths protect.
 pub(crate) fn tools(
     workspace: Option<&Path>,
     home: &Home,
-    paths: &Paths,
+    profile: &Profile,
     vault: &Arc<Vault>,
 ) -> Result<HomeTools, Error> {
     let folder = workspace.unwrap_or(Path::new("."));
@@ -101,7 +143,7 @@ pub(crate) fn tools(
         folder,
         TokioClock,
         Engines::new(home),
-        home.protected(paths),
+        home.protected(&profile.policy.paths),
         home.kept(),
     );
     let tools = opened.map_err(|error| {
@@ -109,6 +151,8 @@ pub(crate) fn tools(
             .cause(error)
             .hint("name a folder with --workspace")
     })?;
-    let secrets = Arc::new(Keys(Arc::clone(vault)));
-    Ok(Guarded::new(tools.with_secrets(secrets), Arc::clone(vault)))
+    let own = tools.with_secrets(Arc::new(Keys(Arc::clone(vault))));
+    let (place, paths) = (own.workspace(), own.paths());
+    let plugins = Plugins::find(home, place, paths, &profile.tools, own.http().clone());
+    Ok(Guarded::new(AllTools { own, plugins }, Arc::clone(vault)))
 }

@@ -12,6 +12,7 @@ mod exit;
 mod home;
 mod host;
 mod log;
+mod plugins;
 mod printer;
 mod programs;
 mod questions;

@@ -52,7 +52,7 @@ pub(crate) async fn begin(
     let profile = config::load(&home.config_file())?;
     let vault = Vault::open(home, ui)?;
     let mut policy = policy(&flags.policy, &profile);
-    let tools = host::tools(flags.workspace.as_deref(), home, &policy.paths, &vault)?;
+    let tools = host::tools(flags.workspace.as_deref(), home, &profile, &vault)?;
     // With the workspace and Tau's own folder in it.
     policy.paths = tools.paths().clone();
     let budgets = budgets(&flags.limits, &profile)?;

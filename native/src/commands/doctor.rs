@@ -8,7 +8,7 @@ use std::{
     io::IsTerminal,
     path::{Path, PathBuf},
 };
-use tau_core::{model::Api, policy::Paths};
+use tau_core::model::Api;
 use tau_target_native::SqliteStorage;
 
 use super::block_on;
@@ -138,13 +138,13 @@ async fn check(home: &Home, workspace: Option<&Path>) -> Vec<Check> {
     });
     checks.push(store(home).await);
     checks.push(locks(home));
-    checks.push(provider(&profile.unwrap_or_default()));
+    let profile = profile.unwrap_or_default();
+    checks.push(provider(&profile));
     checks.push(servers().await);
     checks.push(embedded_model(home));
     checks.push(sandbox(home));
-    let paths = Paths::default();
     checks.push(
-        match host::tools(workspace, home, &paths, &Vault::closed()) {
+        match host::tools(workspace, home, &profile, &Vault::closed()) {
             Ok(tools) => Check::new(
                 "workspace",
                 State::Ok,

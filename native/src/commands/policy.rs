@@ -76,7 +76,7 @@ fn show(flag: Option<Preset>, json: bool, home: &Home, ui: Ui) -> Result<Exit, E
         ..PolicyFlags::default()
     };
     let mut policy = sessions::policy(&flags, &profile);
-    let tools = host::tools(None, home, &policy.paths, &Vault::closed())?;
+    let tools = host::tools(None, home, &profile, &Vault::closed())?;
     policy.paths = tools.paths().clone();
     let origins = Origins {
         profile: &text,

@@ -1,5 +1,7 @@
 //! `tau tool`: the agent's tools, through the same dispatcher and the same gate as a model's call.
 
+mod own;
+
 use serde_json::{Value, json};
 use std::{
     io::Read,
@@ -11,7 +13,7 @@ use tau_core::{
     ids::{CallId, EffectId},
     memory::{self, Memory},
     message::{ToolCall, ToolStatus},
-    policy::{Paths, Policy, Refusal, rates::Window},
+    policy::{Policy, Refusal, rates::Window},
     safety::{Content, Gate, Screened, Source, Untrusted, Visit},
     session::Batch,
     tool::{
@@ -27,11 +29,12 @@ use super::block_on;
 use crate::{
     audit::Audit,
     cli::PolicyFlags,
-    config,
+    config::{self, Profile},
     credentials::Vault,
     exit::{Error, Exit},
     home::Home,
     host::{self, Counted, HomeTools},
+    plugins::State,
     printer::screened_line,
     questions::{Answers, Question, ask_now},
     sessions::{self, NAMESPACE},
@@ -39,7 +42,7 @@ use crate::{
     ui::{self, Ui},
 };
 
-/// List, describe and call the agent's tools.
+/// List, describe and call the agent's tools, and make some of your own.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -66,6 +69,8 @@ enum Command {
         json: bool,
     },
     Call(Call),
+    #[command(flatten)]
+    Own(own::Command),
 }
 
 /// Call a tool as a model would, under the same policy.
@@ -95,16 +100,17 @@ pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
         Command::List { json, jsonl } => list(home, ui, json, jsonl),
         Command::Describe { name, json } => describe(home, ui, &name, json),
         Command::Call(call) => block_on(invoke(call, home, ui))?,
+        Command::Own(command) => own::run(command, home, ui),
     }
 }
 
 fn all_tools(
     workspace: Option<&Path>,
     home: &Home,
-    paths: &Paths,
+    profile: &Profile,
     vault: &Arc<Vault>,
 ) -> Result<(HomeTools, Vec<ToolSpec>), Error> {
-    let tools = host::tools(workspace, home, paths, vault)?;
+    let tools = host::tools(workspace, home, profile, vault)?;
     let mut specs = tools.specs();
     specs.extend(memory::tool_specs());
     let told = |error: reserved::BadToolName| Error::config(error.to_string());
@@ -113,40 +119,62 @@ fn all_tools(
 }
 
 fn list(home: &Home, ui: Ui, json: bool, jsonl: bool) -> Result<Exit, Error> {
-    let policy = config::load(&home.config_file())?.policy;
-    let (_, specs) = all_tools(None, home, &policy.paths, &Vault::closed())?;
-    let shown: Vec<Value> = specs
-        .iter()
-        .map(|tool| {
-            let (action, rule) = policy.action(tool);
-            json!({
-                "name": tool.name, "description": tool.description, "class": tool.class,
-                "action": action, "rule": rule,
-            })
-        })
-        .collect();
+    let profile = config::load(&home.config_file())?;
+    let policy = &profile.policy;
+    let (tools, specs) = all_tools(None, home, &profile, &Vault::closed())?;
+    let plugins = tools.plugins();
+    let row = |tool: &ToolSpec| {
+        let (action, rule) = policy.action(tool);
+        let mut row = json!({
+            "name": tool.name, "description": tool.description, "class": tool.class,
+            "action": action, "rule": rule, "origin": "tau", "state": "ready",
+        });
+        if let Some(plugin) = plugins.get(&tool.name) {
+            own::describe(&mut row, plugin);
+        }
+        row
+    };
+    let mut shown: Vec<Value> = specs.iter().map(row).collect();
+    let waiting = plugins.all().iter();
+    let waiting = waiting.filter(|plugin| plugin.state != State::Ready);
+    shown.extend(waiting.clone().map(|plugin| {
+        let mut row = json!({ "name": plugin.name });
+        own::describe(&mut row, plugin);
+        row
+    }));
     if json {
         ui.json(&json!({ "tools": shown }));
-    } else if jsonl {
+        return Ok(Exit::Ok);
+    }
+    if jsonl {
         shown.iter().for_each(|tool| ui.json(tool));
-    } else {
-        for tool in &specs {
-            let (action, _) = policy.action(tool);
-            let about = ui::one_line(&tool.description, 70);
-            ui.line(format!(
-                "{:<10} {:<6} {}",
-                tool.name,
-                action.name(),
-                ui::dim(about)
-            ));
-        }
+        return Ok(Exit::Ok);
+    }
+    let line = |name: &str, action: &str, about: &str| {
+        let about = ui::one_line(about, 70);
+        let name = ui::plain(name);
+        ui.line(format!("{name:<10} {action:<6} {}", ui::dim(about)));
+    };
+    for tool in &specs {
+        let (action, _) = policy.action(tool);
+        line(&tool.name, action.name(), &tool.description);
+    }
+    for plugin in waiting {
+        line(&plugin.name, "-", &plugin.why_not());
     }
     Ok(Exit::Ok)
 }
 
 fn describe(home: &Home, ui: Ui, name: &str, json: bool) -> Result<Exit, Error> {
-    let (_, specs) = all_tools(None, home, &Paths::default(), &Vault::closed())?;
-    let Some(tool) = specs.iter().find(|tool| tool.name == name) else {
+    let profile = config::load(&home.config_file())?;
+    let (tools, specs) = all_tools(None, home, &profile, &Vault::closed())?;
+    let plugin = tools.plugins().get(name);
+    let spec = specs.iter().find(|tool| tool.name == name).cloned();
+    let spec = spec.or_else(|| Some(plugin?.manifest.as_ref()?.spec()));
+    let Some(tool) = spec else {
+        if let Some(plugin) = plugin {
+            return Err(Error::usage(plugin.why_not()));
+        }
         let near = dispatch::nearest(name, specs.iter().map(|tool| tool.name.as_str()));
         let error = Error::usage(format!("there is no tool {name:?}"));
         return Err(match near {
@@ -155,20 +183,33 @@ fn describe(home: &Home, ui: Ui, name: &str, json: bool) -> Result<Exit, Error> 
         });
     };
     if json {
-        ui.json(tool);
-    } else {
-        ui.line(ui::bold(&tool.name));
-        ui.line(&tool.description);
-        let schema = serde_json::to_string_pretty(&tool.parameters);
-        ui.line(schema.map_err(|error| Error::internal(error.to_string()))?);
+        let mut shown = json!(tool);
+        if let Some(plugin) = plugin {
+            own::describe(&mut shown, plugin);
+        }
+        ui.json(&shown);
+        return Ok(Exit::Ok);
     }
+    ui.line(ui::bold(&tool.name));
+    ui.line(ui::plain(&tool.description));
+    if let Some(plugin) = plugin {
+        own::show(ui, plugin);
+    }
+    let schema = serde_json::to_string_pretty(&tool.parameters);
+    ui.line(schema.map_err(|error| Error::internal(error.to_string()))?);
     Ok(Exit::Ok)
 }
 
 async fn invoke(args: Call, home: &Home, ui: Ui) -> Result<Exit, Error> {
-    let mut policy = sessions::policy(&args.policy, &config::load(&home.config_file())?);
+    let profile = config::load(&home.config_file())?;
+    let mut policy = sessions::policy(&args.policy, &profile);
     let (vault, folder) = (Vault::open(home, ui)?, args.workspace.as_deref());
-    let (tools, specs) = all_tools(folder, home, &policy.paths, &vault)?;
+    let (tools, specs) = all_tools(folder, home, &profile, &vault)?;
+    if let Some(plugin) = tools.plugins().get(&args.name)
+        && plugin.state != State::Ready
+    {
+        return Err(Error::new(Exit::Denied, plugin.why_not()));
+    }
     policy.paths = tools.paths().clone();
     let call = ToolCall {
         id: CallId("cli".into()),

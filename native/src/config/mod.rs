@@ -23,7 +23,7 @@ use tau_core::{
     policy::Policy,
     safety,
     session::{Budgets, Retry},
-    tool::dispatch,
+    tool::{dispatch, manifest::Trust},
 };
 
 use crate::exit::Error;
@@ -47,6 +47,9 @@ pub(crate) struct Profile {
     pub(crate) fallbacks: Vec<Provider>,
     /// What the agent may do.
     pub(crate) policy: Policy,
+    /// Whom the person trusts with tools made of WebAssembly.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) tools: Trust,
     /// What a turn may use up.
     pub(crate) budgets: BudgetTable,
     /// How failing model calls are repeated.
@@ -61,6 +64,7 @@ impl Default for Profile {
             provider: None,
             fallbacks: Vec::new(),
             policy: Policy::default(),
+            tools: Trust::default(),
             budgets: BudgetTable::default(),
             retry: Retry::default(),
         }

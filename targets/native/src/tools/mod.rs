@@ -115,6 +115,12 @@ impl<C: Clock, P: Programs> NativeTools<C, P> {
         }
     }
 
+    /// What requests go through.
+    #[must_use]
+    pub fn http(&self) -> &HttpTool<Egress, TokioClock> {
+        &self.http
+    }
+
     /// What must not be written, the folder of the workspace filled in: what the session's policy
     /// has to know.
     #[must_use]
