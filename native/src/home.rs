@@ -72,6 +72,16 @@ impl Home {
         }
     }
 
+    /// Compiled WebAssembly modules.
+    pub(crate) fn modules(&self) -> PathBuf {
+        self.root.join("modules")
+    }
+
+    /// What says that those are ours.
+    pub(crate) fn modules_key_file(&self) -> PathBuf {
+        self.root.join("modules.key")
+    }
+
     /// What was typed in `tau chat`.
     pub(crate) fn history_file(&self) -> PathBuf {
         self.root.join("history.txt")
