@@ -20,7 +20,6 @@ const EXAMPLES: &str = "\
 Examples:
   tau \"what does this project do?\"        one answer, on stdout
   git diff | tau \"review this\"            standard input goes along
-  tau chat --continue                     a conversation, taken up again
   tau run --json --approve shell \"run the tests\"
 
 A provider is found in this order: flags, the profile (`tau config path`), a key in the
@@ -69,6 +68,7 @@ enum Command {
     Memory(commands::memory::Args),
     Tool(commands::tool::Args),
     Sandbox(commands::sandbox::Args),
+    Wasm(commands::wasm::Args),
     Net(commands::net::Args),
     Scan(commands::scan::Args),
     Secret(commands::secret::Args),
@@ -243,6 +243,7 @@ fn run(command: Command, home: &Home, ui: Ui) -> Result<Exit, Error> {
         Command::Memory(args) => commands::memory::run(args, home, ui),
         Command::Tool(args) => commands::tool::run(args, home, ui),
         Command::Sandbox(args) => commands::sandbox::run(args, home, ui),
+        Command::Wasm(args) => commands::wasm::run(args, home, ui),
         Command::Net(args) => commands::net::run(args, home, ui),
         Command::Scan(args) => commands::scan::run(args, home, ui),
         Command::Secret(args) => commands::secret::run(args, home, ui),

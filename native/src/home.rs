@@ -69,16 +69,6 @@ impl Home {
         self.root.join("approved-tools")
     }
 
-    /// Tools as machine code.
-    pub(crate) fn compiled(&self) -> PathBuf {
-        self.root.join("compiled")
-    }
-
-    /// What the machine code was kept with.
-    pub(crate) fn compiled_key(&self) -> PathBuf {
-        self.root.join("compiled.key")
-    }
-
     /// Who has which session.
     pub(crate) fn locks(&self) -> PathBuf {
         self.root.join("locks")
@@ -90,6 +80,16 @@ impl Home {
             Some(folder) => folder.into(),
             None => self.root.join("models"),
         }
+    }
+
+    /// Compiled WebAssembly modules.
+    pub(crate) fn modules(&self) -> PathBuf {
+        self.root.join("modules")
+    }
+
+    /// What says that those are ours.
+    pub(crate) fn modules_key_file(&self) -> PathBuf {
+        self.root.join("modules.key")
     }
 
     /// What was typed in `tau chat`.

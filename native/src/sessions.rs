@@ -31,6 +31,7 @@ use crate::{
     exit::{Error, Exit},
     home::Home,
     host::{self, NativeHost},
+    plugins::State,
     questions::Answers,
     signals::Signals,
     ui::{self, Ui},
@@ -53,6 +54,11 @@ pub(crate) async fn begin(
     let vault = Vault::open(home, ui)?;
     let mut policy = policy(&flags.policy, &profile);
     let tools = host::tools(flags.workspace.as_deref(), home, &profile, &vault)?;
+    for plugin in tools.plugins().all() {
+        if plugin.state != State::Ready {
+            ui.note(ui::plain(&plugin.why_not()));
+        }
+    }
     // With the workspace and Tau's own folder in it.
     policy.paths = tools.paths().clone();
     let budgets = budgets(&flags.limits, &profile)?;

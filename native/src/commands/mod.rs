@@ -18,6 +18,7 @@ pub(crate) mod secret;
 pub(crate) mod session;
 pub(crate) mod tool;
 pub(crate) mod verify;
+pub(crate) mod wasm;
 
 use crate::exit::Error;
 use std::future::Future;

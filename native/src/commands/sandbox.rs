@@ -61,7 +61,8 @@ enum Command {
     },
 }
 
-fn variable(text: &str) -> Result<(String, String), String> {
+/// A variable as it is typed.
+pub(super) fn variable(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.into(), value.into())),
         _ => Err("not of the form NAME=VALUE".into()),

@@ -48,7 +48,6 @@ pub(crate) struct Profile {
     /// What the agent may do.
     pub(crate) policy: Policy,
     /// Whom the person trusts with tools made of WebAssembly.
-    #[serde(skip_serializing_if = "is_default")]
     pub(crate) tools: Trust,
     /// What a turn may use up.
     pub(crate) budgets: BudgetTable,

@@ -7,8 +7,7 @@
 use std::{any::Any, path::PathBuf, sync::Arc};
 use tau_core::policy::Paths;
 use tau_target_wasi::{
-    Directory, Entry, Errno, Kind, OpenFlags, Opened, Stat, Times,
-    native::HostDirectory,
+    Directory, Entry, Errno, Kind, OpenFlags, Opened, Stat, Times, native::HostDirectory,
 };
 
 /// What must stay as it is, for all handles of a call.
@@ -29,11 +28,7 @@ pub(super) struct Kept {
 
 impl Kept {
     /// The directory `path` of `workspace`, which it may be or lie in.
-    pub(super) fn open(
-        workspace: &str,
-        path: &str,
-        rules: Arc<Rules>,
-    ) -> Result<Self, Errno> {
+    pub(super) fn open(workspace: &str, path: &str, rules: Arc<Rules>) -> Result<Self, Errno> {
         let root = Self {
             inner: Box::new(HostDirectory::open(workspace).map_err(|_| Errno::NotFound)?),
             at: String::new(),
@@ -49,7 +44,10 @@ impl Kept {
         match Directory::open(&root, &names.join("/"), folder())? {
             Opened::Directory(directory) => {
                 let directory: Box<dyn Any> = directory;
-                directory.downcast().map(|kept| *kept).map_err(|_| Errno::Io)
+                directory
+                    .downcast()
+                    .map(|kept| *kept)
+                    .map_err(|_| Errno::Io)
             }
             Opened::File(_) => Err(Errno::NotDirectory),
         }
@@ -92,7 +90,10 @@ impl Kept {
 
     /// No name of `path` is a link.
     fn without_links(&self, path: &str) -> Result<(), Errno> {
-        let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
+        let ends = path
+            .match_indices('/')
+            .map(|(at, _)| at)
+            .chain([path.len()]);
         for end in ends.filter(|end| *end > 0) {
             match self.inner.stat(&path[..end], false) {
                 Ok(stat) if stat.kind == Kind::Link => return Err(Errno::NotPermitted),
@@ -133,9 +134,7 @@ impl Directory for Kept {
                     rules: Arc::clone(&self.rules),
                 })))
             }
-            Opened::File(file) if flags.write && file.stat()?.links > 1 => {
-                Err(Errno::NotPermitted)
-            }
+            Opened::File(file) if flags.write && file.stat()?.links > 1 => Err(Errno::NotPermitted),
             file => Ok(file),
         }
     }

@@ -9,7 +9,7 @@ use std::{
 use tau_core::tool::manifest::{MAX_BYTES, Manifest};
 
 /// A larger module is refused unread.
-pub(crate) const MODULE_BYTES: u64 = 32 << 20;
+const MODULE_BYTES: u64 = 32 << 20;
 /// More tools than this in a folder are not looked at.
 const MOST: usize = 256;
 

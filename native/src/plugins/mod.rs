@@ -30,7 +30,7 @@ use tau_target_wasmtime::{Cache, Engine};
 
 use crate::home::Home;
 pub(crate) use approvals::Approvals;
-pub(crate) use folder::{MODULE_BYTES, Pair, read_pair};
+pub(crate) use folder::{Pair, read_pair};
 
 /// Where a tool was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,8 +153,8 @@ impl Plugins {
                 paths: paths.clone(),
                 hidden: home.root().to_owned(),
                 http,
-                compiled: home.compiled(),
-                key: home.compiled_key(),
+                compiled: home.modules(),
+                key: home.modules_key_file(),
                 engine: OnceLock::new(),
             }),
         }
@@ -276,7 +276,9 @@ impl Plugin {
                 })
                 .as_ref()
                 .map_err(Clone::clone)?;
-            let program = engine.load(&self.module).map_err(|error| error.to_string())?;
+            let program = engine
+                .load(&self.module)
+                .map_err(|error| error.to_string())?;
             Ok(Ready(program))
         };
         match self.loaded.get_or_init(load) {

@@ -20,8 +20,11 @@
 
 extern crate alloc;
 
+mod inspect;
 mod link;
 mod run;
+
+pub use inspect::{Export, Import, Inspection, inspect};
 
 use alloc::{boxed::Box, format};
 use tau_target_wasi::{Call, Outcome, Program, Refusal, STACK_BYTES, check_header};
@@ -76,12 +79,19 @@ impl tau_target_wasi::Engine for Engine {
         check_header(wasm)?;
         let module =
             Module::new(&self.0, wasm).map_err(|error| Refusal::Invalid(format!("{error}")))?;
-        match module.get_export("_start") {
-            Some(ExternType::Func(ty)) if ty.params().is_empty() && ty.results().is_empty() => {}
-            _ => return Err(Refusal::NotCommand),
+        if !is_command(&module) {
+            return Err(Refusal::NotCommand);
         }
         let linker = link::linker(&self.0, &module)?;
         Ok(Box::new(Loaded { module, linker }))
+    }
+}
+
+/// Whether it can be started.
+fn is_command(module: &Module) -> bool {
+    match module.get_export("_start") {
+        Some(ExternType::Func(ty)) => ty.params().is_empty() && ty.results().is_empty(),
+        _ => false,
     }
 }
 

@@ -96,7 +96,7 @@ impl Case {
         }
         case.wasm = match is_whole {
             true => wat::parse_str(text)?,
-            false => wat::parse_str(format!("(module\n{prelude}\n{text}\n)"))?,
+            false => with_prelude(text, prelude)?,
         };
         Ok(case)
     }
@@ -120,6 +120,23 @@ impl Case {
             world,
         }))
     }
+}
+
+/// A module of these fields, after the corpus' prelude.
+pub fn module(fields: &str) -> Result<Vec<u8>> {
+    with_prelude(fields, include_str!("../corpus/prelude.wat"))
+}
+
+fn with_prelude(fields: &str, prelude: &str) -> Result<Vec<u8>> {
+    Ok(wat::parse_str(format!("(module\n{prelude}\n{fields}\n)"))?)
+}
+
+/// Both engines, by name; the compiled one without a cache.
+pub fn engines() -> Result<[Box<dyn Engine>; 2]> {
+    Ok([
+        Box::new(tau_target_wasmi::Engine::new()),
+        Box::new(tau_target_wasmtime::Engine::new(None)?),
+    ])
 }
 
 /// Words, of which those in quotes may hold spaces.

@@ -143,7 +143,9 @@ fn agree(manifest: &Manifest, yes: bool, ui: Ui) -> Result<(), Error> {
     let name = &manifest.name;
     let asks = manifest.capabilities.lines();
     if asks.is_empty() {
-        ui.note(format!("{name} asks for nothing: it computes, and reaches nothing"));
+        ui.note(format!(
+            "{name} asks for nothing: it computes, and reaches nothing"
+        ));
         return Ok(());
     }
     ui.tell(format!("{name} asks to:"));
@@ -154,8 +156,11 @@ fn agree(manifest: &Manifest, yes: bool, ui: Ui) -> Result<(), Error> {
         return Ok(());
     }
     let refused = || {
-        Error::new(Exit::Denied, format!("nobody agreed to what {name} asks for"))
-            .hint("agree with --yes, if that is meant")
+        Error::new(
+            Exit::Denied,
+            format!("nobody agreed to what {name} asks for"),
+        )
+        .hint("agree with --yes, if that is meant")
     };
     if !ui::can_ask() {
         return Err(refused());
@@ -193,7 +198,11 @@ fn install(file: &Path, here: bool, yes: bool, home: &Home, ui: Ui) -> Result<Ex
     let folder = place.folder(home, &workspace()?);
     let target = folder.join(format!("{}.wasm", manifest.name));
     let failed = |error: io::Error| {
-        Error::new(Exit::Store, format!("{} cannot be written", target.display())).cause(error)
+        Error::new(
+            Exit::Store,
+            format!("{} cannot be written", target.display()),
+        )
+        .cause(error)
     };
     fs::create_dir_all(&folder).map_err(failed)?;
     let text = serde_json::to_string_pretty(&manifest)

@@ -15,7 +15,7 @@ use crate::{
 /// Who installs the tool sees the key's DID; `tools.signers` and `tools.require_signature` in a profile
 /// say whose signature counts. Make a key with: openssl rand -hex 32 > tool.key
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(in crate::commands::tool) struct Args {
     /// The module; its manifest lies beside it.
     file: PathBuf,
     /// A file with the seed of an Ed25519 key: 64 hex digits.

@@ -6,10 +6,7 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
 };
-use tau_core::{
-    policy::paths::PROTECTED,
-    tool::manifest::Manifest,
-};
+use tau_core::{policy::paths::PROTECTED, tool::manifest::Manifest};
 use tau_target_native::tools::{Programs, limits};
 use tau_target_process::{Confinement, Input, Job, Output, Running, StartError};
 
@@ -28,13 +25,15 @@ const TARGET: &str = "wasm32-wasip1";
 
 /// Builds the tool in `folder`.
 pub(super) fn build(folder: &Path, home: &Home, ui: Ui) -> Result<Exit, Error> {
-    let folder = folder.canonicalize().map_err(|error| {
-        Error::usage(format!("{} is not there", folder.display())).cause(error)
-    })?;
+    let folder = folder
+        .canonicalize()
+        .map_err(|error| Error::usage(format!("{} is not there", folder.display())).cause(error))?;
     let manifest = manifest_of(&folder)?;
     if !folder.join("Cargo.toml").is_file() {
-        return Err(Error::usage(format!("{} has no Cargo.toml", folder.display()))
-            .hint("`tau tool new NAME` begins a tool"));
+        return Err(
+            Error::usage(format!("{} has no Cargo.toml", folder.display()))
+                .hint("`tau tool new NAME` begins a tool"),
+        );
     }
     let toolchain = Toolchain::find()?;
     let code = block_on(confined(&folder, &toolchain, home, ui))??;
@@ -57,7 +56,11 @@ pub(super) fn build(folder: &Path, home: &Home, ui: Ui) -> Result<Exit, Error> {
 
 /// Writes the hash of what was built into the manifest.
 fn finish(module: &Path, ui: Ui) -> Result<Exit, Error> {
-    let Pair { module: bytes, manifest, .. } = read_pair(module);
+    let Pair {
+        module: bytes,
+        manifest,
+        ..
+    } = read_pair(module);
     let manifest = manifest.map_err(|why| Error::usage("what was built is no tool").cause(why))?;
     let bytes = bytes.unwrap_or_default();
     // Another module: whoever signed the last one did not sign this.
@@ -80,8 +83,9 @@ fn finish(module: &Path, ui: Ui) -> Result<Exit, Error> {
 /// The one manifest of a folder.
 fn manifest_of(folder: &Path) -> Result<PathBuf, Error> {
     let mut found = Vec::new();
-    let entries = fs::read_dir(folder)
-        .map_err(|error| Error::usage(format!("{} cannot be read", folder.display())).cause(error))?;
+    let entries = fs::read_dir(folder).map_err(|error| {
+        Error::usage(format!("{} cannot be read", folder.display())).cause(error)
+    })?;
     for path in entries.flatten().map(|entry| entry.path()) {
         if path.extension().is_some_and(|ending| ending == "json")
             && fs::read(&path).is_ok_and(|bytes| Manifest::parse(&bytes).is_ok())
@@ -91,8 +95,11 @@ fn manifest_of(folder: &Path) -> Result<PathBuf, Error> {
     }
     match (found.pop(), found.is_empty()) {
         (Some(one), true) => Ok(one),
-        (None, _) => Err(Error::usage(format!("{} has no manifest", folder.display()))
-            .hint("NAME.json says what a tool is called and asks for; `tau tool new NAME` makes one")),
+        (None, _) => Err(
+            Error::usage(format!("{} has no manifest", folder.display())).hint(
+                "NAME.json says what a tool is called and asks for; `tau tool new NAME` makes one",
+            ),
+        ),
         (Some(_), false) => Err(Error::usage(format!(
             "{} has more than one manifest",
             folder.display()
@@ -124,7 +131,10 @@ impl Toolchain {
             set.or_else(|| Some(person.as_ref()?.join(usual)))
                 .filter(|folder| folder.is_dir())
         };
-        let mut environment = vec![("PATH".into(), path), ("CARGO_TERM_COLOR".into(), "never".into())];
+        let mut environment = vec![
+            ("PATH".into(), path),
+            ("CARGO_TERM_COLOR".into(), "never".into()),
+        ];
         let mut readable = Vec::new();
         for (variable, usual) in [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")] {
             if let Some(folder) = folder(variable, usual) {
@@ -140,18 +150,21 @@ impl Toolchain {
     }
 }
 
-async fn confined(
-    folder: &Path,
-    toolchain: &Toolchain,
-    home: &Home,
-    ui: Ui,
-) -> Result<i32, Error> {
+async fn confined(folder: &Path, toolchain: &Toolchain, home: &Home, ui: Ui) -> Result<i32, Error> {
     let policy = config::load(&home.config_file())?.policy;
     let mut how = policy.program_limits();
     how.read.extend(toolchain.readable.iter().cloned());
     // A build takes longer than a tool's call.
     how.cpu_seconds = 3_600;
-    let arguments = ["build", "--release", "--offline", "--target", TARGET, "--target-dir", "target"];
+    let arguments = [
+        "build",
+        "--release",
+        "--offline",
+        "--target",
+        TARGET,
+        "--target-dir",
+        "target",
+    ];
     let program = [OsString::from(&toolchain.cargo)]
         .into_iter()
         .chain(arguments.map(Into::into))

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// The kit, as the examples use it.
-const KIT: &str = include_str!("../../../../examples/tools/kit/src/lib.rs");
+const KIT: &str = include_str!("../../../../../examples/tools/kit/src/lib.rs");
 
 const MAIN: &str = r#"//! NAME: says hello to somebody.
 
@@ -88,7 +88,10 @@ pub(super) fn new(name: &str, ui: Ui) -> Result<Exit, Error> {
         fs::write(folder.join("Cargo.toml"), CARGO.replace("NAME", name))?;
         fs::write(folder.join("src/main.rs"), MAIN.replace("NAME", name))?;
         fs::write(folder.join("src/tau.rs"), KIT)?;
-        fs::write(folder.join(format!("{name}.json")), MANIFEST.replace("NAME", name))?;
+        fs::write(
+            folder.join(format!("{name}.json")),
+            MANIFEST.replace("NAME", name),
+        )?;
         fs::write(folder.join(".gitignore"), "/target\n*.wasm\n")
     };
     write().map_err(|error: std::io::Error| {
