@@ -14,6 +14,7 @@ mod keyring;
 mod killed;
 mod net;
 mod one_shot;
+mod own_tools;
 mod protection;
 mod sandbox;
 mod screening;
