@@ -181,7 +181,7 @@ async fn confined(confinement: Confinement, program: Vec<OsString>) -> Result<Ex
 }
 
 /// As shells tell it.
-fn code(status: ExitStatus) -> i32 {
+pub(super) fn code(status: ExitStatus) -> i32 {
     #[cfg(unix)]
     if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
         return 128 + signal;

@@ -116,7 +116,7 @@ fn connect<R: Resolve + 'static>(
         }
         Err(refusal) => {
             Pending::new(Arc::clone(shared), "CONNECT", &authority).refused(refusal.clone());
-            response::stopped(&Stop::from(refusal))
+            response::stopped(shared, &Stop::from(refusal))
         }
     }
 }

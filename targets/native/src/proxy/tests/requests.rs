@@ -185,6 +185,16 @@ async fn what_was_packed_comes_back_as_it_was_meant() {
 }
 
 #[tokio::test]
+async fn a_server_that_speaks_another_protocol_is_not_passed_on() {
+    let stage = Stage::new().await;
+    let (status, body) = stage.get(&stage.plain, "/switch").await;
+    assert!(
+        status == 502 && body.contains("status 101"),
+        "{status} {body}"
+    );
+}
+
+#[tokio::test]
 async fn a_head_request_says_how_long_the_answer_would_be() {
     let stage = Stage::new().await;
     let answer = stage

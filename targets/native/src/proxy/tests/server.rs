@@ -180,6 +180,11 @@ async fn answer(asked: Request<Incoming>, seen: &Log) -> Answer {
         "/bytes" => whole(vec![b'x'; number]),
         "/stream" => stream(number, Duration::ZERO),
         "/drip" => stream(number, Duration::from_millis(50)),
+        "/switch" => {
+            let mut answer = whole(Vec::new());
+            *answer.status_mut() = hyper::StatusCode::SWITCHING_PROTOCOLS;
+            answer
+        }
         "/slow" => {
             tokio::time::sleep(Duration::from_secs(20)).await;
             whole(b"late".to_vec())
