@@ -133,6 +133,32 @@ fn a_handle_in_a_header_goes_on_as_one() {
 }
 
 #[test]
+fn a_handle_in_the_place_of_a_password_goes_on_as_one() {
+    // alice:{{secret:github}}
+    let sent = get("https://api.github.com/user")
+        .with("authorization", "Basic YWxpY2U6e3tzZWNyZXQ6Z2l0aHVifX0=")
+        .sent();
+    let expected = HeaderValue::Secret {
+        name: "secret:github".into(),
+        prefix: "Basic alice:".into(),
+    };
+    assert_eq!(sent.headers, [("authorization".into(), expected)]);
+    // {{secret:github}}:x
+    let case = get("https://api.github.com/user")
+        .with("authorization", "Basic e3tzZWNyZXQ6Z2l0aHVifX06eA==");
+    assert!(case.refused().starts_with("credentials: handle"));
+}
+
+#[test]
+fn what_stands_before_a_handle_is_looked_at() {
+    for before in [token(), "v4lue-of-mine".into()] {
+        let value = format!("{before} {{{{secret:github}}}}");
+        let case = get("https://api.github.com/").with("x-key", &value);
+        assert!(case.refused().starts_with("egress: secret"));
+    }
+}
+
+#[test]
 fn a_host_that_was_not_granted_is_refused() {
     for url in [
         "https://github.com/",

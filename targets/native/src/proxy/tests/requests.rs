@@ -148,6 +148,23 @@ async fn a_credential_goes_to_its_origin_and_does_not_come_back() {
 }
 
 #[tokio::test]
+async fn a_credential_can_be_the_password_of_a_login() {
+    let stage = Stage::new().await;
+    let sent = stage.client().get(stage.secure.url("/mirror"));
+    let answer = sent
+        .basic_auth("alice", Some("{{secret:mine}}"))
+        .send()
+        .await
+        .unwrap();
+    let body = answer.text().await.unwrap();
+    assert!(body.contains("[redacted:secret:mine]"), "{body}");
+    let seen = stage.secure.seen();
+    // alice:v4lue-of-mine
+    let expected = "Basic YWxpY2U6djRsdWUtb2YtbWluZQ==";
+    assert_eq!(seen[0].header("authorization"), Some(expected));
+}
+
+#[tokio::test]
 async fn a_redirect_is_the_programs_next_request() {
     let stage = Stage::new().await;
     for (to, status) in [
