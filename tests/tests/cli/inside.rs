@@ -62,7 +62,7 @@ fn a_port_of_the_loopback_leads_to_the_socket_while_the_program_runs() {
         .by_ref()
         .map(Result::unwrap)
         .take_while(|line| !line.is_empty())
-        .filter_map(|line| Some(line.split_once('=').map(|(n, v)| (n.into(), v.into()))?))
+        .filter_map(|line| line.split_once('=').map(|(n, v)| (n.into(), v.into())))
         .collect();
     let authority = tau.workspace().join("authority.pem");
     assert_eq!(environment["SSL_CERT_FILE"], authority.to_str().unwrap());
