@@ -26,6 +26,15 @@ async fn a_granted_host_is_reached_over_http_and_https() {
 }
 
 #[tokio::test]
+async fn an_empty_body_has_a_length() {
+    let stage = Stage::new().await;
+    let sent = stage.client().post(stage.plain.url("/")).send();
+    assert_eq!(sent.await.unwrap().status(), 200);
+    let seen = stage.plain.seen();
+    assert_eq!(seen[0].header("content-length"), Some("0"));
+}
+
+#[tokio::test]
 async fn other_hosts_and_addresses_are_refused_with_the_rule() {
     let stage = Stage::with(|limits| limits.rules.allow_http = true).await;
     for (url, rule) in [

@@ -88,6 +88,8 @@ impl Server {
         let log = Arc::clone(&seen);
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                // What a handshake ends with and the answer are not to wait for each other.
+                stream.set_nodelay(true).unwrap();
                 let (acceptor, log) = (acceptor.clone(), Arc::clone(&log));
                 tokio::spawn(async move {
                     if let Ok(stream) = acceptor.accept(stream).await {
