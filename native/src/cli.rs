@@ -79,10 +79,6 @@ enum Command {
     Verify(commands::verify::Args),
     Doctor(commands::doctor::Args),
     Completions(commands::completions::Args),
-    /// Run a program within a sandbox, with a port that leads to Tau's proxy.
-    #[cfg(unix)]
-    #[command(name = "__inside", hide = true)]
-    Inside(commands::inside::Args),
 }
 
 /// Which session.
@@ -165,6 +161,14 @@ pub(crate) struct AgentFlags {
 
 /// Runs what `arguments` ask for; the first is the program's name.
 pub(crate) fn main(arguments: Vec<OsString>) -> ExitCode {
+    #[cfg(unix)]
+    if arguments
+        .get(1)
+        .is_some_and(|word| word == commands::inside::NAME)
+    {
+        // No command of a person's, so it is in no help; and there is no home within a sandbox.
+        return commands::inside::run(arguments).into();
+    }
     let json = asks_for_json(&arguments);
     let parsed = match complete(arguments) {
         Ok(arguments) => command()
@@ -190,11 +194,6 @@ pub(crate) fn main(arguments: Vec<OsString>) -> ExitCode {
         }
     };
     let ui = Ui::new(cli.output.color, cli.output.quiet);
-    #[cfg(unix)]
-    if let Command::Inside(args) = cli.command {
-        // There is no home within a sandbox.
-        return commands::inside::run(args, ui).into();
-    }
     log::start();
     let done = Home::find().and_then(|home| run(cli.command, &home, ui));
     let exit = match done {
@@ -254,8 +253,6 @@ fn run(command: Command, home: &Home, ui: Ui) -> Result<Exit, Error> {
         Command::Verify(args) => commands::verify::run(args, home, ui),
         Command::Doctor(args) => commands::doctor::run(args, home, ui),
         Command::Completions(args) => commands::completions::run(args, ui),
-        #[cfg(unix)]
-        Command::Inside(args) => Ok(commands::inside::run(args, ui)),
     }
 }
 
@@ -278,23 +275,21 @@ fn asks_for_json(arguments: &[OsString]) -> bool {
 /// Makes `tau "PROMPT"` into `tau run "PROMPT"`.
 fn complete(mut arguments: Vec<OsString>) -> Result<Vec<OsString>, Error> {
     let known = command();
-    let names = |shown_only: bool| {
-        let commands = known.get_subcommands();
-        commands
-            .filter(move |command| !(shown_only && command.is_hide_set()))
-            .map(clap::Command::get_name)
-    };
+    let names: Vec<&str> = known
+        .get_subcommands()
+        .map(clap::Command::get_name)
+        .collect();
     let rest = arguments.get(1..).unwrap_or_default();
     let word = first_word(rest);
     match word.map(|word| (word, word.to_str().unwrap_or_default())) {
-        Some((_, name)) if names(false).any(|known| known == name) => return Ok(arguments),
+        Some((_, name)) if names.contains(&name) => return Ok(arguments),
         Some((_, "help")) => {
             arguments.retain(|argument| argument != "help");
             arguments.push("--help".into());
             return Ok(arguments);
         }
         Some((_, name)) => {
-            let near = dispatch::nearest(name, names(true));
+            let near = dispatch::nearest(name, names.iter().copied());
             if let (Some(near), false) = (near, name.contains(char::is_whitespace)) {
                 return Err(
                     Error::usage(format!("there is no command {name:?}")).hint(format!(

@@ -142,7 +142,7 @@ pub(crate) fn tools(
     let opened = NativeTools::protecting(
         folder,
         TokioClock,
-        Engines::new(home),
+        Engines::new(home, Arc::clone(vault)),
         home.protected(&profile.policy.paths),
         home.kept(),
     );

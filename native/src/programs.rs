@@ -3,21 +3,25 @@
 //! Invariant: a program for which a sandbox is required is started by an engine that confines it, or
 //! not at all. [`Engines`] is the only place of this home that starts programs for anybody else.
 
+#[cfg_attr(not(unix), path = "programs/no_network.rs")]
+mod network;
+
 use std::{
     ffi::OsString,
     io,
     path::{Path, PathBuf},
-    sync::OnceLock,
+    sync::{Arc, OnceLock},
     thread::available_parallelism,
 };
 use tau_core::policy::{ProgramLimits, Sandbox as Wanted, programs::Engine};
 use tau_target_bubblewrap::{Bubblewrap, Process};
-use tau_target_native::tools::{Programs, Started};
+use tau_target_native::tools::{Programs, Requests, Started};
 use tau_target_process::{
     Bare, BareProcess, Confinement, Ended, Exit, Job, Running, Sandbox, StartError,
 };
 
-use crate::home::Home;
+use crate::{credentials::Vault, home::Home};
+use network::Network;
 
 /// Variables that lead to places a confined program does not see.
 const ELSEWHERE: &[&str] = &["HOME", "TMPDIR"];
@@ -46,6 +50,7 @@ const SECRETS: &[&str] = &[
 pub(crate) struct Engines {
     /// What no program sees, even where its workspace holds it.
     hidden: Vec<PathBuf>,
+    vault: Arc<Vault>,
     bubblewrap: OnceLock<Result<Bubblewrap, Missing>>,
 }
 
@@ -57,16 +62,26 @@ pub(crate) struct Missing {
     pub(crate) hint: String,
 }
 
+/// A program that runs, with what it needs of this process.
+#[derive(Debug)]
+pub(crate) struct Program {
+    running: Engined,
+    /// Ends after the program.
+    _network: Option<Network>,
+}
+
 /// A program of one of the engines, or of none.
 #[derive(Debug)]
-pub(crate) enum Program {
+enum Engined {
     Bubblewrap(Process),
     Unconfined(BareProcess),
 }
 
 impl Engines {
     /// Those that keep what is `home`'s out of sight.
-    pub(crate) fn new(home: &Home) -> Self {
+    ///
+    /// Programs that are granted hosts can name the credentials of `vault`, which go to those alone.
+    pub(crate) fn new(home: &Home, vault: Arc<Vault>) -> Self {
         let person = person();
         let secrets = person
             .iter()
@@ -74,6 +89,7 @@ impl Engines {
         let own = home.root().canonicalize().ok();
         Self {
             hidden: secrets.chain(own).collect(),
+            vault,
             bubblewrap: OnceLock::new(),
         }
     }
@@ -95,11 +111,13 @@ impl Engines {
         self.bubblewrap.get_or_init(find).as_ref()
     }
 
-    /// Starts `job` confined, by the engine that `how` names or the first that is to be had.
+    /// Starts `job` confined, by the engine that `how` names or the first that is to be had. Its
+    /// requests are told to `told`.
     pub(crate) async fn confined(
         &self,
         mut job: Job,
         how: &ProgramLimits,
+        told: impl Fn(String) + Send + Sync + 'static,
     ) -> Result<Program, StartError> {
         self.complete(&mut job.confinement, how)?;
         let engines = match &how.engine {
@@ -110,7 +128,16 @@ impl Engines {
         for engine in engines {
             match engine {
                 Engine::Bubblewrap => match self.bubblewrap() {
-                    Ok(engine) => return Ok(Program::Bubblewrap(engine.start(job).await?)),
+                    Ok(engine) => {
+                        let network = match &how.network {
+                            None => None,
+                            Some(how) => Some(Network::open(how, &self.vault, told, &mut job)?),
+                        };
+                        return Ok(Program {
+                            running: Engined::Bubblewrap(engine.start(job).await?),
+                            _network: network,
+                        });
+                    }
                     Err(why) => missing.push(why.clone()),
                 },
                 Engine::Docker => {}
@@ -129,6 +156,8 @@ impl Engines {
     /// Adds to what a tool asks for what `how` grants and what this home keeps to itself.
     fn complete(&self, confinement: &mut Confinement, how: &ProgramLimits) -> io::Result<()> {
         confinement.hidden.extend(self.hidden.iter().cloned());
+        // Who could write to this program would write what runs unconfined next.
+        confinement.read_only.extend(std::env::current_exe());
         for folder in &how.read {
             confinement.readable.push(readable(folder)?);
         }
@@ -148,11 +177,19 @@ impl Programs for Engines {
             Wanted::Required => None,
             Wanted::BestEffort => Some(copy(&job)?),
         };
-        let error = match self.confined(job, how).await {
+        let requests = how.network.as_ref().map(|_| Requests::default());
+        let sink = requests.clone();
+        let told = move |line: String| {
+            if let Some(sink) = &sink {
+                sink.tell(line);
+            }
+        };
+        let error = match self.confined(job, how, told).await {
             Ok(running) => {
                 return Ok(Started {
                     running,
                     unsandboxed: None,
+                    requests,
                 });
             }
             Err(error) => error,
@@ -162,8 +199,12 @@ impl Programs for Engines {
         };
         let running = Bare.start(job).await?;
         Ok(Started {
-            running: Program::Unconfined(running),
+            running: Program {
+                running: Engined::Unconfined(running),
+                _network: None,
+            },
             unsandboxed: Some(error.to_string()),
+            requests: None,
         })
     }
 }
@@ -181,16 +222,16 @@ fn copy(job: &Job) -> io::Result<Job> {
 
 impl Running for Program {
     async fn wait(&mut self) -> io::Result<Exit> {
-        match self {
-            Self::Bubblewrap(process) => process.wait().await,
-            Self::Unconfined(process) => process.wait().await,
+        match &mut self.running {
+            Engined::Bubblewrap(process) => process.wait().await,
+            Engined::Unconfined(process) => process.wait().await,
         }
     }
 
     async fn end(self) -> Ended {
-        match self {
-            Self::Bubblewrap(process) => process.end().await,
-            Self::Unconfined(process) => process.end().await,
+        match self.running {
+            Engined::Bubblewrap(process) => process.end().await,
+            Engined::Unconfined(process) => process.end().await,
         }
     }
 }

@@ -83,15 +83,15 @@ mod tests {
     fn a_program_reaches_what_it_was_granted_and_nothing_else() {
         let hosts = [
             "api.github.com",
-            "*.crates.io",
+            "*.mozilla.org",
             "https://a.example.com:8443",
         ];
         for origin in [
             "https://api.github.com",
             "http://api.github.com",
             "https://api.github.com.",
-            "https://static.crates.io",
-            "https://a.b.crates.io",
+            "https://static.mozilla.org",
+            "https://a.b.mozilla.org",
             "https://a.example.com:8443",
         ] {
             assert_eq!(check(&hosts, origin), Ok(()), "{origin}");
@@ -99,8 +99,8 @@ mod tests {
         for origin in [
             "https://github.com",
             "https://x.api.github.com",
-            "https://crates.io",
-            "https://evilcrates.io",
+            "https://mozilla.org",
+            "https://evilmozilla.org",
             "https://a.example.com",
             "http://a.example.com:8443",
             "https://140.82.112.5",

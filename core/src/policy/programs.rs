@@ -6,7 +6,7 @@
 use alloc::{string::String, vec::Vec};
 use serde::{Deserialize, Serialize};
 
-use super::{Policy, Preset};
+use super::{Policy, Preset, http::HttpLimits};
 use crate::{
     egress::HostRule,
     json::{FromJson, ToJson},
@@ -115,9 +115,9 @@ pub struct ProgramLimits {
     /// Folders outside the workspace that it can read.
     #[serde(default)]
     pub read: Vec<String>,
-    /// Hosts that it reaches, through Tau.
-    #[serde(default)]
-    pub hosts: Vec<HostRule>,
+    /// The network it reaches, through Tau; without it, none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<Network>,
     /// Memory of all its processes, in bytes.
     pub memory_bytes: u64,
     /// Processes and threads at a time.
@@ -126,6 +126,15 @@ pub struct ProgramLimits {
     pub file_bytes: u64,
     /// Processor time of each of its processes, in seconds: the call's wall time, for all processors.
     pub cpu_seconds: u64,
+}
+
+/// What a program reaches of the network.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
+pub struct Network {
+    /// The only hosts, of those that the rules for requests let anybody reach.
+    pub hosts: Vec<HostRule>,
+    /// What holds for each request.
+    pub http: HttpLimits,
 }
 
 /// One preset's defaults: GiB of memory, processes, GiB of a file.
@@ -151,16 +160,27 @@ impl Policy {
         const GIB: u64 = 1 << 30;
         let (memory, processes, file) = row(self.preset);
         let set = &self.programs;
+        let file_bytes = set.file_bytes.unwrap_or(file * GIB);
+        let timeout_ms = self.tool_limits().timeout_ms;
         ProgramLimits {
             sandbox: self.sandbox(),
             engine: set.engine,
             image: set.image.clone(),
             read: set.read.clone(),
-            hosts: set.hosts.clone(),
+            network: (!set.hosts.is_empty()).then(|| Network {
+                hosts: set.hosts.clone(),
+                // Programs fetch what models do not read: as much as they can write, for as long as
+                // they may run.
+                http: HttpLimits {
+                    timeout_ms: self.http.timeout_ms.unwrap_or(timeout_ms),
+                    response_bytes: self.http.response_bytes.unwrap_or(file_bytes),
+                    ..self.http.limits(self.preset)
+                },
+            }),
             memory_bytes: set.memory_bytes.unwrap_or(memory * GIB),
             processes: set.processes.unwrap_or(processes),
-            file_bytes: set.file_bytes.unwrap_or(file * GIB),
-            cpu_seconds: self.tool_limits().timeout_ms.div_ceil(1_000).max(1),
+            file_bytes,
+            cpu_seconds: timeout_ms.div_ceil(1_000).max(1),
         }
     }
 }
@@ -191,7 +211,7 @@ mod tests {
             assert!(loose.processes > tight.processes);
             assert!(loose.file_bytes > tight.file_bytes);
             assert!(loose.cpu_seconds > tight.cpu_seconds);
-            assert!(loose.hosts.is_empty() && tight.hosts.is_empty());
+            assert!(loose.network.is_none() && tight.network.is_none());
         }
     }
 
@@ -203,7 +223,11 @@ mod tests {
                 "hosts": ["*.crates.io"], "processes": 3}}"#,
         )
         .unwrap();
-        assert_eq!(policy.program_limits().processes, 3);
+        let limits = policy.program_limits();
+        assert_eq!(limits.processes, 3);
+        let network = limits.network.unwrap();
+        assert_eq!(network.hosts.len(), 1);
+        assert_eq!(network.http.response_bytes, limits.file_bytes);
         let again = serde_json::to_string(&policy).unwrap();
         assert_eq!(read(&again).unwrap(), policy);
         assert!(read(r#"{"sandbox": "off"}"#).is_err());

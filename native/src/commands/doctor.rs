@@ -270,7 +270,7 @@ async fn servers() -> Check {
 }
 
 fn sandbox(home: &Home) -> Check {
-    match Engines::new(home).bubblewrap() {
+    match Engines::new(home, Vault::closed()).bubblewrap() {
         Ok(found) => Check::new("sandbox", State::Ok, found.program().display().to_string()),
         Err(missing) => {
             let detail = format!("none, so the agent starts no programs: {}", missing.reason);

@@ -3,10 +3,10 @@
 //!
 //! Invariant: it holds nothing that the program may not have. Every decision is made outside.
 
+use clap::Parser;
 use std::{
     ffi::OsString,
     io,
-    os::unix::process::ExitStatusExt,
     path::PathBuf,
     process::{self, ExitStatus},
 };
@@ -15,12 +15,16 @@ use tau_target_native::proxy::{AUTHORITY, Forwarder, forward};
 use super::block_on;
 use crate::{
     exit::{Error, Exit},
-    ui::Ui,
+    ui::{Color, Ui},
 };
 
+/// What it is called by.
+pub(crate) const NAME: &str = "__inside";
+
 /// Run a program within a sandbox, with a port that leads to Tau's proxy.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Args {
+#[derive(Debug, Parser)]
+#[command(name = "tau __inside")]
+struct Args {
     /// The proxy's socket; the certificate to trust is beside it.
     #[arg(long, value_name = "SOCKET")]
     proxy: PathBuf,
@@ -30,23 +34,28 @@ pub(crate) struct Args {
 }
 
 /// Runs the program and ends as it does, with 128 and the signal's number where a signal ended it.
-/// Comes back only if it could not be started.
-pub(crate) fn run(args: Args, ui: Ui) -> Exit {
+/// Comes back only where there was nothing to run.
+pub(crate) fn run(arguments: Vec<OsString>) -> Exit {
+    let ui = Ui::new(Color::Auto, false);
+    let args = match Args::try_parse_from(arguments.into_iter().skip(1)) {
+        Ok(args) => args,
+        Err(error) => {
+            // Nobody is left to tell when this fails.
+            let _ = error.print();
+            return Exit::Usage;
+        }
+    };
     let name = args.program.first().cloned().unwrap_or_default();
     let error = match block_on(forwarded(args)) {
-        Ok(Ok(status)) => process::exit(
-            status
-                .signal()
-                .map_or_else(|| status.code().unwrap_or(1), |signal| 128 + signal),
-        ),
+        Ok(Ok(status)) => process::exit(tau_target_process::Exit::from(status).code()),
         Ok(Err(error)) => {
+            // As shells tell it.
             let code = match error.kind() {
                 io::ErrorKind::NotFound => 127,
                 _ => 126,
             };
             let name = name.display();
             ui.error(&Error::usage(format!("{name} cannot be started")).cause(error));
-            // As shells tell it.
             process::exit(code);
         }
         Err(error) => error,

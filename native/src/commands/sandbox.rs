@@ -2,12 +2,17 @@
 
 use serde_json::{Value, json};
 use std::{ffi::OsString, path::PathBuf};
-use tau_core::policy::{Policy, ProgramLimits, paths::PROTECTED};
+use tau_core::{
+    egress::HostRule,
+    policy::{ProgramLimits, paths::PROTECTED},
+};
 use tau_target_native::tools::limits;
 use tau_target_process::{Confinement, Input, Job, Limits, Output, Running, StartError};
 
 use super::block_on;
 use crate::{
+    config,
+    credentials::Vault,
     exit::{Error, Exit},
     home::Home,
     programs::Engines,
@@ -34,11 +39,12 @@ enum Command {
     },
     /// Run a program that can write to one folder and reach nothing else.
     ///
-    /// It sees the system's folders, read-only, a private `/tmp`, no network, no other process and
-    /// nothing of the environment but PATH, LANG, TZ and TERM. Where it cannot be confined it is not
+    /// It sees the system's folders, read-only, a private `/tmp`, no other process, no network but
+    /// the hosts that are granted, and nothing of the environment but PATH, LANG, TZ and TERM. Where it cannot be confined it is not
     /// run. Ends as the program does, with 128 and the signal's number where a signal ended it.
     ///
-    /// Examples: tau sandbox run -- make test · tau sandbox run --env CI=1 -- sh -c "npm run build"
+    /// Examples: tau sandbox run -- make test · tau sandbox run --host example.com -- curl
+    /// https://example.com/ · tau sandbox run --env CI=1 -- sh -c "npm run build"
     Run {
         /// The folder it starts in and can write to [default: the current one].
         #[arg(long, value_name = "DIR")]
@@ -46,6 +52,9 @@ enum Command {
         /// A folder it can read as well; may be repeated.
         #[arg(long, value_name = "DIR")]
         read: Vec<PathBuf>,
+        /// A host it can send requests to, through Tau: example.com, *.example.com; may be repeated.
+        #[arg(long, value_name = "HOST")]
+        host: Vec<HostRule>,
         /// A variable of its environment; may be repeated.
         #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
         env: Vec<(String, String)>,
@@ -76,6 +85,7 @@ pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
         Command::Run {
             workspace,
             read,
+            host,
             env,
             memory_bytes,
             processes,
@@ -87,7 +97,9 @@ pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
                     .map_err(|error| Error::usage("there is no current folder").cause(error))?,
             };
             let workspace = canonical(workspace)?;
-            let mut how = Policy::default().program_limits();
+            let mut policy = config::load(&home.config_file())?.policy;
+            policy.programs.hosts.extend(host);
+            let mut how = policy.program_limits();
             how.memory_bytes = memory_bytes.unwrap_or(how.memory_bytes);
             how.processes = processes.unwrap_or(how.processes);
             how.cpu_seconds = Limits::default().cpu_seconds;
@@ -106,7 +118,11 @@ pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
                 output: Output::Inherit,
                 errors: Output::Inherit,
             };
-            block_on(confined(&Engines::new(home), job, how))?
+            let vault = match how.network {
+                Some(_) => Vault::open(home, ui)?,
+                None => Vault::closed(),
+            };
+            block_on(confined(&Engines::new(home, vault), job, how, ui))?
         }
     }
 }
@@ -128,8 +144,10 @@ fn environment(given: Vec<(String, String)>) -> Vec<(OsString, OsString)> {
     passed.chain(given).collect()
 }
 
-async fn confined(engines: &Engines, job: Job, how: ProgramLimits) -> Result<Exit, Error> {
-    let mut running = engines.confined(job, &how).await.map_err(refused)?;
+async fn confined(engines: &Engines, job: Job, how: ProgramLimits, ui: Ui) -> Result<Exit, Error> {
+    let told = move |line: String| ui.note(format!("network: {line}"));
+    let started = engines.confined(job, &how, told).await;
+    let mut running = started.map_err(refused)?;
     let mut signals = Signals::listen()?;
     let ended = tokio::select! {
         ended = running.wait() => ended,
@@ -160,7 +178,7 @@ fn refused(error: StartError) -> Error {
 }
 
 fn status(home: &Home, ui: Ui, is_json: bool) -> Exit {
-    let engines = Engines::new(home);
+    let engines = Engines::new(home, Vault::closed());
     let found = engines.bubblewrap();
     let value: Value = match &found {
         Ok(found) => json!({

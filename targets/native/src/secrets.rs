@@ -1,10 +1,13 @@
 //! Where the HTTP adapters get the value of a named secret, at the moment it is sent: the only place
 //! where one is put into a request.
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use reqwest::header::HeaderValue;
 use tau_core::{egress::Origin, policy::Refusal};
 use zeroize::Zeroizing;
+
+const BASIC: &str = "Basic ";
 
 /// The secrets of this home. A closure from a name to a value is one that tells every host.
 pub trait Secrets: Send + Sync {
@@ -20,7 +23,8 @@ pub trait Secrets: Send + Sync {
     ) -> Result<Zeroizing<String>, Refusal>;
 }
 
-/// `prefix` and the value of the secret `name`, as it is sent. Its bytes are wiped with it, and no
+/// `prefix` and the value of the secret `name`, as it is sent; a prefix such as `Basic alice:` makes
+/// the value a password, encoded with the name (RFC 7617). Its bytes are wiped with it, and no
 /// library logs them. White space around the value is dropped: key files end in a newline.
 pub fn header(
     secrets: &dyn Secrets,
@@ -31,10 +35,19 @@ pub fn header(
 ) -> Result<HeaderValue, Refusal> {
     let secret = secrets.value(name, header, origin)?;
     let secret = secret.trim().as_bytes();
-    // Of its final size at once: growing would leave a copy behind.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(prefix.len() + secret.len()));
-    bytes.extend_from_slice(prefix.as_bytes());
-    bytes.extend_from_slice(secret);
+    let bytes = match prefix
+        .strip_prefix(BASIC)
+        .filter(|user| user.ends_with(':'))
+    {
+        Some(user) => {
+            let login = joined(user.as_bytes(), secret);
+            let mut encoded = Zeroizing::new(vec![0; login.len().div_ceil(3) * 4]);
+            // The length is that of the encoding, so that it fits.
+            let _ = STANDARD.encode_slice(&*login, &mut encoded);
+            joined(BASIC.as_bytes(), &encoded)
+        }
+        None => joined(prefix.as_bytes(), secret),
+    };
     let value = HeaderValue::from_maybe_shared(Bytes::from_owner(bytes));
     let mut value = value.map_err(|_| Refusal {
         rule: "credentials".into(),
@@ -43,6 +56,14 @@ pub fn header(
     })?;
     value.set_sensitive(true);
     Ok(value)
+}
+
+fn joined(before: &[u8], secret: &[u8]) -> Zeroizing<Vec<u8>> {
+    // Of its final size at once: growing would leave a copy behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(before.len() + secret.len()));
+    bytes.extend_from_slice(before);
+    bytes.extend_from_slice(secret);
+    bytes
 }
 
 impl<F: Fn(&str) -> Option<String> + Send + Sync> Secrets for F {

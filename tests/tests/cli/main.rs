@@ -9,6 +9,7 @@ mod decisions;
 mod exit_codes;
 mod help;
 mod hostile_input;
+mod inside;
 #[cfg(target_os = "linux")]
 mod keyring;
 mod killed;

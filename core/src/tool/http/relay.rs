@@ -16,6 +16,8 @@ use alloc::{
     vec::Vec,
 };
 
+use base64::{Engine, engine::general_purpose::STANDARD};
+
 use super::{
     Exchange, Method,
     request::{OWN, Request, is_token, wrong},
@@ -118,14 +120,10 @@ impl Relay {
         let headers = headers(asked.headers)?;
         unmarked("the address", &url, known)?;
         for (name, value) in &headers {
-            if let HeaderValue::Plain(value) = value {
-                // Names are up to the program, too.
-                unmarked(
-                    &format!("the header {name}"),
-                    &format!("{name}: {value}"),
-                    known,
-                )?;
-            }
+            let (HeaderValue::Plain(text) | HeaderValue::Secret { prefix: text, .. }) = value;
+            // Names are up to the program, too.
+            let line = format!("{name}: {text}");
+            unmarked(&format!("the header {name}"), &line, known)?;
         }
         let request = Request {
             method,
@@ -333,10 +331,23 @@ fn headers(given: &[(String, String)]) -> Result<Vec<(String, HeaderValue)>, Ref
             || name.starts_with("proxy-")
             || named.iter().any(|named| named == name);
         if !is_dropped {
-            headers.push((name.clone(), credential::header_value(value.trim())?));
+            let value = basic(name, value).unwrap_or_else(|| value.trim().to_string());
+            headers.push((name.clone(), credential::header_value(&value)?));
         }
     }
     Ok(headers)
+}
+
+/// A handle where a program that logs in by name and password put it: as the password (RFC 7617).
+/// The home puts the credential in and encodes both.
+fn basic(name: &str, value: &str) -> Option<String> {
+    let (scheme, encoded) = value.trim().split_once(' ')?;
+    if name != "authorization" || !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = STANDARD.decode(encoded.trim()).ok()?;
+    let login = String::from_utf8(decoded).ok()?;
+    credential::mentions(&login).then(|| format!("Basic {login}"))
 }
 
 /// What a header `connection` makes headers of the connection.

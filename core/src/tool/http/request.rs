@@ -154,9 +154,9 @@ impl Request {
     pub(super) fn refuse_secrets(&self, url: &str) -> Result<(), Refusal> {
         refuse_secret("the address", url)?;
         for (name, value) in &self.headers {
-            if let HeaderValue::Plain(value) = value {
-                refuse_secret(&format!("the header {name}"), &format!("{name}: {value}"))?;
-            }
+            // What stands before a handle goes out as it is.
+            let (HeaderValue::Plain(text) | HeaderValue::Secret { prefix: text, .. }) = value;
+            refuse_secret(&format!("the header {name}"), &format!("{name}: {text}"))?;
         }
         Self::refuse_secrets_of_body(&self.body)
     }

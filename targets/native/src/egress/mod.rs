@@ -9,7 +9,7 @@ mod resolve;
 use reqwest::{
     Client, Method, Request, Url,
     dns::{Addrs, Name, Resolving},
-    header::{HeaderName, HeaderValue as RawValue},
+    header::{CONTENT_LENGTH, HeaderName, HeaderValue as RawValue},
 };
 use std::{
     net::{IpAddr, SocketAddr},
@@ -125,6 +125,13 @@ impl<R: Resolve> Egress<R> {
         }
         if !request.body.is_empty() {
             *prepared.body_mut() = Some(request.body.to_vec().into());
+        } else if matches!(
+            *prepared.method(),
+            Method::POST | Method::PUT | Method::PATCH
+        ) {
+            // Some servers ask for the length of what is not there (RFC 9110, section 8.6).
+            let none = RawValue::from_static("0");
+            prepared.headers_mut().insert(CONTENT_LENGTH, none);
         }
         Ok(prepared)
     }

@@ -25,6 +25,7 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use super::{
     Shared,
+    patience::Patient,
     request::{self, Answer, Through},
     response::{self, Stop},
     told::Pending,
@@ -81,7 +82,9 @@ async fn serve<R: Resolve + 'static>(stream: UnixStream, shared: Arc<Shared<R>>)
             })
         }
     });
-    let connection = http().serve_connection(TokioIo::new(stream), service);
+    let patience = Duration::from_millis(shared.setup.limits.timeout_ms);
+    let stream = TokioIo::new(Patient::new(stream, patience));
+    let connection = http().serve_connection(stream, service);
     // What is wrong with a connection is the program's to know: it gets an answer, or its end.
     let _ = connection.with_upgrades().await;
     let opened = opened.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -116,7 +119,7 @@ fn connect<R: Resolve + 'static>(
         }
         Err(refusal) => {
             Pending::new(Arc::clone(shared), "CONNECT", &authority).refused(refusal.clone());
-            response::stopped(&Stop::from(refusal))
+            response::stopped(shared, &Stop::from(refusal))
         }
     }
 }

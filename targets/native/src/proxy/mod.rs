@@ -15,6 +15,7 @@
 mod authority;
 mod connection;
 pub mod forward;
+mod patience;
 mod request;
 mod response;
 mod told;

@@ -76,7 +76,7 @@ pub(super) async fn answer<R: Resolve + 'static>(
             let rest = Limited::new(&mut body, DRAINED_BYTES).collect();
             // Whether it is all read makes no difference to the answer.
             let _ = timeout(DRAINED_FOR, rest).await;
-            response::stopped(&stop)
+            response::stopped(&shared, &stop)
         }
     }
 }

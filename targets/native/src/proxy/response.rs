@@ -75,9 +75,11 @@ pub(super) fn told<R>(mut pending: Pending<R>, stop: &Stop) {
 }
 
 /// The answer in place of a server's.
-pub(super) fn stopped(stop: &Stop) -> Answer {
+pub(super) fn stopped<R>(shared: &Shared<R>, stop: &Stop) -> Answer {
+    let known = (shared.setup.known)();
+    let clean = |text: String| known.redact(&text).unwrap_or(text);
     let failure = stop.failure();
-    let body = Bytes::from(failure.to_json().to_string() + "\n");
+    let body = Bytes::from(clean(failure.to_json().to_string()) + "\n");
     let mut answer = Response::new(
         Full::new(body)
             .map_err(|never| match never {})
@@ -87,7 +89,9 @@ pub(super) fn stopped(stop: &Stop) -> Answer {
     let json = HeaderValue::from_static("application/json");
     answer.headers_mut().insert(CONTENT_TYPE, json);
     // Of an answer to CONNECT most programs show nothing else.
-    if let Ok(reason) = ReasonPhrase::try_from(format!("Tau: {}", failure.reason()).into_bytes()) {
+    if let Ok(reason) =
+        ReasonPhrase::try_from(format!("Tau: {}", clean(failure.reason())).into_bytes())
+    {
         answer.extensions_mut().insert(reason);
     }
     answer
@@ -108,13 +112,9 @@ pub(super) fn passed_on<R: Send + Sync + 'static>(
     deadline: Instant,
 ) -> Answer {
     let most = shared.setup.limits.response_bytes;
-    let announced = head
-        .header("content-length")
-        .and_then(|n| n.parse::<u64>().ok());
-    if method != Method::Head && announced.is_some_and(|announced| announced > most) {
-        let stop = Stop::from(too_much(most));
+    if let Some(stop) = unfit(&head, method, most) {
         told(pending, &stop);
-        let mut answer = stopped(&stop);
+        let mut answer = stopped(&shared, &stop);
         // The request was sent: it is the answer that is not passed on.
         *answer.status_mut() = StatusCode::BAD_GATEWAY;
         return answer;
@@ -152,6 +152,22 @@ pub(super) fn passed_on<R: Send + Sync + 'static>(
     });
     *answer.body_mut() = StreamBody::new(pieces).boxed_unsync();
     answer
+}
+
+/// Why an answer is not passed on at all.
+fn unfit(head: &HttpHead, method: Method, most: u64) -> Option<Stop> {
+    if !(200..=599).contains(&head.status) {
+        return Some(Stop::from(Refusal {
+            rule: "http: response".into(),
+            reason: format!(
+                "the server answers with status {}, which ends nothing",
+                head.status
+            ),
+            hint: Some("no WebSocket goes through".into()),
+        }));
+    }
+    let announced = head.header("content-length")?.parse::<u64>().ok()?;
+    (method != Method::Head && announced > most).then(|| too_much(most).into())
 }
 
 fn too_much(most: u64) -> Refusal {

@@ -59,7 +59,7 @@ use crate::{
 use keep::Keeper;
 pub use keep::{Kept, written_by_tau};
 use output::Fault;
-pub use programs::{Programs, Started, limits};
+pub use programs::{Programs, Requests, Started, limits};
 use workspace::Workspace;
 pub use workspace::WorkspaceError;
 

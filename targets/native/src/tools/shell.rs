@@ -30,7 +30,7 @@ use tokio::{sync::oneshot, time::timeout};
 
 use super::{
     output::{Fault, gap, plural},
-    programs::{Programs, Started, limits},
+    programs::{Programs, Requests, Started, limits},
 };
 
 /// The environment variables a command gets, and those whose name starts with `LC_`.
@@ -118,6 +118,7 @@ pub(super) async fn run<P: Programs>(
     let Started {
         mut running,
         unsandboxed,
+        requests,
     } = match programs.start(job, &how).await {
         Ok(started) => started,
         Err(StartError::Unavailable { reason, hint }) => return Ok(refused(&reason, &hint)),
@@ -134,7 +135,11 @@ pub(super) async fn run<P: Programs>(
     // A process that could not be ended may hold the pipe for ever.
     let _ = timeout(DRAIN, drained).await;
     let notices = notices(exit, millis, &ended, unsandboxed);
-    Ok(report(&captured, exit, notices))
+    let mut output = report(&captured, exit, notices);
+    if let Some(requests) = requests {
+        output.text.push_str(&network(&requests));
+    }
+    Ok(output)
 }
 
 /// What the model reads where nothing was run.
@@ -191,6 +196,19 @@ fn notices(
         notices.push(format!("ran unsandboxed: {why}"));
     }
     notices
+}
+
+/// What is told of a program's requests.
+fn network(requests: &Requests) -> String {
+    let (told, more) = requests.told();
+    let mut text: String = told
+        .iter()
+        .map(|line| format!("\n[network: {line}]"))
+        .collect();
+    if more > 0 {
+        text.push_str(&format!("\n[network: {more} more]"));
+    }
+    text
 }
 
 fn report(captured: &Mutex<Captured>, exit: Option<Exit>, mut notices: Vec<String>) -> ToolOutput {

@@ -14,6 +14,7 @@ impl Programs for Unconfined {
         Ok(Started {
             running: Bare.start(job).await?,
             unsandboxed: None,
+            requests: None,
         })
     }
 }

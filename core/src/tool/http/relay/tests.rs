@@ -57,7 +57,7 @@ impl Case {
         known.add("mine", "v4lue-of-mine");
         let grant = Grant::new(vec![
             "api.github.com".parse().unwrap(),
-            "*.crates.io".parse().unwrap(),
+            "*.mozilla.org".parse().unwrap(),
             "169.254.169.254".parse().unwrap(),
             "10.0.0.1".parse().unwrap(),
             "metadata.google.internal".parse().unwrap(),
@@ -95,7 +95,7 @@ fn token() -> String {
 
 #[test]
 fn a_request_goes_on_without_the_headers_of_its_connection() {
-    let sent = get("https://static.crates.io/crates/a?b=1")
+    let sent = get("https://static.mozilla.org/crates/a?b=1")
         .with("connection", "keep-alive, X-Own")
         .with("x-own", "1")
         .with("proxy-connection", "keep-alive")
@@ -108,7 +108,7 @@ fn a_request_goes_on_without_the_headers_of_its_connection() {
         .with("accept", "a")
         .with("accept", "b")
         .sent();
-    assert_eq!(sent.url, "https://static.crates.io/crates/a?b=1");
+    assert_eq!(sent.url, "https://static.mozilla.org/crates/a?b=1");
     let names: Vec<&str> = sent.headers.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["sec-fetch-mode", "accept", "accept"]);
 }
@@ -133,10 +133,36 @@ fn a_handle_in_a_header_goes_on_as_one() {
 }
 
 #[test]
+fn a_handle_in_the_place_of_a_password_goes_on_as_one() {
+    // alice:{{secret:github}}
+    let sent = get("https://api.github.com/user")
+        .with("authorization", "Basic YWxpY2U6e3tzZWNyZXQ6Z2l0aHVifX0=")
+        .sent();
+    let expected = HeaderValue::Secret {
+        name: "secret:github".into(),
+        prefix: "Basic alice:".into(),
+    };
+    assert_eq!(sent.headers, [("authorization".into(), expected)]);
+    // {{secret:github}}:x
+    let case = get("https://api.github.com/user")
+        .with("authorization", "Basic e3tzZWNyZXQ6Z2l0aHVifX06eA==");
+    assert!(case.refused().starts_with("credentials: handle"));
+}
+
+#[test]
+fn what_stands_before_a_handle_is_looked_at() {
+    for before in [token(), "v4lue-of-mine".into()] {
+        let value = format!("{before} {{{{secret:github}}}}");
+        let case = get("https://api.github.com/").with("x-key", &value);
+        assert!(case.refused().starts_with("egress: secret"));
+    }
+}
+
+#[test]
 fn a_host_that_was_not_granted_is_refused() {
     for url in [
         "https://github.com/",
-        "https://crates.io/",
+        "https://mozilla.org/",
         "https://api.github.com.evil.org/",
         "https://api.github.com:8443/",
     ] {
@@ -211,15 +237,15 @@ fn what_names_another_host_than_the_address_is_refused() {
         get("https://api.github.com/").without_host(),
         get("https://api.github.com/")
             .without_host()
-            .with("host", "static.crates.io"),
+            .with("host", "static.mozilla.org"),
         get("https://api.github.com/")
             .without_host()
             .with("host", "api.github.com:8443"),
         get("https://api.github.com/")
             .without_host()
             .with("host", "api.github.com/x"),
-        tunnelled("/", Some("static.crates.io")),
-        tunnelled("https://static.crates.io/", None),
+        tunnelled("/", Some("static.mozilla.org")),
+        tunnelled("https://static.mozilla.org/", None),
         tunnelled("http://api.github.com/", None),
     ] {
         let refused = case.refused();

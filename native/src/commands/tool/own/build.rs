@@ -13,6 +13,7 @@ use tau_target_process::{Confinement, Input, Job, Output, Running, StartError};
 use crate::{
     commands::block_on,
     config,
+    credentials::Vault,
     exit::{Error, Exit},
     home::Home,
     plugins::{Pair, read_pair},
@@ -154,6 +155,8 @@ async fn confined(folder: &Path, toolchain: &Toolchain, home: &Home, ui: Ui) -> 
     let policy = config::load(&home.config_file())?.policy;
     let mut how = policy.program_limits();
     how.read.extend(toolchain.readable.iter().cloned());
+    // What a build script sends is nothing that a person agreed to.
+    how.network = None;
     // A build takes longer than a tool's call.
     how.cpu_seconds = 3_600;
     let arguments = [
@@ -183,7 +186,7 @@ async fn confined(folder: &Path, toolchain: &Toolchain, home: &Home, ui: Ui) -> 
         output: Output::Inherit,
         errors: Output::Inherit,
     };
-    let started = Engines::new(home).start(job, &how).await;
+    let started = Engines::new(home, Vault::closed()).start(job, &how).await;
     let started = started.map_err(|error| match error {
         StartError::Unavailable { reason, hint } => {
             Error::new(Exit::Denied, "there is no sandbox, so nothing was built")

@@ -123,6 +123,28 @@ async fn time_runs_out_while_a_body_is_read() {
 }
 
 #[tokio::test]
+async fn a_program_that_does_not_read_is_not_waited_for() {
+    let stage = Stage::with(|limits| {
+        limits.timeout_ms = 300;
+        limits.response_bytes = u64::MAX;
+    })
+    .await;
+    let mut stream = stage.socket().await;
+    let head = format!(
+        "GET {} HTTP/1.1\r\nhost: {}\r\n\r\n",
+        stage.plain.url("/bytes?100000000"),
+        stage.plain.authority()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stage.told(1).await;
+    tokio::time::sleep(Duration::from_millis(900)).await;
+    let mut got = Vec::new();
+    let read = tokio::time::timeout(Duration::from_secs(2), stream.read_to_end(&mut got));
+    let _ = read.await.unwrap();
+    assert!(!got.is_empty() && got.len() < 10_000_000, "{}", got.len());
+}
+
+#[tokio::test]
 async fn a_program_that_goes_away_ends_its_request() {
     let stage = Stage::new().await;
     let sent = stage.client().get(stage.secure.url("/slow")).send();

@@ -26,6 +26,15 @@ async fn a_granted_host_is_reached_over_http_and_https() {
 }
 
 #[tokio::test]
+async fn an_empty_body_has_a_length() {
+    let stage = Stage::new().await;
+    let sent = stage.client().post(stage.plain.url("/")).send();
+    assert_eq!(sent.await.unwrap().status(), 200);
+    let seen = stage.plain.seen();
+    assert_eq!(seen[0].header("content-length"), Some("0"));
+}
+
+#[tokio::test]
 async fn other_hosts_and_addresses_are_refused_with_the_rule() {
     let stage = Stage::with(|limits| limits.rules.allow_http = true).await;
     for (url, rule) in [
@@ -148,6 +157,23 @@ async fn a_credential_goes_to_its_origin_and_does_not_come_back() {
 }
 
 #[tokio::test]
+async fn a_credential_can_be_the_password_of_a_login() {
+    let stage = Stage::new().await;
+    let sent = stage.client().get(stage.secure.url("/mirror"));
+    let answer = sent
+        .basic_auth("alice", Some("{{secret:mine}}"))
+        .send()
+        .await
+        .unwrap();
+    let body = answer.text().await.unwrap();
+    assert!(body.contains("[redacted:secret:mine]"), "{body}");
+    let seen = stage.secure.seen();
+    // alice:v4lue-of-mine
+    let expected = "Basic YWxpY2U6djRsdWUtb2YtbWluZQ==";
+    assert_eq!(seen[0].header("authorization"), Some(expected));
+}
+
+#[tokio::test]
 async fn a_redirect_is_the_programs_next_request() {
     let stage = Stage::new().await;
     for (to, status) in [
@@ -182,6 +208,16 @@ async fn what_was_packed_comes_back_as_it_was_meant() {
         .unwrap();
     assert!(!answer.headers().contains_key("content-encoding"));
     assert_eq!(answer.text().await.unwrap(), "packed ");
+}
+
+#[tokio::test]
+async fn a_server_that_speaks_another_protocol_is_not_passed_on() {
+    let stage = Stage::new().await;
+    let (status, body) = stage.get(&stage.plain, "/switch").await;
+    assert!(
+        status == 502 && body.contains("status 101"),
+        "{status} {body}"
+    );
 }
 
 #[tokio::test]

@@ -88,6 +88,8 @@ impl Server {
         let log = Arc::clone(&seen);
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                // What a handshake ends with and the answer are not to wait for each other.
+                stream.set_nodelay(true).unwrap();
                 let (acceptor, log) = (acceptor.clone(), Arc::clone(&log));
                 tokio::spawn(async move {
                     if let Ok(stream) = acceptor.accept(stream).await {
@@ -180,6 +182,11 @@ async fn answer(asked: Request<Incoming>, seen: &Log) -> Answer {
         "/bytes" => whole(vec![b'x'; number]),
         "/stream" => stream(number, Duration::ZERO),
         "/drip" => stream(number, Duration::from_millis(50)),
+        "/switch" => {
+            let mut answer = whole(Vec::new());
+            *answer.status_mut() = hyper::StatusCode::SWITCHING_PROTOCOLS;
+            answer
+        }
         "/slow" => {
             tokio::time::sleep(Duration::from_secs(20)).await;
             whole(b"late".to_vec())

@@ -222,6 +222,19 @@ async fn a_program_that_trusts_others_alone_is_told_about() {
 }
 
 #[tokio::test]
+async fn an_address_has_a_certificate_as_a_name_has() {
+    let other = Server::secure("127.0.0.1").await;
+    let origin = HostRule::Origin(other.origin());
+    let stage = Stage::with(|limits| limits.rules.allow.push(origin)).await;
+    let (status, body) = stage.get(&other, "/").await;
+    // The client took the proxy's certificate; the proxy does not take that of this server.
+    assert!(
+        status == 502 && body.contains("\"error\":\"protocol\""),
+        "{body}"
+    );
+}
+
+#[tokio::test]
 async fn a_server_that_only_others_trust_is_not_spoken_to() {
     let other = Server::secure("api.tau-proxy.org").await;
     let origin = HostRule::Origin(other.origin());
