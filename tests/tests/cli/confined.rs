@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 use std::{fs, os::unix::fs::symlink, path::Path};
 
-use crate::support::{Done, Server, Tau, call, finish, say};
+use crate::support::{Do, Done, Server, Tau, call, finish, say};
 
 /// What the model was told of its command, and how the run ended.
 fn told(tau: &Tau, command: &str, path: Option<&Path>) -> (String, Value) {
@@ -162,4 +162,40 @@ fn a_command_that_takes_too_much_is_ended_and_the_turn_goes_on() {
     assert!(text.contains("ENDED"), "{text}");
     let (text, _) = told(&tau, "head -c 5000000 /dev/zero > big; wc -c < big", None);
     assert!(!text.contains("5000000"), "{text}");
+}
+
+#[test]
+fn a_command_reaches_the_hosts_that_were_granted_and_each_request_is_told() {
+    let tau = Tau::new();
+    let server = Server::new([Do::Status(200, vec![], "FROM THE SERVER".into())]);
+    let origin = server.url().trim_end_matches("/v1").to_owned();
+    let ask = |url: &str| {
+        format!(
+            "unset no_proxy NO_PROXY; python3 -c \"import urllib.request as u; \
+             print(u.urlopen('{url}').read())\" 2>&1 | tail -1"
+        )
+    };
+    let rules = format!("[policy.http]\nallow = [\"{origin}\"]\n");
+    tau.profile(&rules);
+    let (text, _) = told(&tau, &ask(&format!("{origin}/a")), None);
+    assert!(!text.contains("FROM THE SERVER"), "{text}");
+
+    tau.profile(&format!(
+        "[policy.programs]\nhosts = [\"127.0.0.1\"]\n{rules}"
+    ));
+    let (text, _) = told(&tau, &ask(&format!("{origin}/a")), None);
+    assert!(text.contains("FROM THE SERVER"), "{text}");
+    assert!(
+        text.contains(&format!("[network: allowed GET {origin}/a (200)]")),
+        "{text}"
+    );
+    assert_eq!(server.asked().len(), 1);
+    for url in ["https://example.com/", "http://169.254.169.254/"] {
+        let (text, _) = told(&tau, &ask(url), None);
+        assert!(text.contains("[network: refused"), "{url}: {text}");
+    }
+    let secret = concat!("ghp_", "16C7e42F292c6912E7710c838347Ae178B4a");
+    let (text, _) = told(&tau, &ask(&format!("{origin}/?key={secret}")), None);
+    assert!(text.contains("[network: refused GET"), "{text}");
+    assert_eq!(server.asked().len(), 1);
 }
