@@ -22,3 +22,4 @@ mod settings;
 mod store;
 mod support;
 mod tools;
+mod wasm;
