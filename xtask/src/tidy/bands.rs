@@ -17,6 +17,8 @@ enum Band {
     Core,
     /// The traits and the loop.
     Platform,
+    /// What programs in WebAssembly see, which the targets that run them share.
+    Interface,
     /// One outside thing each.
     Target,
     /// What is shipped.
@@ -34,6 +36,7 @@ impl Band {
             "platform" => Self::Platform,
             // The page loads its embedded model as a module of its own.
             "native" | "worker" | "browser" | "browser/model" => Self::Home,
+            "targets/wasi" => Self::Interface,
             "tests" | "xtask" | "fuzz" => Self::Tool,
             other => match other.split_once('/')?.0 {
                 "targets" => Self::Target,
@@ -49,12 +52,20 @@ impl Band {
             Self::Kamn | Self::Derive => &[],
             Self::Core => &[Self::Kamn, Self::Derive],
             Self::Platform => &[Self::Kamn, Self::Core],
-            Self::Target => &[Self::Kamn, Self::Core, Self::Platform],
-            Self::Home => &[Self::Kamn, Self::Core, Self::Platform, Self::Target],
+            Self::Interface => &[Self::Kamn, Self::Core, Self::Platform],
+            Self::Target => &[Self::Kamn, Self::Core, Self::Platform, Self::Interface],
+            Self::Home => &[
+                Self::Kamn,
+                Self::Core,
+                Self::Platform,
+                Self::Interface,
+                Self::Target,
+            ],
             Self::Tool => &[
                 Self::Kamn,
                 Self::Core,
                 Self::Platform,
+                Self::Interface,
                 Self::Target,
                 Self::Home,
                 Self::Tool,
@@ -172,7 +183,9 @@ mod tests {
             ("core/derive", &[]),
             ("platform", &["core", "~platform"]),
             ("targets/rten", &["core", "platform"]),
-            ("native", &["targets/rten"]),
+            ("targets/wasi", &[]),
+            ("targets/wasmi", &["targets/wasi"]),
+            ("native", &["targets/rten", "targets/wasi", "targets/wasmi"]),
             ("browser/model", &["targets/rten"]),
             ("tests", &["native", "platform"]),
             ("tests/homes/page", &["tests"]),
@@ -188,6 +201,7 @@ mod tests {
             ("kamn", &["core"]),
             ("core", &["platform", "~tests"]),
             ("targets/web", &["targets/rten", "native"]),
+            ("targets/wasi", &["targets/web"]),
             ("gui", &[]),
         ]);
         assert_eq!(
@@ -198,6 +212,7 @@ mod tests {
                 "core must not depend on tests",
                 "targets/web must not depend on targets/rten",
                 "targets/web must not depend on native",
+                "targets/wasi must not depend on targets/web",
                 "this directory belongs to no band; give it one in xtask/src/tidy/bands.rs",
             ]
         );
