@@ -22,6 +22,8 @@ pub enum Task {
     Play(Job),
     /// Run a suite.
     Suite(Suite),
+    /// Run a WebAssembly program.
+    Wasm(tau_test_wasm::Case),
 }
 
 /// A suite that every home passes.
@@ -51,6 +53,8 @@ pub enum Answer {
     Played(Done),
     /// To [`Task::Suite`].
     Passed,
+    /// To [`Task::Wasm`]: what came of it in one line, with its fuel.
+    Ran(String),
 }
 
 /// What a home is made of.
@@ -101,6 +105,7 @@ pub async fn perform<A: Adapters>(home: &A, task: Task) -> Answer {
             let store = home.store(&job.play).await;
             return Answer::Played(finish(home.http(), store, job).await);
         }
+        Task::Wasm(case) => return Answer::Ran(tau_test_wasm::run_here(&case)),
         Task::Suite(Suite::Storage) => {
             let reopen = async |store| home.reopened(store).await;
             conformance::storage::run(async || home.empty_store().await, reopen).await;

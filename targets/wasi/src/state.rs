@@ -52,8 +52,8 @@ pub(crate) struct OpenFile {
     pub(crate) writes: bool,
     /// Whether it may be changed at all, though it was not opened for writing.
     pub(crate) changes: bool,
-    pub(crate) append: bool,
-    pub(crate) nonblock: bool,
+    /// WASI's flags: append, do not wait, write through.
+    pub(crate) flags: u16,
 }
 
 pub(crate) struct OpenDirectory {

@@ -10,11 +10,18 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use core::{any::Any, cell::RefCell};
+use core::{
+    any::Any,
+    cell::{Cell, RefCell},
+};
 
 /// A directory in memory. Clones are the same directory.
 #[derive(Clone)]
-pub struct Tree(Rc<Node>);
+pub struct Tree {
+    node: Rc<Node>,
+    /// The number of the next file, in the order they are made: never an address.
+    next: Rc<Cell<u64>>,
+}
 
 struct Node {
     inode: u64,
@@ -37,7 +44,10 @@ impl Default for Tree {
 impl Tree {
     /// An empty directory.
     pub fn new() -> Self {
-        Self(Node::new(1, What::Directory(RefCell::default())))
+        Self {
+            node: Node::new(1, What::Directory(RefCell::default())),
+            next: Rc::new(Cell::new(2)),
+        }
     }
 
     /// Puts a file with these bytes at `path`, making the directories on the way.
@@ -58,7 +68,7 @@ impl Tree {
                 }
                 made
             });
-            at = Self(next);
+            at = at.with(next);
         }
         Err(Errno::Invalid)
     }
@@ -72,16 +82,21 @@ impl Tree {
     }
 
     fn names(&self) -> Result<&RefCell<BTreeMap<String, Rc<Node>>>, Errno> {
-        match &self.0.what {
+        match &self.node.what {
             What::Directory(names) => Ok(names),
             _ => Err(Errno::NotDirectory),
         }
     }
 
-    /// A new node with a number that depends on where it is made, never on an address.
+    /// Another directory of the same tree.
+    fn with(&self, node: Rc<Node>) -> Self {
+        let next = self.next.clone();
+        Self { node, next }
+    }
+
+    /// A new node with a number of its own.
     fn child(&self, what: What) -> Rc<Node> {
-        let index = self.names().map_or(0, |names| names.borrow().len() as u64);
-        let inode = self.0.inode.wrapping_mul(1_000_003).wrapping_add(index + 1);
+        let inode = self.next.replace(self.next.get() + 1);
         Node::new(inode, what)
     }
 
@@ -110,8 +125,8 @@ impl Tree {
                     if matches!(next.what, What::Link(_)) {
                         return Err(Errno::Loop);
                     }
-                    above.push(at);
-                    at = Self(next);
+                    let below = at.with(next);
+                    above.push(core::mem::replace(&mut at, below));
                 }
             }
         }
@@ -120,7 +135,7 @@ impl Tree {
 
     fn entry(&self, name: &str) -> Result<Rc<Node>, Errno> {
         if name == "." {
-            return Ok(self.0.clone());
+            return Ok(self.node.clone());
         }
         let found = self.names()?.borrow().get(name).cloned();
         found.ok_or(Errno::NotFound)
@@ -226,7 +241,7 @@ impl Directory for Tree {
         };
         match &node.what {
             What::Directory(_) if flags.write && !flags.directory => Err(Errno::IsDirectory),
-            What::Directory(_) => Ok(Opened::Directory(Box::new(Self(node)))),
+            What::Directory(_) => Ok(Opened::Directory(Box::new(self.with(node)))),
             What::Link(_) => Err(Errno::Loop),
             What::File(_) if flags.directory => Err(Errno::NotDirectory),
             What::File(bytes) => {
@@ -281,7 +296,7 @@ impl Directory for Tree {
         let target = tree(target)?;
         let node = self.find(path)?;
         let (into, _) = target.split(to)?;
-        if holds(&node, &into.0) {
+        if holds(&node, &into.node) {
             return Err(Errno::Invalid);
         }
         match (target.find(to), &node.what) {

@@ -42,7 +42,9 @@ pub async fn run_all(home: Home, lane: &mut impl Lane, server: &Server) -> Resul
                 lane.restart().await?;
                 Some(why)
             }
-            Said::Answer(Answer::Played(_)) => bail!("{home} answers another task"),
+            Said::Answer(Answer::Played(_) | Answer::Ran(_)) => {
+                bail!("{home} answers another task")
+            }
         };
         passed.push(Passed {
             suite: name,

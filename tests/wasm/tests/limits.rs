@@ -5,6 +5,7 @@
     clippy::unwrap_used,
     reason = "a helper that fails is a test that fails"
 )]
+#![expect(clippy::print_stdout, reason = "how late each end came")]
 
 use std::{
     io::Read,

@@ -6,12 +6,23 @@ use crate::{
     state::{Descriptor, OpenFile},
 };
 
-/// The flags of an open file.
+/// The flags of an open file. There is nothing to wait for, so `NONBLOCK` and `RSYNC` change nothing.
 pub(super) const APPEND: u16 = 1;
-pub(super) const DSYNC: u16 = 2;
-pub(super) const NONBLOCK: u16 = 4;
-pub(super) const RSYNC: u16 = 8;
-pub(super) const SYNC: u16 = 16;
+const DSYNC: u16 = 2;
+const NONBLOCK: u16 = 4;
+const RSYNC: u16 = 8;
+const SYNC: u16 = 16;
+/// Whether what is written goes to the disk at once.
+pub(super) const THROUGH: u16 = DSYNC | SYNC;
+
+/// The flags of an open file in a number, if it has no others.
+pub(super) fn known_flags(number: u32) -> Result<u16, Errno> {
+    let known = APPEND | DSYNC | NONBLOCK | RSYNC | SYNC;
+    match u16::try_from(number) {
+        Ok(flags) if flags & !known == 0 => Ok(flags),
+        _ => Err(Errno::Invalid),
+    }
+}
 
 /// The rights a program is told it has; they say what kind of thing a number stands for.
 pub(super) mod rights {
@@ -44,7 +55,6 @@ pub(super) mod rights {
         | 1 << 12
         | 1 << 16
         | 1 << 17
-        | 1 << 19
         | 1 << 20
         | 1 << 24
         | 1 << 25
@@ -119,8 +129,7 @@ pub(super) fn fd_fdstat_get(state: &mut State, memory: &mut Memory<'_>, a: Argum
             (Kind::Unknown, rights::OUTPUT, 0)
         }
         Descriptor::File(open) => {
-            flags |= if open.append { APPEND } else { 0 };
-            flags |= if open.nonblock { NONBLOCK } else { 0 };
+            flags = open.flags;
             let mut base = rights::FILE;
             base |= if open.reads { rights::FILE_READ } else { 0 };
             base |= if open.writes { rights::FILE_WRITE } else { 0 };
@@ -149,14 +158,10 @@ pub(super) fn fd_fdstat_get(state: &mut State, memory: &mut Memory<'_>, a: Argum
 
 /// `fd_fdstat_set_flags(fd, flags)`
 pub(super) fn fd_fdstat_set_flags(state: &mut State, _: &mut Memory<'_>, a: Arguments) -> Done {
-    let flags = a.u32(1) as u16;
-    if flags & (DSYNC | RSYNC | SYNC) != 0 {
-        return Err(Errno::Invalid.into());
-    }
+    let flags = known_flags(a.u32(1))?;
     match state.descriptor(a.u32(0))? {
         Descriptor::File(open) => {
-            open.append = flags & APPEND != 0;
-            open.nonblock = flags & NONBLOCK != 0;
+            open.flags = flags;
             Ok(())
         }
         // Streams append, and wait no longer than the deadline; there is nothing to set.

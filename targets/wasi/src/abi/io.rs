@@ -1,6 +1,9 @@
 //! Reading, writing and seeking.
 
-use super::{Arguments, Done, Halt};
+use super::{
+    Arguments, Done, Halt,
+    descriptor::{APPEND, THROUGH},
+};
 use crate::{Errno, Memory, State, state::Descriptor};
 
 /// `fd_read(fd, iovs, iovs_len, nread)`
@@ -78,7 +81,7 @@ pub(super) fn fd_write(state: &mut State, memory: &mut Memory<'_>, a: Arguments)
             Descriptor::Output => print(state, bytes, false)?,
             Descriptor::Errors => print(state, bytes, true)?,
             Descriptor::File(open) if open.writes => {
-                if open.append {
+                if open.flags & APPEND != 0 {
                     open.position = open.file.stat()?.size;
                 }
                 let position = open.position;
@@ -133,7 +136,12 @@ fn write_at(state: &mut State, number: u32, bytes: &[u8], offset: u64) -> Result
     let end = end.ok_or(Errno::FileTooBig)?;
     // A gap that a write leaves is paid for, too: not every file system keeps it for nothing.
     state.take_room((bytes.len() as u64).max(end.saturating_sub(size)))?;
-    state.file(number)?.file.write_at(bytes, offset)
+    let open = state.file(number)?;
+    let count = open.file.write_at(bytes, offset)?;
+    if open.flags & THROUGH != 0 {
+        open.file.sync()?;
+    }
+    Ok(count)
 }
 
 fn offset(start: u64, done: usize) -> Result<u64, Errno> {

@@ -3,7 +3,7 @@
 
 use super::{
     Arguments, Done,
-    descriptor::{APPEND, DSYNC, NONBLOCK, RSYNC, SYNC, put_stat, rights, times},
+    descriptor::{known_flags, put_stat, rights, times},
 };
 use crate::{
     Directory, Errno, Memory, OpenFlags, Opened, State,
@@ -62,7 +62,7 @@ fn writable<'a>(state: &'a mut State, number: u32, path: &str) -> Result<&'a dyn
 /// `path_open(fd, dirflags, path, path_len, oflags, base, inheriting, fdflags, opened)`
 pub(super) fn path_open(state: &mut State, memory: &mut Memory<'_>, a: Arguments) -> Done {
     let path = path(state, memory, a.u32(2), a.u32(3))?;
-    let (oflags, base, fdflags) = (a.u32(4), a.u64(5), a.u32(7) as u16);
+    let (oflags, base, fdflags) = (a.u32(4), a.u64(5), known_flags(a.u32(7))?);
     let asks = |right: u64| base & right != 0;
     let flags = OpenFlags {
         read: asks(rights::READ | rights::READDIR),
@@ -76,12 +76,11 @@ pub(super) fn path_open(state: &mut State, memory: &mut Memory<'_>, a: Arguments
     if flags.directory && (flags.create || flags.exclusive || flags.truncate) {
         return Err(Errno::Invalid.into());
     }
-    if fdflags & (DSYNC | RSYNC | SYNC) != 0 {
-        return Err(Errno::NotSupported.into());
+    if flags.directory && flags.write {
+        return Err(Errno::IsDirectory.into());
     }
     let may_write = state.directory(a.u32(0))?.writes;
-    // A C library asks for every right it could use when it opens a directory: only files are written.
-    let changes = (flags.write && !flags.directory) || flags.create || flags.truncate;
+    let changes = flags.write || flags.create || flags.truncate;
     if changes && !may_write {
         state.deny(format!("write {path:?}"));
         return Err(Errno::ReadOnly.into());
@@ -94,8 +93,7 @@ pub(super) fn path_open(state: &mut State, memory: &mut Memory<'_>, a: Arguments
             reads: flags.read,
             writes: flags.write,
             changes: may_write,
-            append: fdflags & APPEND != 0,
-            nonblock: fdflags & NONBLOCK != 0,
+            flags: fdflags,
         }),
         Opened::Directory(directory) => Descriptor::Directory(OpenDirectory {
             directory,

@@ -151,6 +151,7 @@ impl Lane for WorkerdLane {
         let object = match task {
             Task::Play(job) => job.play.as_str(),
             Task::Suite(_) => "suite",
+            Task::Wasm(case) => &case.name,
         };
         let body = serde_json::to_vec(task)?;
         let request = HttpRequest {
