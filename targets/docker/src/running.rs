@@ -1,0 +1,172 @@
+//! One container, from its making to its removal.
+
+use std::io;
+
+use bollard::{
+    errors::Error,
+    models::ContainerCreateBody,
+    query_parameters::{
+        AttachContainerOptionsBuilder, CreateContainerOptionsBuilder, WaitContainerOptionsBuilder,
+    },
+};
+use futures_util::StreamExt;
+use tau_target_process::{Ended, Exit, Job, Running, StartError};
+use tokio::{sync::watch, task::JoinHandle, time::timeout};
+
+use crate::{
+    Docker, WORK,
+    create::{Plan, is_loss, plan},
+    engine::{Failure, unavailable, within},
+    remove,
+    streams::Streams,
+};
+
+/// How long what a program wrote may take to be read after it was ended.
+const LAST_WORDS: std::time::Duration = std::time::Duration::from_millis(500);
+
+/// How a program ended, or what kept that from being known.
+type Outcome = Result<Exit, (io::ErrorKind, String)>;
+
+/// A program that runs in a container. Dropping it removes the container, and waits for that.
+#[derive(Debug)]
+pub struct Container {
+    client: bollard::Docker,
+    name: String,
+    outcome: watch::Receiver<Option<Outcome>>,
+    task: Option<JoinHandle<()>>,
+    is_removed: bool,
+}
+
+impl Container {
+    /// Its name at the engine.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) async fn start(docker: &Docker, job: Job) -> Result<Self, StartError> {
+        let mut id = [0; 8];
+        getrandom::fill(&mut id).map_err(io::Error::other)?;
+        let name = format!("tau-{:016x}", u64::from_be_bytes(id));
+        let Plan { body, preface } = plan(docker, &job, &name)?;
+        let client = docker.engine.client.clone();
+        let (sender, outcome) = watch::channel(None);
+        // From here on dropping it removes the container.
+        let mut container = Self {
+            client: client.clone(),
+            name,
+            outcome,
+            task: None,
+            is_removed: false,
+        };
+        let id = container.create(docker, body).await?;
+        let attached = AttachContainerOptionsBuilder::new()
+            .stream(true)
+            .stdin(true)
+            .stdout(true)
+            .stderr(true)
+            .build();
+        let attached = within(WORK, client.attach_container(&id, Some(attached))).await?;
+        let mut streams = Streams::new(attached, job.input, job.output, job.errors)?;
+        within(WORK, client.start_container(&id, None)).await?;
+        // Only now does anything of the job run.
+        timeout(WORK, streams.write(&preface))
+            .await
+            .map_err(|_| Failure::Late(WORK))??;
+        container.task = Some(tokio::spawn(async move {
+            let outcome = finish(&client, &id, streams).await;
+            sender.send_replace(Some(
+                outcome.map_err(|error| (error.kind(), error.to_string())),
+            ));
+            // Whoever waits has what it wants; what is left here goes.
+            let _ = within(WORK, remove::remove(&client, &id)).await;
+        }));
+        Ok(container)
+    }
+
+    async fn create(
+        &self,
+        docker: &Docker,
+        body: ContainerCreateBody,
+    ) -> Result<String, StartError> {
+        let options = CreateContainerOptionsBuilder::new()
+            .name(&self.name)
+            .build();
+        let made = within(WORK, self.client.create_container(Some(options), body))
+            .await
+            .map_err(|failure| docker.image.refused(failure))?;
+        match made.warnings.iter().find(|warning| is_loss(warning)) {
+            Some(warning) => Err(unavailable(
+                format!("the engine would not confine the program: {warning}"),
+                "see `docker info` for what it cannot limit",
+            )),
+            None => Ok(made.id),
+        }
+    }
+}
+
+/// Copies until the program has ended, and says how it did.
+async fn finish(client: &bollard::Docker, id: &str, streams: Streams) -> io::Result<Exit> {
+    let exit = async {
+        let condition = WaitContainerOptionsBuilder::new()
+            .condition("not-running")
+            .build();
+        let mut answers = client.wait_container(id, Some(condition)).boxed();
+        match answers.next().await {
+            Some(Ok(answer)) => Ok(answer.status_code),
+            Some(Err(Error::DockerContainerWaitError { error, code })) if error.is_empty() => {
+                Ok(code)
+            }
+            Some(Err(error)) => Err(Failure::from(error).into()),
+            None => Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "the engine went away before the program ended",
+            )),
+        }
+    };
+    let (code, ()) = tokio::try_join!(exit, streams.copy())?;
+    // The first process tells of a signal as shells do, so it cannot be told from such a code.
+    Ok(Exit::Code(i32::try_from(code).unwrap_or(i32::MAX)))
+}
+
+impl Running for Container {
+    /// Done once the program has ended and all that it wrote was copied. Fails when the engine
+    /// goes away: how the program ended is not known then.
+    async fn wait(&mut self) -> io::Result<Exit> {
+        let lost = || io::Error::other("the runtime ended before the program did");
+        let outcome = self.outcome.wait_for(Option::is_some).await;
+        let outcome = outcome.map_err(|_| lost())?.clone();
+        outcome
+            .ok_or_else(lost)?
+            .map_err(|(kind, message)| io::Error::new(kind, message))
+    }
+
+    async fn end(mut self) -> Ended {
+        let mut ended = Ended::default();
+        let removal = within(WORK, remove::remove(&self.client, &self.name)).await;
+        if let Err(failure) = removal {
+            ended
+                .left
+                .push(format!("container {} ({failure})", self.name));
+        }
+        self.is_removed = true;
+        if let Some(mut task) = self.task.take()
+            && timeout(LAST_WORDS, &mut task).await.is_err()
+        {
+            task.abort();
+        }
+        ended
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        let task = self.task.take();
+        if !self.is_removed && !task.as_ref().is_some_and(JoinHandle::is_finished) {
+            remove::remove_now(&self.client, &self.name);
+        }
+        if let Some(task) = task {
+            task.abort();
+        }
+    }
+}
