@@ -160,6 +160,8 @@ fn seen(said: &str) -> Vec<Fact> {
         .unwrap_or("unknown")
         .to_owned();
     let interfaces = of("interface");
+    // An unknown user is as bad as root.
+    let is_other = user.parse::<u32>().is_ok_and(|user| user != 0);
     vec![
         fact(
             "programs have no capabilities",
@@ -176,11 +178,7 @@ fn seen(said: &str) -> Vec<Fact> {
             first("Seccomp") == "2",
             first("Seccomp"),
         ),
-        fact(
-            "programs are not root",
-            !is_zero(&user),
-            format!("user {user}"),
-        ),
+        fact("programs are not root", is_other, format!("user {user}")),
         fact(
             "the system is read-only",
             first("root") == "read-only",

@@ -1,0 +1,2 @@
+//! What starting a program costs, by what confines it.
+fn main() {}
