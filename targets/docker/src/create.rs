@@ -29,15 +29,13 @@ pub(crate) fn plan(docker: &Docker, job: &Job, mark: &str) -> io::Result<Plan> {
         mark,
     )?;
     let workspace = confinement.workspace.to_string_lossy();
+    let user = mounts::User::of(&confinement.workspace, docker.engine.is_rootless())?;
     let body = ContainerCreateBody {
         image: Some(docker.image.name().to_owned()),
         // The image's own entry point would come first otherwise.
         entrypoint: Some(Vec::new()),
         cmd: Some(wrapped.command),
-        user: Some(mounts::user(
-            &confinement.workspace,
-            docker.engine.is_rootless(),
-        )?),
+        user: Some(user.to_string()),
         working_dir: Some(mounts::within(&workspace)),
         hostname: Some("sandbox".into()),
         attach_stdin: Some(true),
@@ -53,7 +51,7 @@ pub(crate) fn plan(docker: &Docker, job: &Job, mark: &str) -> io::Result<Plan> {
             ..Default::default()
         }),
         labels: Some(HashMap::from([(LABEL.into(), docker.owner.label()?)])),
-        host_config: Some(host(docker, confinement)?),
+        host_config: Some(host(docker, confinement, user)?),
         ..Default::default()
     };
     Ok(Plan {
@@ -62,11 +60,11 @@ pub(crate) fn plan(docker: &Docker, job: &Job, mark: &str) -> io::Result<Plan> {
     })
 }
 
-fn host(docker: &Docker, confinement: &Confinement) -> io::Result<HostConfig> {
+fn host(docker: &Docker, confinement: &Confinement, user: mounts::User) -> io::Result<HostConfig> {
     let limits = &confinement.limits;
     let memory = signed(limits.memory_bytes);
     let binds = mounts::binds(confinement, docker.owner.empty())?;
-    let scratch = mounts::scratch(confinement, &docker.image.volumes, &binds);
+    let scratch = mounts::scratch(confinement, &docker.image.volumes, &binds, user);
     Ok(HostConfig {
         memory: Some(memory),
         // Memory and swap together: no swap.

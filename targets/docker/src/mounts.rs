@@ -4,7 +4,7 @@
 //! program that ran before cannot have led it elsewhere.
 
 use std::{
-    fs, io,
+    fmt, fs, io,
     path::{Path, PathBuf},
 };
 
@@ -143,8 +143,10 @@ pub(crate) fn scratch(
     confinement: &Confinement,
     volumes: &[String],
     mounts: &[Mount],
+    user: User,
 ) -> Vec<(String, String)> {
     let size = confinement.limits.scratch_bytes;
+    let User { id, group } = user;
     let is_free = |place: &&str| {
         mounts
             .iter()
@@ -156,26 +158,47 @@ pub(crate) fn scratch(
         .chain(volumes.iter().map(String::as_str))
         .filter(is_free)
         .map(|place| {
-            let options = format!("rw,exec,nosuid,nodev,mode=1777,size={size}");
+            // Some runtimes set the mode that the image's folder has, so it has to be the user's.
+            let options =
+                format!("rw,exec,nosuid,nodev,mode=1777,uid={id},gid={group},size={size}");
             (place.to_owned(), options)
         })
         .collect()
 }
 
-/// Whom a program runs as: the owner of the workspace, who is never root.
-///
-/// In an engine without root, root within is the person that the engine belongs to, and all others
-/// are strangers to the workspace. Elsewhere root within is root, if without any of its powers over
-/// other people's files: a workspace of root's is for `nobody`, who can write only where everybody may.
-pub(crate) fn user(workspace: &Path, is_rootless: bool) -> io::Result<String> {
-    if is_rootless {
-        return Ok("0:0".into());
+/// Whom a program runs as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct User {
+    id: u32,
+    group: u32,
+}
+
+impl fmt::Display for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.id, self.group)
     }
-    let (user, group) = owner(workspace)?;
-    let or_nobody = |id: u32| if id == 0 { NOBODY } else { id };
-    match user {
-        0 => Ok(format!("{NOBODY}:{NOBODY}")),
-        user => Ok(format!("{user}:{}", or_nobody(group))),
+}
+
+impl User {
+    /// The owner of the workspace, who is never root.
+    ///
+    /// In an engine without root, root within is the person that the engine belongs to, and all
+    /// others are strangers to the workspace. Elsewhere root within is root, if without its powers
+    /// over other people's files: a workspace of root's is for `nobody`, who can write only where
+    /// everybody may.
+    pub(crate) fn of(workspace: &Path, is_rootless: bool) -> io::Result<Self> {
+        if is_rootless {
+            return Ok(Self { id: 0, group: 0 });
+        }
+        let (id, group) = owner(workspace)?;
+        let or_nobody = |id: u32| if id == 0 { NOBODY } else { id };
+        Ok(Self {
+            id: or_nobody(id),
+            group: match id {
+                0 => NOBODY,
+                _ => or_nobody(group),
+            },
+        })
     }
 }
 
@@ -291,7 +314,8 @@ mod tests {
     fn a_place_is_mounted_once() {
         let mounts = vec![bind(Path::new("/tmp"), Path::new("/tmp"), false).unwrap()];
         let confinement = confinement(Path::new("/tmp"));
-        let places: Vec<_> = scratch(&confinement, &["/data".into()], &mounts)
+        let user = User { id: 1, group: 2 };
+        let places: Vec<_> = scratch(&confinement, &["/data".into()], &mounts, user)
             .into_iter()
             .map(|(place, _)| place)
             .collect();
@@ -301,9 +325,10 @@ mod tests {
     #[test]
     fn nobody_is_root_but_where_root_is_the_person() {
         let folder = tempfile::tempdir().unwrap();
-        let own = user(folder.path(), false).unwrap();
-        assert!(!own.starts_with("0:") && !own.ends_with(":0"), "{own}");
-        assert_eq!(user(folder.path(), true).unwrap(), "0:0");
+        let own = User::of(folder.path(), false).unwrap();
+        assert!(own.id != 0 && own.group != 0, "{own}");
+        let person = User::of(folder.path(), true).unwrap();
+        assert_eq!(person.to_string(), "0:0");
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! The image of the tests: links to the host's own system, which is bound when a container is made.
+//! The image of the tests: a shell of its own, and links to the host's system, which tests bind when
+//! they need more than that.
 //!
 //! It needs no network and takes no time. It sets what images can set, so that the tests see that
 //! none of it reaches a program.
@@ -21,6 +22,8 @@ const LINKS: &[&str] = &["bin", "lib", "lib32", "lib64", "libx32"];
 const FOLDERS: &[&str] = &[
     "dev", "etc", "proc", "run", "sbin", "sys", "tmp", "usr", "var", "var/tmp",
 ];
+/// A shell that needs no libraries.
+const BUSYBOX: &str = "/usr/bin/busybox";
 const CHANGES: &[&str] = &[
     "ENV OF_IMAGE=yes",
     "ENV PATH=/usr/bin:/bin:/usr/sbin:/sbin",
@@ -94,6 +97,22 @@ fn archive() -> io::Result<Vec<u8>> {
             Err(_) if Path::new("/").join(name).is_dir() => folder(&mut archive, name)?,
             Err(_) => {}
         }
+    }
+    let shell = fs::read(BUSYBOX).map_err(|error| {
+        io::Error::other(format!(
+            "cannot read {BUSYBOX} ({error}): cargo xtask setup"
+        ))
+    })?;
+    // Where the link leads, if `/bin` is one.
+    let place = if Path::new("/bin").is_symlink() {
+        "usr/bin"
+    } else {
+        "bin"
+    };
+    for name in ["sh", "rm"] {
+        let mut header = header(tar::EntryType::Regular, 0o755);
+        header.set_size(shell.len() as u64);
+        archive.append_data(&mut header, format!("{place}/{name}"), &shell[..])?;
     }
     let users = b"root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n";
     let mut header = header(tar::EntryType::Regular, 0o644);
