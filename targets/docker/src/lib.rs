@@ -20,6 +20,7 @@ mod environment;
 mod image;
 mod mounts;
 mod owner;
+mod process;
 mod profile;
 mod remove;
 mod running;

@@ -9,6 +9,7 @@ use std::{
     fs::{self, File, TryLockError},
     io,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -37,6 +38,7 @@ pub(crate) struct Owner {
     _file: File,
     path: PathBuf,
     empty: Empty,
+    has_left: AtomicBool,
 }
 
 impl Owner {
@@ -49,6 +51,7 @@ impl Owner {
             _file: file,
             path,
             empty,
+            has_left: AtomicBool::new(false),
         })
     }
 
@@ -60,8 +63,21 @@ impl Owner {
         })
     }
 
+    /// Has the file outlive this process: a container could not be removed.
+    pub(crate) fn leave(&self) {
+        self.has_left.store(true, Ordering::Release);
+    }
+
     pub(crate) fn empty(&self) -> &Empty {
         &self.empty
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        if self.has_left.load(Ordering::Acquire) {
+            self.empty.0.disable_cleanup(true);
+        }
     }
 }
 
@@ -163,15 +179,22 @@ mod tests {
         let label = owner.label().unwrap();
         assert_eq!(abandoned(&container(&label, 0), i64::MAX), None);
         // As after a kill: the lock is gone, the folder is not.
-        let Owner { _file, path, empty } = owner;
-        drop(_file);
-        let folder = path.parent().unwrap().to_owned();
+        owner.leave();
+        drop(owner);
+        let folder = Path::new(&label).parent().unwrap().to_owned();
         assert_eq!(
             abandoned(&container(&label, 0), 0),
             Some(Some(folder.clone()))
         );
-        drop(empty);
-        assert!(!folder.exists());
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn an_owner_that_left_nothing_leaves_nothing() {
+        let owner = Owner::new().unwrap();
+        let path = owner.path.clone();
+        drop(owner);
+        assert!(!path.parent().unwrap().exists());
     }
 
     #[test]

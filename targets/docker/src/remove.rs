@@ -33,9 +33,9 @@ fn is_under_way(error: &Error) -> bool {
     )
 }
 
-/// Removes the container, without a runtime to do it on: the one that made it may be ending, or be
+/// Removes the container and says whether it is gone, without a runtime to do it on: the one that made it may be ending, or be
 /// busy with the very thread that is dropping it.
-pub(crate) fn remove_now(client: &Docker, container: &str) {
+pub(crate) fn remove_now(client: &Docker, container: &str) -> bool {
     let client = client.clone();
     let container = container.to_owned();
     let remover = thread::Builder::new().name("docker-remove".into());
@@ -48,5 +48,5 @@ pub(crate) fn remove_now(client: &Docker, container: &str) {
             .map_err(Failure::into)
     });
     // What could not be removed has its label; the next process removes it.
-    let _ = removal.map(thread::JoinHandle::join);
+    removal.is_ok_and(|removal| matches!(removal.join(), Ok(Ok(()))))
 }

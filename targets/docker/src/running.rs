@@ -1,6 +1,12 @@
 //! One container, from its making to its removal.
 
-use std::io;
+use std::{
+    io,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use bollard::{
     errors::Error,
@@ -17,6 +23,8 @@ use crate::{
     Docker, WORK,
     create::{Plan, is_loss, plan},
     engine::{Failure, unavailable, within},
+    owner::Owner,
+    process::First,
     remove,
     streams::Streams,
 };
@@ -32,9 +40,14 @@ type Outcome = Result<Exit, (io::ErrorKind, String)>;
 pub struct Container {
     client: bollard::Docker,
     name: String,
+    // What is bound in the place of what is hidden is the owner's, and so is the label.
+    owner: Arc<Owner>,
     outcome: watch::Receiver<Option<Outcome>>,
     task: Option<JoinHandle<()>>,
-    is_removed: bool,
+    // Not told by the task's end: a runtime that ends takes its tasks with it.
+    is_removed: Arc<AtomicBool>,
+    // Empty until the engine has said it, and where it cannot be held.
+    first: Arc<OnceLock<First>>,
 }
 
 impl Container {
@@ -55,9 +68,11 @@ impl Container {
         let mut container = Self {
             client: client.clone(),
             name,
+            owner: Arc::clone(&docker.owner),
             outcome,
             task: None,
-            is_removed: false,
+            is_removed: Arc::default(),
+            first: Arc::default(),
         };
         let id = container.create(docker, body).await?;
         let attached = AttachContainerOptionsBuilder::new()
@@ -73,13 +88,18 @@ impl Container {
         timeout(WORK, streams.write(&preface))
             .await
             .map_err(|_| Failure::Late(WORK))??;
+        let is_removed = Arc::clone(&container.is_removed);
+        let first = Arc::clone(&container.first);
         container.task = Some(tokio::spawn(async move {
-            let outcome = finish(&client, &id, streams).await;
+            // Beside it: the program need not wait for this.
+            let (outcome, ()) =
+                tokio::join!(finish(&client, &id, streams), hold(&client, &id, &first));
             sender.send_replace(Some(
                 outcome.map_err(|error| (error.kind(), error.to_string())),
             ));
             // Whoever waits has what it wants; what is left here goes.
-            let _ = within(WORK, remove::remove(&client, &id)).await;
+            let removal = within(WORK, remove::remove(&client, &id)).await;
+            is_removed.store(removal.is_ok(), Ordering::Release);
         }));
         Ok(container)
     }
@@ -102,6 +122,15 @@ impl Container {
             )),
             None => Ok(made.id),
         }
+    }
+}
+
+/// Holds the container's first process.
+async fn hold(client: &bollard::Docker, id: &str, first: &OnceLock<First>) {
+    let found = within(WORK, client.inspect_container(id, None)).await;
+    let state = found.ok().and_then(|container| container.state);
+    if let Some(held) = state.and_then(|state| First::find(state.pid?, id)) {
+        let _ = first.set(held);
     }
 }
 
@@ -145,11 +174,15 @@ impl Running for Container {
         let mut ended = Ended::default();
         let removal = within(WORK, remove::remove(&self.client, &self.name)).await;
         if let Err(failure) = removal {
-            ended
-                .left
-                .push(format!("container {} ({failure})", self.name));
+            self.owner.leave();
+            if !self.first.get().is_some_and(First::end) {
+                ended
+                    .left
+                    .push(format!("container {} ({failure})", self.name));
+            }
         }
-        self.is_removed = true;
+        // Asking once more would not help, and would be waited for.
+        self.is_removed.store(true, Ordering::Release);
         if let Some(mut task) = self.task.take()
             && timeout(LAST_WORDS, &mut task).await.is_err()
         {
@@ -161,11 +194,13 @@ impl Running for Container {
 
 impl Drop for Container {
     fn drop(&mut self) {
-        let task = self.task.take();
-        if !self.is_removed && !task.as_ref().is_some_and(JoinHandle::is_finished) {
-            remove::remove_now(&self.client, &self.name);
+        let is_removed =
+            self.is_removed.load(Ordering::Acquire) || remove::remove_now(&self.client, &self.name);
+        if !is_removed {
+            self.owner.leave();
+            self.first.get().map(First::end);
         }
-        if let Some(task) = task {
+        if let Some(task) = self.task.take() {
             task.abort();
         }
     }

@@ -119,6 +119,21 @@ impl PrivateEngine {
     pub fn kill(mut self) -> io::Result<()> {
         self.dockerd.kill()?;
         self.dockerd.wait()?;
+        // Its containerd ends with it. Where nobody takes notice of that, the next engine would take
+        // the file for a sign of life.
+        let file = self.folder.join("exec/containerd/containerd.pid");
+        let id = fs::read_to_string(&file)?;
+        let start = Instant::now();
+        while is_alive(id.trim()) && start.elapsed() < PATIENCE {
+            thread::sleep(Duration::from_millis(20));
+        }
+        fs::remove_file(file)?;
+        // What it mounted stays otherwise, and the folder with it.
+        let data = self.folder.join("data");
+        Command::new("umount")
+            .args(["--recursive", "--lazy"])
+            .arg(data)
+            .status()?;
         Ok(())
     }
 
@@ -141,6 +156,16 @@ impl PrivateEngine {
         }
         Ok(())
     }
+}
+
+/// Whether the process runs; one that has ended may still be listed.
+#[must_use]
+pub fn is_alive(id: &str) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+    stat.rsplit(')')
+        .next()
+        .and_then(|rest| rest.split_whitespace().next())
+        .is_some_and(|state| state != "Z")
 }
 
 impl Drop for PrivateEngine {

@@ -32,9 +32,9 @@ async fn the_system_is_read_only_and_scratch_is_not() {
     let said = place
         .run(
             "for place in / /etc /usr /var /dev /sys /proc/sys; do \
-               { : > $place/tau-test; } 2>/dev/null && echo \"$place was written\"; done; \
+               ( : > $place/tau-test ) 2>/dev/null && echo \"$place was written\"; done; \
              for place in . /tmp /var/tmp /run /dev/shm /data; do \
-               : > $place/tau-test || echo \"$place was not written\"; done",
+               ( : > $place/tau-test ) || echo \"$place was not written\"; done",
         )
         .await;
     assert_eq!((said.out.as_str(), said.err.as_str()), ("", ""));
