@@ -92,6 +92,7 @@ impl Shared {
 /// Runs the engine in `folder` until nobody uses it.
 pub fn supervise(folder: &Path) -> io::Result<()> {
     let files = Files::new(folder);
+    fs::create_dir_all(folder)?;
     let running = File::create(&files.running)?;
     running.lock()?;
     let place = folder.join("engine");
