@@ -29,7 +29,11 @@ pub(crate) fn plan(docker: &Docker, job: &Job, mark: &str) -> io::Result<Plan> {
         mark,
     )?;
     let workspace = confinement.workspace.to_string_lossy();
-    let user = mounts::User::of(&confinement.workspace, docker.engine.is_rootless())?;
+    let user = mounts::User::of(
+        &confinement.workspace,
+        docker.engine.is_rootless(),
+        docker.as_root,
+    )?;
     let body = ContainerCreateBody {
         image: Some(docker.image.name().to_owned()),
         // The image's own entry point would come first otherwise.

@@ -9,7 +9,7 @@
 //! |---|---|
 //! | files outside | the image's own, read-only root with binds of what is granted |
 //! | other processes, other networks | namespaces; the network has loopback alone |
-//! | privileges | no capabilities, no new ones, a user who is not root |
+//! | privileges | no capabilities, no new ones, a user who is not root unless that is asked for |
 //! | the kernel's rarely used doors | a seccomp profile of Tau's own (`profile.rs`) |
 //! | too much of the machine | the engine's control groups, limits of each process, sized `tmpfs` |
 //! | other images than the one meant | images by digest or identifier alone |
@@ -56,6 +56,10 @@ pub struct Configuration {
     /// Thousandths of a processor that a program and all it starts may use at a time; at most what
     /// the engine has.
     pub milli_cpus: u32,
+    /// Whether a program runs as root where root owns the workspace: without any of root's powers,
+    /// but as the owner of root's files. Otherwise it runs there as `nobody`, who can write only
+    /// what everybody may.
+    pub as_root: bool,
 }
 
 /// An engine that was seen answering, and an image that it has.
@@ -65,6 +69,7 @@ pub struct Docker {
     image: Image,
     owner: Arc<Owner>,
     milli_cpus: u32,
+    as_root: bool,
 }
 
 impl Docker {
@@ -80,6 +85,7 @@ impl Docker {
         Ok(Self {
             owner: Arc::new(Owner::new()?),
             milli_cpus: configuration.milli_cpus.clamp(1, engine.milli_cpus),
+            as_root: configuration.as_root,
             engine,
             image,
         })

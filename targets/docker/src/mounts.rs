@@ -180,24 +180,25 @@ impl fmt::Display for User {
 }
 
 impl User {
-    /// The owner of the workspace, who is never root.
+    /// The owner of the workspace; for one of root's `nobody`, unless root is asked for.
     ///
     /// In an engine without root, root within is the person that the engine belongs to, and all
     /// others are strangers to the workspace. Elsewhere root within is root, if without its powers
-    /// over other people's files: a workspace of root's is for `nobody`, who can write only where
-    /// everybody may.
-    pub(crate) fn of(workspace: &Path, is_rootless: bool) -> io::Result<Self> {
+    /// over other people's files.
+    pub(crate) fn of(workspace: &Path, is_rootless: bool, as_root: bool) -> io::Result<Self> {
+        const ROOT: User = User { id: 0, group: 0 };
         if is_rootless {
-            return Ok(Self { id: 0, group: 0 });
+            return Ok(ROOT);
         }
-        let (id, group) = owner(workspace)?;
-        let or_nobody = |id: u32| if id == 0 { NOBODY } else { id };
-        Ok(Self {
-            id: or_nobody(id),
-            group: match id {
-                0 => NOBODY,
-                _ => or_nobody(group),
+        Ok(match owner(workspace)? {
+            (0, _) if as_root => ROOT,
+            (0, _) => Self {
+                id: NOBODY,
+                group: NOBODY,
             },
+            // The group of root is nobody's way to root's files.
+            (id, 0) => Self { id, group: NOBODY },
+            (id, group) => Self { id, group },
         })
     }
 }
@@ -323,12 +324,16 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_root_but_where_root_is_the_person() {
+    fn nobody_is_root_unless_that_is_asked_for_or_the_person() {
         let folder = tempfile::tempdir().unwrap();
-        let own = User::of(folder.path(), false).unwrap();
+        let user = |rootless, as_root| User::of(folder.path(), rootless, as_root).unwrap();
+        assert_eq!(user(true, false).to_string(), "0:0");
+        let own = user(false, false);
         assert!(own.id != 0 && own.group != 0, "{own}");
-        let person = User::of(folder.path(), true).unwrap();
-        assert_eq!(person.to_string(), "0:0");
+        let roots = User::of(Path::new("/"), false, false).unwrap();
+        assert_eq!(roots.to_string(), "65534:65534");
+        let asked = User::of(Path::new("/"), false, true).unwrap();
+        assert_eq!(asked.to_string(), "0:0");
     }
 
     #[test]

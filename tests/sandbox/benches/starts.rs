@@ -92,6 +92,7 @@ mod linux {
             socket: Some(shared.engine.socket.to_string_lossy().into_owned()),
             image: shared.engine.image.clone(),
             milli_cpus: 2_000,
+            as_root: false,
         })
         .await
         .unwrap();

@@ -147,6 +147,7 @@ fn play(kind: Kind, attempt: &Attempt) -> Result<(), Failed> {
                     socket: Some(engine.socket.to_string_lossy().into_owned()),
                     image: engine.image.clone(),
                     milli_cpus: 2_000,
+                    as_root: false,
                 };
                 let sandbox = Docker::connect(configuration).await?;
                 confined(&sandbox, attempt, &place, readable()).await

@@ -154,6 +154,7 @@ fn configuration(engine: &Engine) -> Configuration {
         socket: Some(engine.socket.to_str().unwrap().to_owned()),
         image: engine.image.clone(),
         milli_cpus: 500,
+        as_root: false,
     }
 }
 

@@ -25,6 +25,7 @@ fn at(socket: &Path) -> Configuration {
         socket: Some(socket.to_str().unwrap().to_owned()),
         image: format!("sha256:{}", "0".repeat(64)),
         milli_cpus: 1_000,
+        as_root: false,
     }
 }
 

@@ -4,6 +4,7 @@ use std::{fs, os::unix::fs::chown};
 
 use crate::{ORDINARY, Place};
 use tau_sandbox_tests::DATA;
+use tau_target_docker::Docker;
 
 #[tokio::test]
 async fn nothing_that_an_image_sets_reaches_a_program() {
@@ -73,17 +74,42 @@ async fn what_is_hidden_is_not_there_and_what_is_read_only_stays() {
     }
 }
 
-#[tokio::test]
-async fn a_workspace_of_roots_is_read_by_nobody_and_not_written() {
-    let place = Place::new().await;
+/// Makes root the owner of the workspace, as it is when root makes one.
+fn take_back(place: &Place) {
     let workspace = place.workspace();
     fs::write(workspace.join("notes"), "here\n").unwrap();
     chown(&workspace, Some(0), Some(0)).unwrap();
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     fs::set_permissions(&workspace, mode).unwrap();
+}
+
+#[tokio::test]
+async fn a_workspace_of_roots_is_read_by_nobody_and_not_written() {
+    let place = Place::new().await;
+    take_back(&place);
     let said = place.run("id -u; id -g; cat notes; : > new").await;
     assert_eq!(said.out, "65534\n65534\nhere\n");
     assert!(said.err.contains("Permission denied"), "{said:?}");
+}
+
+#[tokio::test]
+async fn a_workspace_of_roots_is_written_by_a_root_without_powers_if_that_is_asked_for() {
+    let mut place = Place::new().await;
+    let mut configuration = crate::configuration(&place.engine);
+    configuration.as_root = true;
+    place.docker = Docker::connect(configuration).await.unwrap();
+    take_back(&place);
+    let said = place
+        .run(
+            "id -u; echo x > new; exec 2>/dev/null; grep ^Cap /proc/self/status | grep -v 0000000000000000; \
+             chown 1000 new || echo kept; ( : > /etc/new ) || echo read-only",
+        )
+        .await;
+    assert_eq!(said.out, "0\nkept\nread-only\n", "{said:?}");
+    assert_eq!(
+        fs::read_to_string(place.workspace().join("new")).unwrap(),
+        "x\n"
+    );
 }
 
 #[tokio::test]
