@@ -56,7 +56,10 @@ struct Attempt {
 #[derive(Clone, Copy)]
 enum Kind {
     Bubblewrap,
+    /// As an ordinary user, who owns the workspace.
     Docker,
+    /// As root, where that was asked for.
+    DockerAsRoot,
 }
 
 fn main() {
@@ -71,7 +74,12 @@ fn main() {
     let trials = attempts()
         .into_iter()
         .flat_map(|attempt| {
-            [(Kind::Bubblewrap, "bubblewrap"), (Kind::Docker, "docker")].map(|(kind, name)| {
+            [
+                (Kind::Bubblewrap, "bubblewrap"),
+                (Kind::Docker, "docker"),
+                (Kind::DockerAsRoot, "docker_as_root"),
+            ]
+            .map(|(kind, name)| {
                 let attempt = attempt.clone();
                 let name = format!("{name}::{}", attempt.name);
                 Trial::test(name, move || play(kind, &attempt))
@@ -141,13 +149,16 @@ fn play(kind: Kind, attempt: &Attempt) -> Result<(), Failed> {
                 let sandbox = Bubblewrap::find()?;
                 confined(&sandbox, attempt, &place, Vec::new()).await
             }
-            Kind::Docker => {
-                place.give_away();
+            Kind::Docker | Kind::DockerAsRoot => {
+                let as_root = matches!(kind, Kind::DockerAsRoot);
+                if !as_root {
+                    place.give_away();
+                }
                 let configuration = Configuration {
                     socket: Some(engine.socket.to_string_lossy().into_owned()),
                     image: engine.image.clone(),
                     milli_cpus: 2_000,
-                    as_root: false,
+                    as_root,
                 };
                 let sandbox = Docker::connect(configuration).await?;
                 confined(&sandbox, attempt, &place, readable()).await
