@@ -26,6 +26,8 @@ mod remove;
 mod running;
 mod status;
 mod streams;
+#[cfg(target_os = "linux")]
+mod verify;
 
 use std::{sync::Arc, time::Duration};
 

@@ -3,7 +3,7 @@
 use std::{
     io,
     sync::{
-        Arc, OnceLock,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -46,8 +46,8 @@ pub struct Container {
     task: Option<JoinHandle<()>>,
     // Not told by the task's end: a runtime that ends takes its tasks with it.
     is_removed: Arc<AtomicBool>,
-    // Empty until the engine has said it, and where it cannot be held.
-    first: Arc<OnceLock<First>>,
+    // None where the engine's processes are not this machine's.
+    first: Option<First>,
 }
 
 impl Container {
@@ -72,8 +72,13 @@ impl Container {
             outcome,
             task: None,
             is_removed: Arc::default(),
-            first: Arc::default(),
+            first: None,
         };
+        let binds = body
+            .host_config
+            .as_ref()
+            .and_then(|host| host.mounts.clone())
+            .unwrap_or_default();
         let id = container.create(docker, body).await?;
         let attached = AttachContainerOptionsBuilder::new()
             .stream(true)
@@ -84,16 +89,18 @@ impl Container {
         let attached = within(WORK, client.attach_container(&id, Some(attached))).await?;
         let mut streams = Streams::new(attached, job.input, job.output, job.errors)?;
         within(WORK, client.start_container(&id, None)).await?;
-        // Only now does anything of the job run.
-        timeout(WORK, streams.write(&preface))
+        container.first = hold(&client, &id).await?;
+        if let Some(first) = &container.first {
+            first.check(&binds)?;
+        }
+        // Only now does anything of the job run. Where the first process has ended already, what it
+        // said and its code tell why.
+        let _ = timeout(WORK, streams.write(&preface))
             .await
-            .map_err(|_| Failure::Late(WORK))??;
+            .map_err(|_| Failure::Late(WORK))?;
         let is_removed = Arc::clone(&container.is_removed);
-        let first = Arc::clone(&container.first);
         container.task = Some(tokio::spawn(async move {
-            // Beside it: the program need not wait for this.
-            let (outcome, ()) =
-                tokio::join!(finish(&client, &id, streams), hold(&client, &id, &first));
+            let outcome = finish(&client, &id, streams).await;
             sender.send_replace(Some(
                 outcome.map_err(|error| (error.kind(), error.to_string())),
             ));
@@ -126,12 +133,10 @@ impl Container {
 }
 
 /// Holds the container's first process.
-async fn hold(client: &bollard::Docker, id: &str, first: &OnceLock<First>) {
-    let found = within(WORK, client.inspect_container(id, None)).await;
-    let state = found.ok().and_then(|container| container.state);
-    if let Some(held) = state.and_then(|state| First::find(state.pid?, id)) {
-        let _ = first.set(held);
-    }
+async fn hold(client: &bollard::Docker, id: &str) -> Result<Option<First>, Failure> {
+    let found = within(WORK, client.inspect_container(id, None)).await?;
+    let pid = found.state.and_then(|state| state.pid);
+    Ok(pid.and_then(|pid| First::find(pid, id)))
 }
 
 /// Copies until the program has ended, and says how it did.
@@ -175,7 +180,7 @@ impl Running for Container {
         let removal = within(WORK, remove::remove(&self.client, &self.name)).await;
         if let Err(failure) = removal {
             self.owner.leave();
-            if !self.first.get().is_some_and(First::end) {
+            if !self.first.as_ref().is_some_and(First::end) {
                 ended
                     .left
                     .push(format!("container {} ({failure})", self.name));
@@ -198,7 +203,7 @@ impl Drop for Container {
             self.is_removed.load(Ordering::Acquire) || remove::remove_now(&self.client, &self.name);
         if !is_removed {
             self.owner.leave();
-            self.first.get().map(First::end);
+            self.first.as_ref().map(First::end);
         }
         if let Some(task) = self.task.take() {
             task.abort();

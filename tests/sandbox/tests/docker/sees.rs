@@ -1,10 +1,20 @@
 //! What a program in a container sees, and who it is.
 
-use std::{fs, os::unix::fs::chown};
+use std::{
+    fs,
+    os::unix::fs::{chown, symlink},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
 
 use crate::{ORDINARY, Place};
 use tau_sandbox_tests::DATA;
 use tau_target_docker::Docker;
+use tau_target_process::{Running, Sandbox};
 
 #[tokio::test]
 async fn nothing_that_an_image_sets_reaches_a_program() {
@@ -140,4 +150,47 @@ async fn where_the_workspace_cannot_be_written_the_status_says_so() {
             .iter()
             .any(|fact| fact.what == "the workspace can be written")
     );
+}
+
+#[tokio::test]
+async fn a_link_put_in_the_place_of_what_is_protected_leads_nowhere() {
+    let place = Place::new().await;
+    let workspace = place.workspace();
+    let outside = tempfile::tempdir().unwrap();
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(outside.path(), open).unwrap();
+    fs::write(outside.path().join("notes"), "of-somebody-else").unwrap();
+    let (git, away) = (workspace.join(".git"), workspace.join("away"));
+    fs::create_dir(&git).unwrap();
+    // As a program would that runs in the same workspace: most of the time the link is there.
+    let stop = Arc::new(AtomicBool::new(false));
+    let exchange = thread::spawn({
+        let (stop, git, target) = (Arc::clone(&stop), git.clone(), outside.path().to_owned());
+        move || {
+            while !stop.load(Ordering::Relaxed) {
+                fs::rename(&git, &away).unwrap();
+                symlink(&target, &git).unwrap();
+                thread::sleep(Duration::from_millis(3));
+                fs::remove_file(&git).unwrap();
+                fs::rename(&away, &git).unwrap();
+                thread::sleep(Duration::from_millis(1));
+            }
+        }
+    });
+    let mut refused = 0;
+    for _ in 0..20 {
+        let (mut job, [out, _err]) = place.job("cat .git/notes");
+        job.confinement.read_only = vec![git.clone()];
+        match place.docker.start(job).await {
+            Ok(mut running) => {
+                running.wait().await.unwrap();
+                running.end().await;
+                assert!(!crate::read(out).contains("of-somebody-else"));
+            }
+            Err(error) => refused += u32::from(error.to_string().contains("was exchanged")),
+        }
+    }
+    stop.store(true, Ordering::Relaxed);
+    exchange.join().unwrap();
+    eprintln!("{refused} of 20 were refused");
 }
