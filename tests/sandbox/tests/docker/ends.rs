@@ -1,9 +1,11 @@
 //! A container ends with whoever made it.
 
-use std::{collections::HashMap, fs, future::Future, pin::pin, task::Context, time::Duration};
+use std::{
+    collections::HashMap, fs, future::Future, path::Path, pin::pin, task::Context, time::Duration,
+};
 
 use bollard::{
-    models::ContainerCreateBody,
+    models::{ContainerCreateBody, MountPoint},
     query_parameters::{CreateContainerOptionsBuilder, ListContainersOptionsBuilder},
 };
 use tau_target_docker::Docker;
@@ -93,7 +95,6 @@ async fn a_container_is_removed_once_its_program_has_ended() {
 #[tokio::test]
 async fn a_start_that_is_given_up_leaves_nothing() {
     let place = Place::new().await;
-    let label = place.workspace();
     // Given up at once, and at moments in between.
     for wait in [0, 5, 20, 50, 100, 200] {
         let (job, _) = place.job("sleep 60");
@@ -102,21 +103,19 @@ async fn a_start_that_is_given_up_leaves_nothing() {
         let _ = start.as_mut().poll(&mut Context::from_waker(waker));
         let _ = timeout(Duration::from_millis(wait), start).await;
     }
-    let left = async {
-        let options = ListContainersOptionsBuilder::new().all(true).build();
-        let all = place.client().list_containers(Some(options)).await.unwrap();
-        let is_ours = |mounts: &Vec<bollard::models::MountPoint>| {
-            mounts
-                .iter()
-                .any(|mount| mount.source.as_deref() == label.to_str())
-        };
-        all.into_iter()
-            .filter(|container| container.mounts.as_ref().is_some_and(is_ours))
-            .count()
-    };
     // An engine that was asked to start finishes that first.
     sleep(Duration::from_secs(5)).await;
-    assert_eq!(left.await, 0);
+    assert_eq!(containers_of(&place, &place.workspace()).await, 0);
+}
+
+/// How many containers have this workspace.
+async fn containers_of(place: &Place, workspace: &Path) -> usize {
+    let options = ListContainersOptionsBuilder::new().all(true).build();
+    let all = place.client().list_containers(Some(options)).await.unwrap();
+    let is_it = |mount: &MountPoint| mount.source.as_deref() == workspace.to_str();
+    all.iter()
+        .filter(|container| container.mounts.iter().flatten().any(is_it))
+        .count()
 }
 
 #[tokio::test]
@@ -132,7 +131,27 @@ async fn waiting_may_be_given_up_and_begun_again() {
 }
 
 #[tokio::test]
-async fn what_a_killed_process_left_is_removed_by_the_next_and_nothing_else() {
+async fn what_a_killed_process_left_is_removed_by_the_next() {
+    let place = Place::new().await;
+    let started = place.workspace().join("started");
+    let mut child = place.process(": > started; sleep 300").spawn().unwrap();
+    let start = async {
+        while !started.exists() {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(Duration::from_secs(30), start).await.unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let workspace = place.workspace();
+    let left = async || containers_of(&place, &workspace).await;
+    assert_eq!(left().await, 1);
+    Docker::connect(configuration(&place.engine)).await.unwrap();
+    assert_eq!(left().await, 0);
+}
+
+#[tokio::test]
+async fn only_what_nobody_owns_any_more_is_removed() {
     let place = Place::new().await;
     let client = place.client();
     let folder = tempfile::Builder::new()

@@ -13,6 +13,7 @@ mod streams;
 use std::{
     io::{self, Read},
     path::{Path, PathBuf},
+    process::Command,
     sync::Arc,
     thread,
 };
@@ -120,6 +121,17 @@ impl Place {
             out: out.join().unwrap(),
             err: err.join().unwrap(),
         }
+    }
+
+    /// A process of its own that runs `script` in a container with its own streams.
+    fn process(&self, script: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_test-run"));
+        command
+            .arg(&self.engine.socket)
+            .arg(&self.engine.image)
+            .arg(self.workspace())
+            .arg(script);
+        command
     }
 
     /// The engine, asked from beside.

@@ -2,8 +2,9 @@
 
 use std::{
     io::{Read, Write},
-    os::unix::net::UnixListener,
+    os::unix::{net::UnixListener, process::CommandExt},
     path::Path,
+    process::Stdio,
     thread,
 };
 
@@ -61,6 +62,20 @@ async fn a_missing_socket_and_one_that_nobody_listens_at_are_told_apart() {
     let (reason, hint) = refused(at(&socket)).await;
     assert!(reason.contains("no Docker engine listens"), "{reason}");
     assert!(hint.contains("start"), "{hint}");
+}
+
+#[tokio::test]
+async fn a_user_who_may_not_use_the_engine_is_told_so() {
+    let place = Place::new().await;
+    let mut command = place.process(":");
+    command.uid(65_534).gid(65_534).stderr(Stdio::piped());
+    let output = command.spawn().unwrap().wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.contains("this user may not use the Docker engine"),
+        "{said}"
+    );
+    assert!(!output.status.success());
 }
 
 #[tokio::test]

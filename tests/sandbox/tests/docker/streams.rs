@@ -1,6 +1,6 @@
 //! What a program reads and writes, and how it ends.
 
-use std::{io::Write, thread};
+use std::{io::Write, process::Stdio, thread};
 
 use tau_target_process::{Input, Output, Running, Sandbox};
 
@@ -110,4 +110,24 @@ async fn output_that_nobody_reads_is_thrown_away() {
     assert_eq!(running.wait().await.unwrap().code(), 0);
     running.end().await;
     assert_eq!(crate::read(err), "done\n");
+}
+
+#[tokio::test]
+async fn the_streams_of_a_process_are_those_of_its_program() {
+    let place = Place::new().await;
+    let mut child = place
+        .process("read -r line; echo \"out $line\"; echo err >&2; exit 9")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Held open: whoever types need not end their input for the program to end.
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(b"typed\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    drop(stdin);
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "out typed\n");
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "err\n");
+    assert_eq!(output.status.code(), Some(9));
 }
