@@ -1,18 +1,18 @@
 //! `cargo xtask bench`: what the runtime itself costs, beside named peers in the same run.
 //!
-//! The figures and their aims are in `tests/benches/turns.rs` and `tests/wasm/benches/tools.rs`;
-//! nothing here is a test, because these are times.
+//! The figures and their aims are in `tests/benches/turns.rs`, `tests/wasm/benches/tools.rs` and
+//! `tests/sandbox/benches/starts.rs`; nothing here is a test, because these are times.
 
 use crate::process::{self, cargo};
 use anyhow::Result;
 
-/// Measure turns, forks, long sessions and many sessions; or WebAssembly tools.
+/// Measure turns, forks, long sessions and many sessions; or tools and sandboxes.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// What is measured.
     #[arg(value_enum, default_value_t)]
     part: Part,
-    /// One JSON object instead of a table.
+    /// One JSON object a table instead.
     #[arg(long)]
     json: bool,
 }
@@ -22,19 +22,30 @@ enum Part {
     /// Turns, forks, long sessions and many sessions.
     #[default]
     Turns,
-    /// WebAssembly tools, under both engines.
+    /// WebAssembly tools under both engines, and starting a program, by what confines it.
     Tools,
+    /// WebAssembly tools alone.
+    Wasm,
+    /// Starting a program alone.
+    Sandboxes,
 }
 
 /// Runs the chore.
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let (package, bench) = match args.part {
-        Part::Turns => ("tau-tests", "turns"),
-        Part::Tools => ("tau-test-wasm", "tools"),
+    let wasm = ("tau-test-wasm", "tools");
+    let sandboxes = ("tau-sandbox-tests", "starts");
+    let benches = match args.part {
+        Part::Turns => vec![("tau-tests", "turns")],
+        Part::Tools => vec![wasm, sandboxes],
+        Part::Wasm => vec![wasm],
+        Part::Sandboxes => vec![sandboxes],
     };
-    let mut command = cargo(["bench", "--quiet", "--package", package, "--bench", bench]);
-    if args.json {
-        command.args(["--", "--json"]);
+    for (package, bench) in benches {
+        let mut command = cargo(["bench", "--quiet", "--package", package, "--bench", bench]);
+        if args.json {
+            command.args(["--", "--json"]);
+        }
+        process::run(&mut command)?;
     }
-    process::run(&mut command)
+    Ok(())
 }

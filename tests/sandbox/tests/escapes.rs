@@ -9,7 +9,8 @@
 mod place;
 
 use std::{
-    env, fs,
+    env,
+    io::{self, Read},
     os::unix::process::CommandExt,
     path::Path,
     process::{Command, Stdio},
@@ -20,8 +21,10 @@ use std::{
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use place::{Place, SECRET};
+use tau_sandbox_tests::{Shared, readable};
 use tau_target_bubblewrap::Bubblewrap;
-use tau_target_process::{Confinement, Limits};
+use tau_target_docker::{Configuration, Docker};
+use tau_target_process::{Confinement, Input, Job, Limits, Output, Running, Sandbox};
 
 /// What a script prints when it got out.
 const ESCAPED: &str = "ESCAPED";
@@ -42,10 +45,21 @@ const LIMITS: Limits = Limits {
 };
 
 /// One section of the list.
+#[derive(Clone)]
 struct Attempt {
     name: String,
     /// What runs it, and its text.
     program: Vec<String>,
+}
+
+/// What an attempt is played within.
+#[derive(Clone, Copy)]
+enum Kind {
+    Bubblewrap,
+    /// As an ordinary user, who owns the workspace.
+    Docker,
+    /// As root, where that was asked for.
+    DockerAsRoot,
 }
 
 fn main() {
@@ -59,7 +73,18 @@ fn main() {
     }
     let trials = attempts()
         .into_iter()
-        .map(|attempt| Trial::test(attempt.name.clone(), move || play(&attempt)))
+        .flat_map(|attempt| {
+            [
+                (Kind::Bubblewrap, "bubblewrap"),
+                (Kind::Docker, "docker"),
+                (Kind::DockerAsRoot, "docker_as_root"),
+            ]
+            .map(|(kind, name)| {
+                let attempt = attempt.clone();
+                let name = format!("{name}::{}", attempt.name);
+                Trial::test(name, move || play(kind, &attempt))
+            })
+        })
         .collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
 }
@@ -95,15 +120,17 @@ fn attempts() -> Vec<Attempt> {
 /// Descriptors are a process's own, so only one attempt is played in it at a time.
 static ONE: Mutex<()> = Mutex::new(());
 
-fn play(attempt: &Attempt) -> Result<(), Failed> {
+fn play(kind: Kind, attempt: &Attempt) -> Result<(), Failed> {
     let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
-    let place = Place::new();
-    let mut command = Command::new(&attempt.program[0]);
-    command
-        .args(&attempt.program[1..])
-        .current_dir(place.workspace())
-        .envs(place.variables());
-    let control = said(command, &place)?;
+    // The engine is also something to be reached.
+    let shared = Shared::get(
+        Path::new(env!("CARGO_BIN_EXE_test-engine")),
+        Path::new(env!("CARGO_TARGET_TMPDIR")),
+    )?;
+    let engine = &shared.engine;
+
+    let place = Place::new(&engine.socket);
+    let control = unconfined(attempt, &place)?;
     if !control.contains(ESCAPED) {
         if place::is_root() {
             return Err(format!("the control did not get out:\n{control}").into());
@@ -111,23 +138,33 @@ fn play(attempt: &Attempt) -> Result<(), Failed> {
         eprintln!("this user cannot do it without a sandbox either");
     }
 
-    let place = Place::new();
-    let confinement = Confinement {
-        workspace: place.workspace(),
-        read_only: vec![place.protected()],
-        hidden: Vec::new(),
-        readable: Vec::new(),
-        environment: place
-            .variables()
-            .into_iter()
-            .map(|(name, value)| (name.into(), value.into()))
-            .collect(),
-        limits: LIMITS,
-    };
-    let program: Vec<_> = attempt.program.iter().map(Into::into).collect();
-    let confined = Bubblewrap::find()?.confine(&confinement, &program)?;
-    let said = said(confined.command, &place)?;
-    drop(confined.group);
+    let place = Place::new(&engine.socket);
+    // A multi-threaded one would start bwrap on a thread that may end before it.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let said = runtime.block_on(async {
+        match kind {
+            Kind::Bubblewrap => {
+                let sandbox = Bubblewrap::find()?;
+                confined(&sandbox, attempt, &place, Vec::new()).await
+            }
+            Kind::Docker | Kind::DockerAsRoot => {
+                let as_root = matches!(kind, Kind::DockerAsRoot);
+                if !as_root {
+                    place.give_away();
+                }
+                let configuration = Configuration {
+                    socket: Some(engine.socket.to_string_lossy().into_owned()),
+                    image: engine.image.clone(),
+                    milli_cpus: 2_000,
+                    as_root,
+                };
+                let sandbox = Docker::connect(configuration).await?;
+                confined(&sandbox, attempt, &place, readable()).await
+            }
+        }
+    })?;
     if said.contains(ESCAPED) || said.contains(SECRET) {
         return Err(format!("it got out:\n{said}").into());
     }
@@ -137,25 +174,69 @@ fn play(attempt: &Attempt) -> Result<(), Failed> {
     Ok(())
 }
 
-/// What a command says; that it got out is added for what outlived it.
-fn said(mut command: Command, place: &Place) -> Result<String, Failed> {
-    let output = tempfile::tempfile()?;
-    let mut child = command
+/// What an attempt says without a sandbox; that it got out is added for what outlived it.
+fn unconfined(attempt: &Attempt, place: &Place) -> Result<String, Failed> {
+    let (reader, writer) = io::pipe()?;
+    let mut child = Command::new(&attempt.program[0])
+        .args(&attempt.program[1..])
+        .current_dir(place.workspace())
+        .envs(place.variables())
         .stdin(Stdio::null())
-        .stdout(output.try_clone()?)
-        .stderr(output.try_clone()?)
+        .stdout(writer.try_clone()?)
+        .stderr(writer)
         .spawn()?;
-    drop(command);
+    let said = thread::spawn(move || read(reader));
     let start = Instant::now();
     while child.try_wait()?.is_none() {
         if start.elapsed() > LIMIT {
             child.kill()?;
             child.wait()?;
-            return Err("it took too long".into());
+            return Err("without a sandbox it took too long".into());
         }
         thread::sleep(Duration::from_millis(5));
     }
-    let mut said = read(output)?;
+    with_late(said.join().unwrap()?, place)
+}
+
+/// What an attempt says within a sandbox, and that it got out if something of it outlived its end.
+async fn confined<S: Sandbox>(
+    sandbox: &S,
+    attempt: &Attempt,
+    place: &Place,
+    readable: Vec<std::path::PathBuf>,
+) -> Result<String, Failed> {
+    let (reader, writer) = io::pipe()?;
+    let variables = place.variables().into_iter();
+    let job = Job {
+        program: attempt.program.iter().map(Into::into).collect(),
+        confinement: Confinement {
+            workspace: place.workspace(),
+            read_only: vec![place.protected()],
+            hidden: Vec::new(),
+            readable,
+            environment: variables
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect(),
+            limits: LIMITS,
+        },
+        input: Input::Null,
+        output: Output::Pipe(writer.try_clone()?),
+        errors: Output::Pipe(writer),
+    };
+    let mut running = sandbox.start(job).await?;
+    let said = thread::spawn(move || read(reader));
+    let ended = tokio::time::timeout(LIMIT, running.wait()).await;
+    let left = running.end().await.left;
+    let said = said.join().unwrap()?;
+    let exit = ended.map_err(|_| format!("it took too long:\n{said}"))??;
+    if !left.is_empty() {
+        return Err(format!("{left:?} would not end").into());
+    }
+    let code = exit.code();
+    with_late(format!("{said}\nended with {code}"), place)
+}
+
+fn with_late(mut said: String, place: &Place) -> Result<String, Failed> {
     if said.contains(STARTED) {
         let start = Instant::now();
         let is_late = |name| Path::exists(&place.workspace().join(name));
@@ -170,10 +251,8 @@ fn said(mut command: Command, place: &Place) -> Result<String, Failed> {
     Ok(said)
 }
 
-fn read(mut file: fs::File) -> Result<String, Failed> {
-    use std::io::{Read, Seek};
+fn read(mut from: impl Read) -> io::Result<String> {
     let mut bytes = Vec::new();
-    file.rewind()?;
-    file.read_to_end(&mut bytes)?;
+    from.read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

@@ -61,6 +61,20 @@ pub(super) const PARTS: &[Part] = &[
         by_hand: || apt::by_hand(BUBBLEWRAP),
     },
     Part {
+        name: "docker",
+        why: "makes containers; the tests start it themselves where none answers",
+        find: || shown(tools::docker()),
+        install: || apt::install(DOCKER),
+        by_hand: || apt::by_hand(DOCKER),
+    },
+    Part {
+        name: "busybox",
+        why: "is the shell of the containers that the tests make",
+        find: || shown(tools::busybox()),
+        install: || apt::install(BUSYBOX),
+        by_hand: || apt::by_hand(BUSYBOX),
+    },
+    Part {
         name: "chromium",
         why: "runs the page in tests",
         find: || shown(tools::chromium()),
@@ -79,6 +93,11 @@ pub(super) const PARTS: &[Part] = &[
 const BINDGEN: &str = "wasm-bindgen-cli";
 
 const BUBBLEWRAP: &[&str] = &["bubblewrap"];
+
+/// The engine, and what it refuses to start without.
+const DOCKER: &[&str] = &["docker.io", "iptables"];
+
+const BUSYBOX: &[&str] = &["busybox-static"];
 
 /// A browser and a driver must be of one version: they come together.
 const BROWSER: &[&str] = &["chromium", "chromium-driver"];

@@ -105,6 +105,29 @@ pub(crate) fn bubblewrap() -> Option<PathBuf> {
     on_path("bwrap")
 }
 
+/// A Docker engine: one that is there, else the program of one.
+pub(crate) fn docker() -> Option<PathBuf> {
+    let named = env::var("DOCKER_HOST").ok();
+    named
+        .and_then(|host| existing_socket(host.trim_start_matches("unix://")))
+        .or_else(|| existing_socket("/var/run/docker.sock"))
+        .or_else(|| on_path("dockerd").filter(|_| on_path("iptables").is_some()))
+}
+
+/// A socket that somebody listens at.
+fn existing_socket(path: &str) -> Option<PathBuf> {
+    #[cfg(unix)]
+    if std::os::unix::net::UnixStream::connect(path).is_ok() {
+        return Some(path.into());
+    }
+    None
+}
+
+/// A shell that needs no libraries, where the tests look for it.
+pub(crate) fn busybox() -> Option<PathBuf> {
+    existing("/usr/bin/busybox".into())
+}
+
 /// A Chromium, whatever its name.
 pub(crate) fn chromium() -> Option<PathBuf> {
     BROWSERS.iter().find_map(|name| on_path(name))

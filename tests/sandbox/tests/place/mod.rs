@@ -7,9 +7,10 @@ use std::{
     os::{
         fd::AsRawFd,
         linux::net::SocketAddrExt,
+        unix::fs::lchown,
         unix::net::{SocketAddr, UnixListener},
     },
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
 };
@@ -20,6 +21,9 @@ use tempfile::TempDir;
 pub(crate) const VARIABLE: &str = "TAU_TEST_SECRET";
 /// What no confined program may print.
 pub(crate) const SECRET: &str = "what-nobody-may-know-7f3a";
+
+/// A user that is not root.
+const ORDINARY: u32 = 1_000;
 
 /// Whether this user may do what root may.
 pub(crate) fn is_root() -> bool {
@@ -36,12 +40,14 @@ pub(crate) struct Place {
     descriptor: File,
     address: SocketAddr,
     ports: [u16; 3],
+    engine: PathBuf,
     // Held open for as long as somebody may connect.
     _listeners: (UnixListener, UnixListener, TcpListener, TcpListener),
 }
 
 impl Place {
-    pub(crate) fn new() -> Self {
+    /// A place beside the engine that listens at `engine`.
+    pub(crate) fn new(engine: &Path) -> Self {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let path = |name: &str| folder.path().join(name);
         for name in ["outside", "workspace", "workspace/.tau"] {
@@ -97,6 +103,7 @@ impl Place {
             descriptor,
             address,
             ports,
+            engine: engine.to_owned(),
             _listeners: listeners,
         }
     }
@@ -130,9 +137,28 @@ impl Place {
             ("PORT6", self.ports[1].to_string()),
             ("UDP", self.ports[2].to_string()),
             ("SEGMENT", self.segment.clone()),
+            ("ENGINE", self.engine.display().to_string()),
+            (
+                "MACHINE",
+                fs::read_to_string("/proc/sys/kernel/hostname")
+                    .unwrap()
+                    .trim()
+                    .to_owned(),
+            ),
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into()
+    }
+
+    /// Makes an ordinary user the owner of the workspace, so that what keeps a program of that user
+    /// from something is the sandbox and not the owner of a file.
+    pub(crate) fn give_away(&self) {
+        if is_root() {
+            for path in ["", ".tau", ".tau/policy.toml", "link"] {
+                let path = self.workspace().join(path);
+                lchown(path, Some(ORDINARY), Some(ORDINARY)).unwrap();
+            }
+        }
     }
 
     /// What a confined program changed all the same.

@@ -1,0 +1,152 @@
+//! Whether a container sees what was meant: looked at once it is made and before its program runs.
+//!
+//! A program that runs meanwhile in the same workspace can put a link in the place of a folder
+//! between our look at it and the engine's mounting of it. The kernel's own list of mounts tells
+//! what the engine has really mounted.
+
+use std::path::{Path, PathBuf};
+
+use bollard::models::Mount;
+
+/// What is mounted: a device, and a folder of the file system on it.
+type Source<'a> = (&'a str, PathBuf);
+
+/// Compares the binds with what is mounted, given our own and the container's
+/// `/proc/PID/mountinfo` (proc(5)). Fails with the first that is another.
+pub(crate) fn compare(own: &str, theirs: &str, binds: &[Mount]) -> Result<(), String> {
+    for bind in binds {
+        let (Some(source), Some(target)) = (&bind.source, &bind.target) else {
+            continue;
+        };
+        let meant = of_path(own, Path::new(source));
+        if meant.is_none() || mounted_at(theirs, Path::new(target)) != meant {
+            return Err(format!(
+                "{source} was exchanged while the container was made"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// One line: device, folder on it, and where that is.
+fn entry(line: &str) -> Option<(&str, PathBuf, PathBuf)> {
+    let mut fields = line.split(' ').skip(2);
+    let device = fields.next()?;
+    let root = plain(fields.next()?);
+    Some((device, root, plain(fields.next()?)))
+}
+
+/// What a path without links is on its device.
+fn of_path<'a>(mounts: &'a str, path: &Path) -> Option<Source<'a>> {
+    let (device, root, point) = mounts
+        .lines()
+        .filter_map(entry)
+        .filter(|(_, _, point)| path.starts_with(point))
+        // Of several at one place the last covers the others.
+        .max_by_key(|(_, _, point)| point.components().count())?;
+    let rest = path.strip_prefix(point).ok()?;
+    // Joining nothing would add a slash.
+    let folder = match rest.as_os_str().is_empty() {
+        true => root,
+        false => root.join(rest),
+    };
+    Some((device, folder))
+}
+
+/// What is mounted at just this place.
+fn mounted_at<'a>(mounts: &'a str, place: &Path) -> Option<Source<'a>> {
+    mounts
+        .lines()
+        .filter_map(entry)
+        .rfind(|(_, _, point)| point == place)
+        .map(|(device, root, _)| (device, root))
+}
+
+/// A path as the kernel writes it: spaces and the like as three octal digits.
+fn plain(field: &str) -> PathBuf {
+    let mut text = Vec::new();
+    let mut bytes = field.bytes();
+    while let Some(byte) = bytes.next() {
+        if byte != b'\\' {
+            text.push(byte);
+            continue;
+        }
+        let digits = bytes.by_ref().take(3).map(|digit| digit.wrapping_sub(b'0'));
+        text.push(digits.fold(0, |value: u8, digit| {
+            value.wrapping_mul(8).wrapping_add(digit)
+        }));
+    }
+    PathBuf::from(String::from_utf8_lossy(&text).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OWN: &str = "\
+22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
+30 22 0:25 / /proc rw - proc proc rw
+40 22 8:1 /people /home rw - ext4 /dev/sda1 rw
+41 40 8:2 / /home/me/big\\040disk rw - ext4 /dev/sda2 rw
+";
+
+    fn binds(paths: &[&str]) -> Vec<Mount> {
+        paths
+            .iter()
+            .map(|path| Mount {
+                source: Some((*path).to_owned()),
+                target: Some((*path).to_owned()),
+                ..Default::default()
+            })
+            .collect()
+    }
+
+    fn compared(theirs: &str, paths: &[&str]) -> Result<(), String> {
+        compare(OWN, theirs, &binds(paths))
+    }
+
+    #[test]
+    fn what_was_meant_is_mounted() {
+        let theirs = "\
+100 90 0:60 / / ro - overlay overlay rw
+101 100 8:1 /people/me/work /home/me/work rw - ext4 /dev/sda1 rw
+102 101 8:1 /people/me/work/.git /home/me/work/.git ro - ext4 /dev/sda1 rw
+103 100 254:0 /usr /usr ro - ext4 /dev/vda rw
+104 100 8:2 /in\\040it /home/me/big\\040disk/in\\040it rw - ext4 /dev/sda2 rw
+";
+        compared(
+            theirs,
+            &[
+                "/home/me/work",
+                "/home/me/work/.git",
+                "/usr",
+                "/home/me/big disk/in it",
+            ],
+        )
+        .unwrap();
+    }
+
+    #[test]
+    fn anything_else_is_named() {
+        for other in [
+            // A link led elsewhere, on the same disk or another, or the mount is not there.
+            "102 101 8:1 /people/me/.ssh /home/me/work/.git ro - ext4 /dev/sda1 rw",
+            "102 101 254:0 /people/me/work/.git /home/me/work/.git ro - ext4 /dev/vda rw",
+            "102 101 8:1 /people/me/work/.git//deleted /home/me/work/.git ro - ext4 /dev/sda1 rw",
+            "102 101 8:1 /people/me/work/.git /home/me/work/away ro - ext4 /dev/sda1 rw",
+            "",
+        ] {
+            let error = compared(other, &["/home/me/work/.git"]).unwrap_err();
+            assert!(
+                error.starts_with("/home/me/work/.git was exchanged"),
+                "{error}"
+            );
+        }
+        // What covers it counts.
+        let covered = "\
+102 101 8:1 /people/me/work /home/me/work rw - ext4 /dev/sda1 rw
+103 102 254:0 /etc /home/me/work rw - ext4 /dev/vda rw
+";
+        compared(covered, &["/home/me/work"]).unwrap_err();
+    }
+}
