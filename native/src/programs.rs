@@ -13,12 +13,17 @@ use std::{
     sync::{Arc, OnceLock},
     thread::available_parallelism,
 };
-use tau_core::policy::{ProgramLimits, Sandbox as Wanted, programs::Engine};
+use tau_core::policy::{
+    ProgramLimits, Sandbox as Wanted,
+    programs::{Container, Engine},
+};
 use tau_target_bubblewrap::{Bubblewrap, Process};
+use tau_target_docker::{self as docker, Configuration, Docker};
 use tau_target_native::tools::{Programs, Requests, Started};
 use tau_target_process::{
     Bare, BareProcess, Confinement, Ended, Exit, Job, Running, Sandbox, StartError,
 };
+use tokio::sync::Mutex;
 
 use crate::{credentials::Vault, home::Home};
 use network::Network;
@@ -52,6 +57,8 @@ pub(crate) struct Engines {
     hidden: Vec<PathBuf>,
     vault: Arc<Vault>,
     bubblewrap: OnceLock<Result<Bubblewrap, Missing>>,
+    /// With what it was looked for by.
+    docker: Mutex<Option<(Container, Docker)>>,
 }
 
 /// Why an engine is not to be had.
@@ -74,7 +81,33 @@ pub(crate) struct Program {
 #[derive(Debug)]
 enum Engined {
     Bubblewrap(Process),
+    Docker(docker::Container),
     Unconfined(BareProcess),
+}
+
+/// An engine that is there.
+enum Found {
+    Bubblewrap(Bubblewrap),
+    Docker(Docker),
+}
+
+impl Missing {
+    /// In one line.
+    pub(crate) fn told(&self) -> String {
+        format!("not available: {} ({})", self.reason, self.hint)
+    }
+}
+
+impl From<StartError> for Missing {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::Unavailable { reason, hint } => Self { reason, hint },
+            StartError::Io(error) => Self {
+                reason: error.to_string(),
+                hint: "see `tau sandbox status`".into(),
+            },
+        }
+    }
 }
 
 impl Engines {
@@ -91,24 +124,45 @@ impl Engines {
             hidden: secrets.chain(own).collect(),
             vault,
             bubblewrap: OnceLock::new(),
+            docker: Mutex::new(None),
         }
     }
 
     /// bubblewrap, where it was seen working.
-    pub(crate) fn bubblewrap(&self) -> Result<&Bubblewrap, &Missing> {
+    pub(crate) fn bubblewrap(&self) -> Result<&Bubblewrap, Missing> {
         let find = || {
-            Bubblewrap::find().map_err(|why| {
-                let hint = why.hint();
-                match StartError::from(why) {
-                    StartError::Unavailable { reason, hint } => Missing { reason, hint },
-                    StartError::Io(error) => Missing {
-                        reason: error.to_string(),
-                        hint,
-                    },
-                }
-            })
+            let found = Bubblewrap::find();
+            found.map_err(|why| Missing::from(StartError::from(why)))
         };
-        self.bubblewrap.get_or_init(find).as_ref()
+        self.bubblewrap
+            .get_or_init(find)
+            .as_ref()
+            .map_err(Clone::clone)
+    }
+
+    /// The engine of containers, where it answers and has the image.
+    pub(crate) async fn docker(&self, container: Option<&Container>) -> Result<Docker, Missing> {
+        let Some(container) = container else {
+            return Err(Missing {
+                reason: "no image is named for containers".into(),
+                hint: "tau config set policy.programs.image sha256:…".into(),
+            });
+        };
+        let mut known = self.docker.lock().await;
+        if let Some((of, docker)) = &*known
+            && of == container
+        {
+            return Ok(docker.clone());
+        }
+        let docker = Docker::connect(Configuration {
+            socket: container.socket.clone(),
+            image: container.image.clone(),
+            milli_cpus: container.milli_cpus,
+            as_root: container.as_root,
+        })
+        .await?;
+        *known = Some((container.clone(), docker.clone()));
+        Ok(docker)
     }
 
     /// Starts `job` confined, by the engine that `how` names or the first that is to be had. Its
@@ -126,22 +180,29 @@ impl Engines {
         };
         let mut missing = Vec::new();
         for engine in engines {
-            match engine {
-                Engine::Bubblewrap => match self.bubblewrap() {
-                    Ok(engine) => {
-                        let network = match &how.network {
-                            None => None,
-                            Some(how) => Some(Network::open(how, &self.vault, told, &mut job)?),
-                        };
-                        return Ok(Program {
-                            running: Engined::Bubblewrap(engine.start(job).await?),
-                            _network: network,
-                        });
-                    }
-                    Err(why) => missing.push(why.clone()),
-                },
-                Engine::Docker => {}
-            }
+            let found = match engine {
+                Engine::Bubblewrap => self.bubblewrap().cloned().map(Found::Bubblewrap),
+                Engine::Docker => self.docker(how.container.as_ref()).await.map(Found::Docker),
+            };
+            let found = match found {
+                Ok(found) => found,
+                Err(why) => {
+                    missing.push(why);
+                    continue;
+                }
+            };
+            let network = match &how.network {
+                None => None,
+                Some(how) => Some(Network::open(how, &self.vault, told, &mut job)?),
+            };
+            let running = match found {
+                Found::Bubblewrap(engine) => Engined::Bubblewrap(engine.start(job).await?),
+                Found::Docker(engine) => Engined::Docker(engine.start(job).await?),
+            };
+            return Ok(Program {
+                running,
+                _network: network,
+            });
         }
         let told = |of: fn(&Missing) -> &str| {
             let parts: Vec<&str> = missing.iter().map(of).collect();
@@ -224,6 +285,7 @@ impl Running for Program {
     async fn wait(&mut self) -> io::Result<Exit> {
         match &mut self.running {
             Engined::Bubblewrap(process) => process.wait().await,
+            Engined::Docker(container) => container.wait().await,
             Engined::Unconfined(process) => process.wait().await,
         }
     }
@@ -231,6 +293,7 @@ impl Running for Program {
     async fn end(self) -> Ended {
         match self.running {
             Engined::Bubblewrap(process) => process.end().await,
+            Engined::Docker(container) => container.end().await,
             Engined::Unconfined(process) => process.end().await,
         }
     }

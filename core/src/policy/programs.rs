@@ -81,9 +81,18 @@ pub struct Programs {
     /// Who confines them; without one, the first that is to be had.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub engine: Option<Engine>,
-    /// The image of containers, by its digest.
+    /// What containers are made of: `NAME@sha256:DIGEST`, or an image's identifier `sha256:DIGEST`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
+    /// Where the engine of containers listens; without one, where it does by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub socket: Option<String>,
+    /// Thousandths of a processor that a container may use at a time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub milli_cpus: Option<u32>,
+    /// Whether a container's program is root, without root's powers, where root owns the workspace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub as_root: Option<bool>,
     /// Folders outside the workspace that they can read; `~` stands for the person's own.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub read: Vec<String>,
@@ -109,9 +118,9 @@ pub struct ProgramLimits {
     /// Who confines it; without one, the first that is to be had.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engine: Option<Engine>,
-    /// The image of a container, by its digest.
+    /// What its container would be; without an image there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub image: Option<String>,
+    pub container: Option<Container>,
     /// Folders outside the workspace that it can read.
     #[serde(default)]
     pub read: Vec<String>,
@@ -128,6 +137,20 @@ pub struct ProgramLimits {
     pub cpu_seconds: u64,
 }
 
+/// What a container is made of, and by whom.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
+pub struct Container {
+    /// The image, by its digest.
+    pub image: String,
+    /// Where the engine listens; without one, where it does by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub socket: Option<String>,
+    /// Thousandths of a processor that it may use at a time.
+    pub milli_cpus: u32,
+    /// Whether its program is root where root owns the workspace.
+    pub as_root: bool,
+}
+
 /// What a program reaches of the network.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 pub struct Network {
@@ -137,13 +160,13 @@ pub struct Network {
     pub http: HttpLimits,
 }
 
-/// One preset's defaults: GiB of memory, processes, GiB of a file.
-const fn row(preset: Preset) -> (u64, u64, u64) {
+/// One preset's defaults: GiB of memory, processes, GiB of a file, thousandths of a processor.
+const fn row(preset: Preset) -> (u64, u64, u64, u32) {
     match preset {
-        Preset::Permissive => (8, 2_048, 16),
-        Preset::Balanced => (4, 512, 4),
-        Preset::Strict => (2, 256, 2),
-        Preset::Hardened => (1, 128, 1),
+        Preset::Permissive => (8, 2_048, 16, 8_000),
+        Preset::Balanced => (4, 512, 4, 4_000),
+        Preset::Strict => (2, 256, 2, 2_000),
+        Preset::Hardened => (1, 128, 1, 1_000),
     }
 }
 
@@ -158,14 +181,19 @@ impl Policy {
     #[must_use]
     pub fn program_limits(&self) -> ProgramLimits {
         const GIB: u64 = 1 << 30;
-        let (memory, processes, file) = row(self.preset);
+        let (memory, processes, file, milli_cpus) = row(self.preset);
         let set = &self.programs;
         let file_bytes = set.file_bytes.unwrap_or(file * GIB);
         let timeout_ms = self.tool_limits().timeout_ms;
         ProgramLimits {
             sandbox: self.sandbox(),
             engine: set.engine,
-            image: set.image.clone(),
+            container: set.image.clone().map(|image| Container {
+                image,
+                socket: set.socket.clone(),
+                milli_cpus: set.milli_cpus.unwrap_or(milli_cpus),
+                as_root: set.as_root.unwrap_or_default(),
+            }),
             read: set.read.clone(),
             network: (!set.hosts.is_empty()).then(|| Network {
                 hosts: set.hosts.clone(),

@@ -284,8 +284,26 @@ fn program_rows(policy: &Policy, row: &mut impl FnMut(&str, Value, bool)) {
     row("sandbox", json!(limits.sandbox), policy.sandbox.is_some());
     let engine = limits.engine.map_or("the first there is", Engine::name);
     row("programs.engine", engine.into(), set.engine.is_some());
-    let image = limits.image.as_deref().unwrap_or("none");
-    row("programs.image", image.into(), set.image.is_some());
+    let named = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".into());
+    row(
+        "programs.image",
+        named(&set.image).into(),
+        set.image.is_some(),
+    );
+    row(
+        "programs.socket",
+        named(&set.socket).into(),
+        set.socket.is_some(),
+    );
+    let container = limits.container.as_ref();
+    let milli_cpus = container.map(|container| container.milli_cpus);
+    row(
+        "programs.milli_cpus",
+        json!(milli_cpus),
+        set.milli_cpus.is_some(),
+    );
+    let as_root = set.as_root.unwrap_or_default();
+    row("programs.as_root", as_root.into(), set.as_root.is_some());
     list(row, "programs.read", &set.read);
     list(row, "programs.hosts", &set.hosts);
     for (name, value, explicit) in [

@@ -4,8 +4,10 @@ use serde_json::{Value, json};
 use std::{ffi::OsString, path::PathBuf};
 use tau_core::{
     egress::HostRule,
-    policy::{ProgramLimits, paths::PROTECTED},
+    policy::{ProgramLimits, paths::PROTECTED, programs::Engine},
 };
+use tau_target_bubblewrap::Bubblewrap;
+use tau_target_docker as docker;
 use tau_target_native::tools::limits;
 use tau_target_process::{Confinement, Input, Job, Limits, Output, Running, StartError};
 
@@ -15,9 +17,9 @@ use crate::{
     credentials::Vault,
     exit::{Error, Exit},
     home::Home,
-    programs::Engines,
+    programs::{Engines, Missing},
     signals::{Signal, Signals},
-    ui::Ui,
+    ui::{self, Ui},
 };
 
 /// What a program gets of Tau's environment, and what starts with `LC_`.
@@ -33,7 +35,7 @@ pub(crate) struct Args {
 enum Command {
     /// Show what holds on this machine; ends with 77 where no program can be confined.
     Status {
-        /// Print one JSON object: `{bubblewrap: {available, program, whole_limits, reason}}`.
+        /// Print one JSON object: `{bubblewrap: {available, program, whole_limits, reason}, docker}`.
         #[arg(long)]
         json: bool,
     },
@@ -49,6 +51,12 @@ enum Command {
         /// The folder it starts in and can write to [default: the current one].
         #[arg(long, value_name = "DIR")]
         workspace: Option<PathBuf>,
+        /// Who confines it [default: the profile's, or the first there is].
+        #[arg(long, value_name = "ENGINE", value_parser = engine)]
+        backend: Option<Engine>,
+        /// What a container is made of, by its digest or identifier: sha256:….
+        #[arg(long, value_name = "IMAGE")]
+        image: Option<String>,
         /// A folder it can read as well; may be repeated.
         #[arg(long, value_name = "DIR")]
         read: Vec<PathBuf>,
@@ -70,6 +78,12 @@ enum Command {
     },
 }
 
+fn engine(name: &str) -> Result<Engine, String> {
+    let mut all = Engine::ALL.into_iter();
+    all.find(|engine| engine.name() == name)
+        .ok_or_else(|| "bubblewrap or docker".into())
+}
+
 /// A variable as it is typed.
 pub(super) fn variable(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
@@ -81,9 +95,11 @@ pub(super) fn variable(text: &str) -> Result<(String, String), String> {
 /// Runs the command.
 pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
     match args.command {
-        Command::Status { json } => Ok(status(home, ui, json)),
+        Command::Status { json } => block_on(status(home, ui, json))?,
         Command::Run {
             workspace,
+            backend,
+            image,
             read,
             host,
             env,
@@ -99,6 +115,8 @@ pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
             let workspace = canonical(workspace)?;
             let mut policy = config::load(&home.config_file())?.policy;
             policy.programs.hosts.extend(host);
+            policy.programs.engine = backend.or(policy.programs.engine);
+            policy.programs.image = image.or(policy.programs.image);
             let mut how = policy.program_limits();
             how.memory_bytes = memory_bytes.unwrap_or(how.memory_bytes);
             how.processes = processes.unwrap_or(how.processes);
@@ -177,35 +195,33 @@ fn refused(error: StartError) -> Error {
     }
 }
 
-fn status(home: &Home, ui: Ui, is_json: bool) -> Exit {
+async fn status(home: &Home, ui: Ui, is_json: bool) -> Result<Exit, Error> {
+    let profile = config::load(&home.config_file())?;
     let engines = Engines::new(home, Vault::closed());
-    let found = engines.bubblewrap();
-    let value: Value = match &found {
-        Ok(found) => json!({
-            "available": true,
-            "program": found.program().display().to_string(),
-            "whole_limits": found.limits_whole(),
-            "reason": null,
-        }),
-        Err(reason) => json!({
-            "available": false,
-            "program": null,
-            "whole_limits": false,
-            "reason": reason.reason,
-        }),
+    let bubblewrap = engines.bubblewrap();
+    let limits = profile.policy.program_limits();
+    let docker = match engines.docker(limits.container.as_ref()).await {
+        Ok(docker) => {
+            let workspace = canonical(".".into())?;
+            docker.status(&workspace).await.map_err(Missing::from)
+        }
+        Err(missing) => Err(missing),
     };
-    let exit = if found.is_ok() {
-        Exit::Ok
-    } else {
-        Exit::Denied
+    let exit = match (&bubblewrap, &docker) {
+        (Err(_), Err(_)) => Exit::Denied,
+        _ => Exit::Ok,
     };
     if is_json {
-        ui.json(&json!({ "bubblewrap": value }));
-        return exit;
+        ui.json(&json!({
+            "bubblewrap": bubblewrap_json(&bubblewrap),
+            "docker": docker_json(&docker),
+        }));
+        return Ok(exit);
     }
-    match found {
+    let line = |name: &str, text: &str| ui.line(format!("{name:<12}{}", ui::plain(text)));
+    match &bubblewrap {
         Ok(found) => {
-            ui.line(format!("bubblewrap  {}", found.program().display()));
+            line("bubblewrap", &found.program().display().to_string());
             for holds in [
                 "one writable folder; the system read-only; nothing else of the file system",
                 "no network, no other process, no privileges, no further namespaces",
@@ -216,13 +232,60 @@ fn status(home: &Home, ui: Ui, is_json: bool) -> Exit {
                      be made here"
                 },
             ] {
-                ui.line(format!("            {holds}"));
+                line("", holds);
             }
         }
-        Err(reason) => ui.line(format!(
-            "bubblewrap  not available: {} ({})",
-            reason.reason, reason.hint
-        )),
+        Err(missing) => line("bubblewrap", &missing.told()),
     }
-    exit
+    match &docker {
+        Ok(status) => {
+            line(
+                "docker",
+                &format!("{} at {}", status.engine, status.address),
+            );
+            for fact in &status.facts {
+                let mark = if fact.holds { "" } else { "NOT: " };
+                line("", &format!("{mark}{} ({})", fact.what, fact.seen));
+            }
+        }
+        Err(missing) => line("docker", &missing.told()),
+    }
+    Ok(exit)
+}
+
+fn bubblewrap_json(found: &Result<&Bubblewrap, Missing>) -> Value {
+    match found {
+        Ok(found) => json!({
+            "available": true,
+            "program": found.program().display().to_string(),
+            "whole_limits": found.limits_whole(),
+            "reason": null,
+        }),
+        Err(missing) => json!({
+            "available": false,
+            "program": null,
+            "whole_limits": false,
+            "reason": missing.reason,
+            "hint": missing.hint,
+        }),
+    }
+}
+
+fn docker_json(found: &Result<docker::Status, Missing>) -> Value {
+    match found {
+        Ok(status) => json!({
+            "available": true,
+            "address": status.address,
+            "engine": status.engine,
+            "facts": status.facts.iter().map(|fact| json!({
+                "what": fact.what, "holds": fact.holds, "seen": fact.seen,
+            })).collect::<Vec<_>>(),
+            "reason": null,
+        }),
+        Err(missing) => json!({
+            "available": false,
+            "reason": missing.reason,
+            "hint": missing.hint,
+        }),
+    }
 }
