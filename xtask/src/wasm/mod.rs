@@ -6,6 +6,7 @@
 //! of its own beside the native one, as two compilers in one directory undo each other's work.
 
 mod bare;
+mod examples;
 pub(crate) mod finish;
 mod imports;
 pub(crate) mod module;
@@ -46,6 +47,8 @@ pub(crate) enum Part {
     Model,
     /// What the tests of both run inside them, into `build/stage`.
     Stages,
+    /// The tools of `examples/tools`, into `build/tools`.
+    Tools,
     /// The deciding crates for a target without an operating system: checked, nothing kept.
     Bare,
 }
@@ -128,15 +131,20 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             }
         }
     }
-    if is_asked(Part::Bare) {
-        match bare::check(&toolchain) {
+    let mut check = |part: Part, name: &'static str, done: &dyn Fn() -> Result<String>| {
+        if !is_asked(part) {
+            return;
+        }
+        match done() {
             Ok(line) => println!("{line}"),
             Err(error) => {
                 eprintln!("wasm: {error:#}");
-                broken.push("bare");
+                broken.push(name);
             }
         }
-    }
+    };
+    check(Part::Tools, "tools", &examples::build);
+    check(Part::Bare, "bare", &|| bare::check(&toolchain));
     if !broken.is_empty() {
         bail!("wasm: broken: {}", broken.join(", "));
     }
@@ -154,10 +162,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_part_but_the_bare_one_has_a_module() {
+    fn every_part_of_a_home_has_a_module() {
         for part in Part::value_variants() {
             let has_module = modules(*part).next().is_some();
-            assert_eq!(has_module, *part != Part::Bare);
+            assert_eq!(has_module, ![Part::Tools, Part::Bare].contains(part));
         }
     }
 }

@@ -5,6 +5,7 @@ use std::{
     ffi::OsString,
     fs, io,
     path::{Path, PathBuf},
+    process::Command,
 };
 use tau_core::{policy::paths::PROTECTED, tool::manifest::Manifest};
 use tau_target_native::tools::{Programs, limits};
@@ -137,6 +138,17 @@ impl Toolchain {
             ("CARGO_TERM_COLOR".into(), "never".into()),
         ];
         let mut readable = Vec::new();
+        // Where the compiler itself is, if it is not one of the system's.
+        let sysroot = Command::new(cargo.with_file_name("rustc"))
+            .args(["--print", "sysroot"])
+            .output();
+        let sysroot =
+            sysroot.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+        readable.extend(
+            sysroot
+                .ok()
+                .filter(|path| !path.is_empty() && !path.starts_with("/usr")),
+        );
         for (variable, usual) in [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")] {
             if let Some(folder) = folder(variable, usual) {
                 environment.push((variable.into(), folder.clone().into()));
