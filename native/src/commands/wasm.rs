@@ -180,6 +180,9 @@ fn end(outcome: &Outcome, limits: &Limits, ui: Ui) -> Result<Exit, Error> {
     for denial in &outcome.denials {
         ui.note(format!("denied: {}", plain(denial)));
     }
+    if ui.stdout_failed() {
+        return Ok(Exit::Ok); // Which the program's end makes a failure, and says so.
+    }
     let Some(trap) = &outcome.trap else {
         // The program's own code, of which Tau's names say nothing.
         std::process::exit(outcome.exit.unwrap_or(0) & 0xff);

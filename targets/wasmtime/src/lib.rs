@@ -14,7 +14,14 @@ pub use cache::{Cache, Unusable};
 use std::{hash::Hash, sync::Arc};
 use tau_target_wasi::{Call, Outcome, Program, Refusal, STACK_BYTES, check_header};
 use ticker::Ticker;
-use wasmtime::{Config, ExternType, InstancePre, Module};
+use wasmtime::{Config, ExternType, InstancePre, Module, PoolingAllocationConfig};
+
+/// How many programs can run at once.
+const MAX_RUNNING: u32 = 1_000;
+
+/// How many tables a module can have, and a table elements, whatever a call's limits say.
+const MAX_TABLES: u32 = 100;
+const MAX_TABLE_ELEMENTS: usize = 200_000;
 
 /// The compiler and what its programs share. Clones are the same.
 #[derive(Clone)]
@@ -30,7 +37,12 @@ impl Engine {
     /// A compiler that keeps what it compiles in `cache`, if there is one.
     pub fn new(cache: Option<Cache>) -> Result<Self, Refusal> {
         let invalid = |error: wasmtime::Error| Refusal::Invalid(format!("{error:#}"));
-        let engine = wasmtime::Engine::new(&config()).map_err(invalid)?;
+        // Where so many addresses are not to be had, each run makes its memory anew.
+        let pooled = wasmtime::Engine::new(config().allocation_strategy(pool()));
+        let engine = match pooled {
+            Ok(engine) => engine,
+            Err(_) => wasmtime::Engine::new(&config()).map_err(invalid)?,
+        };
         let mut version = cache::Digest::default();
         engine.precompile_compatibility_hash().hash(&mut version);
         Ok(Self {
@@ -67,7 +79,10 @@ fn config() -> Config {
         .consume_fuel(true)
         .epoch_interruption(true)
         .max_wasm_stack(STACK_BYTES)
+        // Nobody reads where in a program a trap was; without, there is less to load.
         .wasm_backtrace_max_frames(None)
+        .generate_address_map(false)
+        .native_unwind_info(false)
         // The same bits as the interpreter's, whatever the processor.
         .cranelift_nan_canonicalization(true)
         // What both engines have, so that a module runs under each or under none.
@@ -82,6 +97,21 @@ fn config() -> Config {
         .wasm_custom_page_sizes(false)
         .wasm_wide_arithmetic(false);
     config
+}
+
+/// Room for programs, reserved and not used until they are: a run takes a place rather than asking the
+/// system for one, and gives it back cleared.
+fn pool() -> PoolingAllocationConfig {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_core_instances(MAX_RUNNING)
+        .total_memories(MAX_RUNNING)
+        .total_tables(MAX_RUNNING)
+        .max_tables_per_module(MAX_TABLES)
+        .table_elements(MAX_TABLE_ELEMENTS)
+        // Cleared by writing zeroes; what is above is given back to the system.
+        .linear_memory_keep_resident(256 << 10)
+        .table_keep_resident(16 << 10);
+    pool
 }
 
 impl tau_target_wasi::Engine for Engine {

@@ -7,7 +7,8 @@ use tau_test_wasm::module;
 /// A module of these fields after the corpus' prelude, in the workspace.
 fn program(tau: &Tau, fields: &str) -> PathBuf {
     let file = tau.workspace().join("program.wasm");
-    fs::write(&file, module(fields).unwrap()).unwrap();
+    let wasm = module(fields).expect("a module in the text format");
+    fs::write(&file, wasm).expect("a file of the workspace");
     file
 }
 
@@ -161,7 +162,7 @@ fn an_inspection_shows_the_outside_without_running_it() {
 fn a_reader_that_waits_for_ever_is_ended_at_the_deadline() {
     let tau = Tau::new();
     program(&tau, ECHO);
-    let mut command = tau.command(&["wasm", "run", "program.wasm", "--wall-ms", "300"]);
+    let mut command = tau.command(["wasm", "run", "program.wasm", "--wall-ms", "300"]);
     let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
     // Held open, and nothing is written.
     let held = child.stdin.take().unwrap();
@@ -183,7 +184,7 @@ fn a_compiled_module_is_kept_for_its_owner_alone() {
         let folder = tau.home().join("modules");
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).unwrap();
         let done = finish(
-            tau.command(&["wasm", "run", "program.wasm"])
+            tau.command(["wasm", "run", "program.wasm"])
                 .spawn()
                 .unwrap(),
             b"",
