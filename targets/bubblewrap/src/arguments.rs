@@ -14,7 +14,7 @@ use command_fds::{CommandFdExt, FdMapping};
 
 use tau_target_process::{Confinement, Limits};
 
-use crate::{Unavailable, filter, group::Group};
+use crate::{Unavailable, door::Door, filter, group::Group};
 
 /// What of the system is there, read-only; links stay links.
 const SYSTEM: &[&str] = &[
@@ -41,6 +41,8 @@ const CONFIGURATION: &[&str] = &[
 ];
 /// The descriptors bwrap reads the filters from.
 const FILTERS: [i32; 2] = [3, 4];
+/// The descriptor bwrap says which process it is on, and the one it waits for.
+const DOOR: [i32; 2] = [5, 6];
 
 /// The programs a sandbox is made with.
 #[derive(Clone, Debug)]
@@ -104,16 +106,17 @@ pub(crate) fn check(programs: &Programs, confinement: &Confinement) -> io::Resul
     Ok(())
 }
 
-/// What starts `program` confined.
+/// What starts `program` confined, and what it waits at.
 pub(crate) fn command(
     programs: &Programs,
     confinement: &Confinement,
     group: Option<&Group>,
     program: &[OsString],
-) -> io::Result<Command> {
+) -> io::Result<(Command, Door)> {
     let mut words: Vec<OsString> = vec![programs.bwrap.clone().into()];
     words.extend(namespaces());
-    words.extend(file_system(confinement)?);
+    let (mounts, binds) = file_system(confinement);
+    words.extend(mounts);
     words.push("--clearenv".into());
     for (name, value) in &confinement.environment {
         words.extend(["--setenv".into(), name.clone(), value.clone()]);
@@ -133,13 +136,23 @@ pub(crate) fn command(
             shell
         }
     };
+    let (told, tells) = io::pipe()?;
+    let (waits, latch) = io::pipe()?;
+    let mut descriptors = filters()?;
+    for (parent_fd, child_fd) in [OwnedFd::from(tells), waits.into()].into_iter().zip(DOOR) {
+        descriptors.push(FdMapping {
+            parent_fd,
+            child_fd,
+        });
+    }
     command
         .args(&words[1..])
         .env_clear()
         .current_dir("/")
-        .fd_mappings(filters()?)
+        .fd_mappings(descriptors)
         .map_err(io::Error::other)?;
-    Ok(command)
+    let door = Door { told, latch, binds };
+    Ok((command, door))
 }
 
 fn namespaces() -> impl Iterator<Item = OsString> {
@@ -161,12 +174,18 @@ fn namespaces() -> impl Iterator<Item = OsString> {
         "3",
         "--add-seccomp-fd",
         "4",
+        "--info-fd",
+        "5",
+        "--block-fd",
+        "6",
     ]
     .into_iter()
     .map(Into::into)
 }
 
-fn file_system(confinement: &Confinement) -> io::Result<Vec<OsString>> {
+/// What of the file system is there, and which paths are the same as outside.
+fn file_system(confinement: &Confinement) -> (Vec<OsString>, Vec<PathBuf>) {
+    let mut binds = Vec::new();
     let mut words: Vec<OsString> = Vec::new();
     let scratch = confinement.limits.scratch_bytes.to_string();
     for path in SYSTEM.iter().chain(CONFIGURATION).map(Path::new) {
@@ -187,6 +206,7 @@ fn file_system(confinement: &Confinement) -> io::Result<Vec<OsString>> {
     }
     let mut bind = |kind: &str, path: &Path| {
         words.extend([kind.into(), path.into(), path.into()]);
+        binds.push(path.to_owned());
     };
     for path in confinement.readable.iter().filter(|path| path.exists()) {
         bind("--ro-bind", path);
@@ -213,7 +233,7 @@ fn file_system(confinement: &Confinement) -> io::Result<Vec<OsString>> {
         }
     }
     words.extend(["--chdir".into(), confinement.workspace.clone().into()]);
-    Ok(words)
+    (words, binds)
 }
 
 fn limits(limits: &Limits, has_group: bool) -> Vec<OsString> {
@@ -272,13 +292,17 @@ mod tests {
     fn only_what_exists_inside_the_workspace_is_made_read_only() {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join(".tau")).unwrap();
-        let words = file_system(&confinement(folder.path())).unwrap();
+        let (words, binds) = file_system(&confinement(folder.path()));
         let after = |kind: &str, path: &Path| {
             words
                 .windows(2)
                 .any(|pair| pair[0] == kind && pair[1] == path.as_os_str())
         };
         assert!(after("--bind", folder.path()));
+        assert_eq!(
+            binds,
+            [folder.path().to_owned(), folder.path().join(".tau")]
+        );
         assert!(after("--ro-bind", &folder.path().join(".tau")));
         assert!(!after("--ro-bind", Path::new("/etc")));
         assert!(!after("--ro-bind", Path::new("/nonexistent")));
@@ -315,7 +339,7 @@ mod tests {
     fn the_environment_of_bwrap_is_empty() {
         let programs = programs(Path::new("/usr/bin/bwrap"));
         let confinement = confinement(Path::new("/srv"));
-        let command = command(&programs, &confinement, None, &["true".into()]).unwrap();
+        let (command, _) = command(&programs, &confinement, None, &["true".into()]).unwrap();
         assert_eq!(command.get_envs().count(), 0);
         let words = words(&command);
         assert!(

@@ -17,6 +17,8 @@
 #[cfg(target_os = "linux")]
 mod arguments;
 #[cfg(target_os = "linux")]
+mod door;
+#[cfg(target_os = "linux")]
 mod filter;
 #[cfg(target_os = "linux")]
 mod group;
@@ -25,7 +27,7 @@ use std::{
     ffi::OsString,
     io,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
 };
 
 #[cfg(target_os = "linux")]
@@ -102,15 +104,6 @@ pub struct Bubblewrap {
     programs: arguments::Programs,
 }
 
-/// A program that is about to run confined.
-#[derive(Debug)]
-pub struct Confined {
-    /// What starts it: standard input and output are the caller's to set.
-    pub command: Command,
-    /// Holds the control group: dropping it ends what is left in there.
-    pub group: Option<Group>,
-}
-
 /// A program that runs confined.
 #[derive(Debug)]
 pub struct Process {
@@ -127,8 +120,10 @@ impl Sandbox for Bubblewrap {
     }
 
     /// Call it on a thread that lives as long as the program: the kernel ends the program with it.
+    #[cfg(target_os = "linux")]
     async fn start(&self, job: Job) -> Result<Process, StartError> {
-        let Confined { mut command, group } = self.confine(&job.confinement, &job.program)?;
+        let confined = self.confine(&job.confinement, &job.program)?;
+        let mut command = confined.command;
         command
             .stdin(job.input)
             .stdout(job.output)
@@ -136,7 +131,18 @@ impl Sandbox for Bubblewrap {
         let child = tokio::process::Command::from(command)
             .kill_on_drop(true)
             .spawn()?;
-        Ok(Process { child, group })
+        let process = Process {
+            child,
+            group: confined.group,
+        };
+        let opened = tokio::task::spawn_blocking(|| confined.door.open()).await;
+        opened.map_err(io::Error::other)??;
+        Ok(process)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    async fn start(&self, _: Job) -> Result<Process, StartError> {
+        Err(Unavailable::OtherSystem.into())
     }
 }
 
@@ -154,6 +160,17 @@ impl Running for Process {
     }
 }
 
+/// A program that is about to run confined.
+#[cfg(target_os = "linux")]
+struct Confined {
+    /// What starts it.
+    command: Command,
+    /// Holds the control group: dropping it ends what is left in there.
+    group: Option<Group>,
+    /// What it waits at until it may run.
+    door: door::Door,
+}
+
 #[cfg(target_os = "linux")]
 pub use group::Group;
 
@@ -167,11 +184,6 @@ impl Bubblewrap {
     /// Never finds one.
     pub fn find() -> Result<Self, Unavailable> {
         Err(Unavailable::OtherSystem)
-    }
-
-    /// Never called: there is no value to call it on.
-    pub fn confine(&self, _: &Confinement, _: &[OsString]) -> io::Result<Confined> {
-        Err(io::ErrorKind::Unsupported.into())
     }
 }
 
@@ -200,13 +212,18 @@ impl Bubblewrap {
 
     /// What starts `program` (its name or path, then its arguments) confined. No descriptor of this
     /// process but the standard ones goes along.
-    pub fn confine(&self, confinement: &Confinement, program: &[OsString]) -> io::Result<Confined> {
+    fn confine(&self, confinement: &Confinement, program: &[OsString]) -> io::Result<Confined> {
         arguments::check(&self.programs, confinement)?;
         // Tau opens nothing that is inherited, but who started Tau may have.
         close_fds::set_fds_cloexec_threadsafe(3, &[]);
         let group = Group::new(&confinement.limits);
-        let command = arguments::command(&self.programs, confinement, group.as_ref(), program)?;
-        Ok(Confined { command, group })
+        let (command, door) =
+            arguments::command(&self.programs, confinement, group.as_ref(), program)?;
+        Ok(Confined {
+            command,
+            group,
+            door,
+        })
     }
 
     fn check_version(&self) -> Result<(), Unavailable> {
@@ -238,14 +255,21 @@ impl Bubblewrap {
             environment: Vec::new(),
             limits: Limits::default(),
         };
-        let mut confined = self
-            .confine(&confinement, &["/bin/sh".into(), "-c".into(), ":".into()])
-            .map_err(|source| self.start(source))?;
-        let output = confined
-            .command
-            .stdin(std::process::Stdio::null())
-            .output()
-            .map_err(|source| self.start(source))?;
+        let program = ["/bin/sh".into(), "-c".into(), ":".into()];
+        let tried = || {
+            let mut confined = self.confine(&confinement, &program)?;
+            let child = confined
+                .command
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::piped())
+                .spawn()?;
+            // With it go our copies of what only bwrap is to hold.
+            drop(confined.command);
+            confined.door.open()?;
+            child.wait_with_output()
+        };
+        let output = tried().map_err(|source| self.start(source))?;
         if output.status.success() {
             return Ok(());
         }

@@ -26,8 +26,6 @@ mod remove;
 mod running;
 mod status;
 mod streams;
-#[cfg(target_os = "linux")]
-mod verify;
 
 use std::{sync::Arc, time::Duration};
 

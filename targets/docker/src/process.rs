@@ -50,14 +50,18 @@ impl First {
 
     /// Whether the container's binds are what they were meant to be.
     pub(crate) fn check(&self, binds: &[Mount]) -> io::Result<()> {
-        let own = std::fs::read_to_string("/proc/self/mountinfo")?;
+        let own = std::fs::read("/proc/self/mountinfo")?;
         // Nothing is mounted for a process that has ended, and nothing runs.
-        let theirs = match std::fs::read_to_string(&self.mounts) {
+        let theirs = match std::fs::read(&self.mounts) {
             Ok(theirs) if !theirs.is_empty() => theirs,
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Err(error),
             _ => return Ok(()),
         };
-        crate::verify::compare(&own, &theirs, binds).map_err(io::Error::other)
+        let binds = binds.iter().filter_map(|bind| {
+            let (source, target) = (bind.source.as_ref()?, bind.target.as_ref()?);
+            Some((std::path::Path::new(source), std::path::Path::new(target)))
+        });
+        tau_target_process::mounts::compare(&own, &theirs, binds).map_err(io::Error::other)
     }
 
     /// Ends it, and says whether it has ended. Its user is the workspace's owner, so who owns the

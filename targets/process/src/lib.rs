@@ -12,6 +12,8 @@
 )]
 
 mod bare;
+#[cfg(target_os = "linux")]
+pub mod mounts;
 
 use std::{
     ffi::OsString,

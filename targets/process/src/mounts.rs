@@ -1,45 +1,54 @@
-//! Whether a container sees what was meant: looked at once it is made and before its program runs.
+//! Whether a program would see what was meant: looked at once its sandbox is made, before it runs.
 //!
 //! A program that runs meanwhile in the same workspace can put a link in the place of a folder
-//! between our look at it and the engine's mounting of it. The kernel's own list of mounts tells
-//! what the engine has really mounted.
+//! between a look at it and its mounting. The kernel's own list of mounts tells what is really
+//! mounted.
 
-use std::path::{Path, PathBuf};
-
-use bollard::models::Mount;
+use std::{
+    ffi::OsString,
+    os::unix::ffi::OsStringExt,
+    path::{Path, PathBuf},
+};
 
 /// What is mounted: a device, and a folder of the file system on it.
-type Source<'a> = (&'a str, PathBuf);
+type Source<'a> = (&'a [u8], PathBuf);
 
-/// Compares the binds with what is mounted, given our own and the container's
-/// `/proc/PID/mountinfo` (proc(5)). Fails with the first that is another.
-pub(crate) fn compare(own: &str, theirs: &str, binds: &[Mount]) -> Result<(), String> {
-    for bind in binds {
-        let (Some(source), Some(target)) = (&bind.source, &bind.target) else {
-            continue;
-        };
-        let meant = of_path(own, Path::new(source));
-        if meant.is_none() || mounted_at(theirs, Path::new(target)) != meant {
-            return Err(format!(
-                "{source} was exchanged while the container was made"
-            ));
+/// Compares binds, each a source without links and a target, with what is mounted, given our own and
+/// the sandbox's `/proc/PID/mountinfo` (proc(5)). Fails with the first source that is another.
+pub fn compare<'a>(
+    own: &[u8],
+    theirs: &[u8],
+    binds: impl IntoIterator<Item = (&'a Path, &'a Path)>,
+) -> Result<(), String> {
+    for (source, target) in binds {
+        let meant = of_path(own, source);
+        if meant.is_none() || mounted_at(theirs, target) != meant {
+            let source = source.display();
+            return Err(format!("{source} was exchanged while the sandbox was made"));
         }
     }
     Ok(())
 }
 
+/// Whether both lists have the same root.
+#[must_use]
+pub fn same_root(own: &[u8], theirs: &[u8]) -> bool {
+    let root = Path::new("/");
+    mounted_at(own, root) == mounted_at(theirs, root)
+}
+
 /// One line: device, folder on it, and where that is.
-fn entry(line: &str) -> Option<(&str, PathBuf, PathBuf)> {
-    let mut fields = line.split(' ').skip(2);
+fn entry(line: &[u8]) -> Option<(&[u8], PathBuf, PathBuf)> {
+    let mut fields = line.split(|byte| *byte == b' ').skip(2);
     let device = fields.next()?;
     let root = plain(fields.next()?);
     Some((device, root, plain(fields.next()?)))
 }
 
 /// What a path without links is on its device.
-fn of_path<'a>(mounts: &'a str, path: &Path) -> Option<Source<'a>> {
+fn of_path<'a>(mounts: &'a [u8], path: &Path) -> Option<Source<'a>> {
     let (device, root, point) = mounts
-        .lines()
+        .split(|byte| *byte == b'\n')
         .filter_map(entry)
         .filter(|(_, _, point)| path.starts_with(point))
         // Of several at one place the last covers the others.
@@ -54,18 +63,18 @@ fn of_path<'a>(mounts: &'a str, path: &Path) -> Option<Source<'a>> {
 }
 
 /// What is mounted at just this place.
-fn mounted_at<'a>(mounts: &'a str, place: &Path) -> Option<Source<'a>> {
+fn mounted_at<'a>(mounts: &'a [u8], place: &Path) -> Option<Source<'a>> {
     mounts
-        .lines()
+        .split(|byte| *byte == b'\n')
         .filter_map(entry)
         .rfind(|(_, _, point)| point == place)
         .map(|(device, root, _)| (device, root))
 }
 
 /// A path as the kernel writes it: spaces and the like as three octal digits.
-fn plain(field: &str) -> PathBuf {
+fn plain(field: &[u8]) -> PathBuf {
     let mut text = Vec::new();
-    let mut bytes = field.bytes();
+    let mut bytes = field.iter().copied();
     while let Some(byte) = bytes.next() {
         if byte != b'\\' {
             text.push(byte);
@@ -76,7 +85,7 @@ fn plain(field: &str) -> PathBuf {
             value.wrapping_mul(8).wrapping_add(digit)
         }));
     }
-    PathBuf::from(String::from_utf8_lossy(&text).into_owned())
+    OsString::from_vec(text).into()
 }
 
 #[cfg(test)]
@@ -90,19 +99,13 @@ mod tests {
 41 40 8:2 / /home/me/big\\040disk rw - ext4 /dev/sda2 rw
 ";
 
-    fn binds(paths: &[&str]) -> Vec<Mount> {
-        paths
-            .iter()
-            .map(|path| Mount {
-                source: Some((*path).to_owned()),
-                target: Some((*path).to_owned()),
-                ..Default::default()
-            })
-            .collect()
-    }
-
     fn compared(theirs: &str, paths: &[&str]) -> Result<(), String> {
-        compare(OWN, theirs, &binds(paths))
+        let paths = paths.iter().map(Path::new);
+        compare(
+            OWN.as_bytes(),
+            theirs.as_bytes(),
+            paths.map(|path| (path, path)),
+        )
     }
 
     #[test]

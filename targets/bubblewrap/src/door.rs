@@ -1,0 +1,87 @@
+//! Holding a confined program back until it was seen that its sandbox is the one that was meant.
+//!
+//! bwrap follows links in what it binds. Another program that works in the same folder could have put
+//! a link in the place of a folder since it was looked at, and one that leads out would show what is
+//! outside. So bwrap waits before it starts the program, and goes on once the kernel's list of mounts
+//! says that everything is what it should be.
+
+use std::{
+    fs,
+    io::{self, PipeReader, PipeWriter, Read, Write},
+    path::PathBuf,
+    thread,
+    time::{Duration, Instant},
+};
+
+use tau_target_process::mounts;
+
+/// How long bwrap may take to make a sandbox.
+const DEADLINE: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// What a program waits at.
+#[derive(Debug)]
+pub(crate) struct Door {
+    /// Where bwrap says which process it is.
+    pub(crate) told: PipeReader,
+    /// What it waits for.
+    pub(crate) latch: PipeWriter,
+    /// What it sees at its own path.
+    pub(crate) binds: Vec<PathBuf>,
+}
+
+impl Door {
+    /// Looks at the sandbox and lets the program start. Fails, and leaves it waiting, where something
+    /// is not what was meant. Blocks for as long as bwrap needs.
+    pub(crate) fn open(mut self) -> io::Result<()> {
+        let mut told = String::new();
+        self.told.read_to_string(&mut told)?;
+        let Some(process) = child(&told) else {
+            // bwrap has ended and said why; nothing was started.
+            return Ok(());
+        };
+        let own = fs::read("/proc/self/mountinfo")?;
+        let began = Instant::now();
+        let why = loop {
+            let theirs = fs::read(format!("/proc/{process}/mountinfo"));
+            let theirs = theirs.unwrap_or_default();
+            if theirs.is_empty() {
+                return Ok(());
+            }
+            let binds = self.binds.iter().map(|path| (&**path, &**path));
+            // Until bwrap is done it is still in the file system that it came from.
+            let compared = match mounts::same_root(&own, &theirs) {
+                true => Err("the sandbox was not made in time".into()),
+                false => mounts::compare(&own, &theirs, binds),
+            };
+            match compared {
+                Ok(()) => return self.latch.write_all(b"1"),
+                Err(why) if began.elapsed() > DEADLINE => break why,
+                Err(_) => thread::sleep(PAUSE),
+            }
+        };
+        Err(io::Error::new(io::ErrorKind::PermissionDenied, why))
+    }
+}
+
+/// The process's id, of the JSON that `--info-fd` gets: `{"child-pid": 1234, …}`.
+fn child(told: &str) -> Option<u32> {
+    let (_, rest) = told.split_once("\"child-pid\"")?;
+    let digits = rest.trim_start_matches([':', ' ']);
+    let end = digits.find(|c: char| !c.is_ascii_digit())?;
+    digits[..end].parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_process_is_read_as_bwrap_writes_it() {
+        let told = "{\n    \"child-pid\": 29249,\n    \"mnt-namespace\": 4026532177\n}\n";
+        assert_eq!(child(told), Some(29_249));
+        for nothing in ["", "{}", "{\"child-pid\": }", "{\"child-pid\": 1"] {
+            assert_eq!(child(nothing), None, "{nothing}");
+        }
+    }
+}
