@@ -8,7 +8,7 @@
 use std::{
     fs,
     io::{self, PipeReader, PipeWriter, Read, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
 };
@@ -42,26 +42,30 @@ impl Door {
         };
         let own = fs::read("/proc/self/mountinfo")?;
         let began = Instant::now();
-        let why = loop {
+        loop {
             let theirs = fs::read(format!("/proc/{process}/mountinfo"));
             let theirs = theirs.unwrap_or_default();
             if theirs.is_empty() {
                 return Ok(());
             }
-            let binds = self.binds.iter().map(|path| (&**path, &**path));
-            // Until bwrap is done it is still in the file system that it came from.
-            let compared = match mounts::same_root(&own, &theirs) {
-                true => Err("the sandbox was not made in time".into()),
-                false => mounts::compare(&own, &theirs, binds),
-            };
-            match compared {
-                Ok(()) => return self.latch.write_all(b"1"),
-                Err(why) if began.elapsed() > DEADLINE => break why,
-                Err(_) => thread::sleep(PAUSE),
+            if is_made(&own, &theirs) {
+                let binds = self.binds.iter().map(|path| (&**path, &**path));
+                let compared = mounts::compare(&own, &theirs, binds);
+                compared.map_err(|why| io::Error::new(io::ErrorKind::PermissionDenied, why))?;
+                return self.latch.write_all(b"1");
             }
-        };
-        Err(io::Error::new(io::ErrorKind::PermissionDenied, why))
+            if began.elapsed() > DEADLINE {
+                let why = "bwrap did not make the sandbox in time";
+                return Err(io::Error::new(io::ErrorKind::TimedOut, why));
+            }
+            thread::sleep(PAUSE);
+        }
     }
+}
+
+/// Whether bwrap is done: it leaves the file system that it came from, then the one it builds in.
+fn is_made(own: &[u8], theirs: &[u8]) -> bool {
+    !mounts::same_root(own, theirs) && !mounts::is_mounted(theirs, Path::new("/newroot"))
 }
 
 /// The process's id, of the JSON that `--info-fd` gets: `{"child-pid": 1234, …}`.

@@ -37,6 +37,12 @@ pub fn same_root(own: &[u8], theirs: &[u8]) -> bool {
     mounted_at(own, root) == mounted_at(theirs, root)
 }
 
+/// Whether something is mounted at just `place`.
+#[must_use]
+pub fn is_mounted(mounts: &[u8], place: &Path) -> bool {
+    mounted_at(mounts, place).is_some()
+}
+
 /// One line: device, folder on it, and where that is.
 fn entry(line: &[u8]) -> Option<(&[u8], PathBuf, PathBuf)> {
     let mut fields = line.split(|byte| *byte == b' ').skip(2);
