@@ -4,6 +4,7 @@
 
 mod chat;
 mod confined;
+mod containers;
 mod credentials;
 mod decisions;
 mod exit_codes;
