@@ -185,3 +185,80 @@ fn trap_names_are_stable() {
          bad_conversion bounds table_bounds null_function bad_signature denied:env.f"
     );
 }
+
+/// Answers by host, and remembers nothing.
+struct Hosts;
+
+impl crate::Reach for Hosts {
+    fn request(
+        &mut self,
+        request: &[u8],
+        hosts: &[alloc::string::String],
+        wait_ns: u64,
+    ) -> Result<Vec<u8>, crate::Unreached> {
+        assert_eq!(hosts, ["example.org"]);
+        assert!(wait_ns > 0);
+        match request {
+            b"good" => Ok(b"{\"status\":200}".to_vec()),
+            b"away" => Err(crate::Unreached::Failed {
+                reason: "no \"route\"\n".to_string(),
+            }),
+            _ => Err(crate::Unreached::Denied {
+                reason: "not a granted host".to_string(),
+            }),
+        }
+    }
+}
+
+/// Sends a request and reads its answer in pieces of five bytes.
+fn ask(state: &mut State, request: &[u8]) -> (i32, Vec<u8>) {
+    let mut memory = vec![0; 256];
+    memory[..request.len()].copy_from_slice(request);
+    let mut tau = |memory: &mut [u8], name: &str, given: [u64; 3]| {
+        let mut arguments = [0; MAX_PARAMETERS];
+        arguments[..3].copy_from_slice(&given);
+        let function = find(crate::TAU, name).expect("a function of Tau's");
+        function.call(state, memory, arguments).expect("it goes on")
+    };
+    let errno = tau(&mut memory, "http", [0, request.len() as u64, 100]);
+    let length = Memory::new(&mut memory).u32(100).unwrap() as usize;
+    let mut answer = Vec::new();
+    loop {
+        assert_eq!(tau(&mut memory, "http_read", [200, 5, 104]), 0);
+        let count = Memory::new(&mut memory).u32(104).unwrap() as usize;
+        if count == 0 {
+            assert_eq!(answer.len(), length);
+            return (errno, answer);
+        }
+        answer.extend_from_slice(&memory[200..200 + count]);
+    }
+}
+
+#[test]
+fn a_request_is_answered_or_says_why_not() {
+    let grant = Grant {
+        hosts: vec!["example.org".to_string()],
+        ..Grant::default()
+    };
+    let limits = Limits::default();
+    let mut world = World::still(Vec::new());
+    world.reach = Some(alloc::boxed::Box::new(Hosts));
+    let mut state = State::new(Call {
+        grant: &grant,
+        limits: &limits,
+        world,
+    });
+    assert_eq!(ask(&mut state, b"good"), (0, b"{\"status\":200}".to_vec()));
+    let failed = b"{\"error\":\"failed\",\"reason\":\"no \\\"route\\\"\\u000a\"}";
+    assert_eq!(
+        ask(&mut state, b"away"),
+        (Errno::Io as i32, failed.to_vec())
+    );
+    let denied = b"{\"error\":\"denied\",\"reason\":\"not a granted host\"}";
+    assert_eq!(
+        ask(&mut state, b"else"),
+        (Errno::Access as i32, denied.to_vec())
+    );
+    let outcome = state.finish(Growth::new(&limits), Ok(()), 0);
+    assert_eq!(outcome.denials, ["http: not a granted host"]);
+}

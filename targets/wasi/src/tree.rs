@@ -318,7 +318,7 @@ impl Directory for Tree {
     fn link(&self, path: &str, target: &dyn Directory, to: &str) -> Result<(), Errno> {
         let node = self.find(path)?;
         if matches!(node.what, What::Directory(_)) {
-            return Err(Errno::NotPermitted);
+            return Err(Errno::Access);
         }
         tree(target)?.place(to, node, false)
     }

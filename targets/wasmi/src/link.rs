@@ -3,7 +3,7 @@
 
 use crate::run::Running;
 use alloc::string::{String, ToString};
-use tau_target_wasi::{FUNCTIONS, Function, MAX_PARAMETERS, Refusal, State};
+use tau_target_wasi::{Function, MAX_PARAMETERS, Refusal, State, Trap, find};
 use wasmi::{Caller, Engine, Error, Extern, ExternType, FuncType, Linker, Module, Val, ValType};
 
 /// What `module` imports, from this crate's interface or refused.
@@ -37,10 +37,7 @@ fn define(
 ) -> Result<(), Refusal> {
     // The same import may stand in a module twice.
     linker.allow_shadowing(true);
-    let known = FUNCTIONS
-        .iter()
-        .find(|function| function.module == module && function.name == name);
-    let done = match known {
+    let done = match find(&module, &name) {
         Some(function) if *ty == type_of(function) => {
             linker.func_new(&module, &name, ty.clone(), move |caller, given, results| {
                 call(caller, function, given, results)
@@ -112,7 +109,7 @@ fn pay(caller: &mut Caller<'_, Running>) -> Result<(), Error> {
     caller.set_fuel(left.unwrap_or(0))?;
     if left.is_none() {
         let state = caller.data_mut().state_mut();
-        return Err(Error::host(Ended(state.end(tau_target_wasi::Trap::Fuel))));
+        return Err(Error::host(Ended(state.end(Trap::Fuel))));
     }
     Ok(())
 }

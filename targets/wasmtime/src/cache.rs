@@ -251,3 +251,33 @@ fn owned(path: &Path, metadata: &fs::Metadata, forbidden: u32) -> Result<(), Unu
 fn owned(_: &Path, _: &fs::Metadata, _: u32) -> Result<(), Unusable> {
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_of_another_engine_is_never_looked_for() {
+        let wasm = b"\0asm";
+        assert_eq!(key(&[1; 32], wasm), key(&[1; 32], wasm));
+        assert_ne!(key(&[1; 32], wasm), key(&[2; 32], wasm));
+        assert_ne!(key(&[1; 32], wasm), key(&[1; 32], b"\0asn"));
+    }
+
+    #[test]
+    fn what_the_engine_does_not_take_is_as_if_it_were_not_there() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path().join("modules");
+        let cache = Cache::open(&folder, &place.path().join("key")).unwrap();
+        let engine = Engine::default();
+        // Signed by us, and not compiled by this version with these settings.
+        let module = Module::new(&engine, b"\0asm\x01\0\0\0").unwrap();
+        let code = module.serialize().unwrap();
+        cache.store("same", &code).unwrap();
+        assert!(cache.load(&engine, "same").is_some());
+        let other = Engine::new(wasmtime::Config::new().consume_fuel(true)).unwrap();
+        assert!(cache.load(&other, "same").is_none());
+        cache.store("garbage", b"\x7fELF and no more").unwrap();
+        assert!(cache.load(&engine, "garbage").is_none());
+    }
+}

@@ -180,3 +180,28 @@ fn a_directory_given_to_read_is_not_written() {
     assert!(folder.join("new").exists());
     assert!(!folder.join("own.txt").exists());
 }
+
+#[test]
+fn directories_in_memory_and_on_the_disk_are_the_same_to_a_program() {
+    let programs = tau_test_wasm::compile().unwrap();
+    let case = programs.iter().find(|case| case.name == "filesystem");
+    let mut case = case.unwrap().clone();
+    case.files.clear();
+    for engine in engines().unwrap() {
+        let in_memory = case.run(&*engine).unwrap();
+        assert_eq!(in_memory.exit, Some(0), "{in_memory:?}");
+        let folder = tempfile::tempdir().unwrap();
+        let mut grant = case.grant.clone();
+        grant.dirs[0].host = folder.path().to_str().unwrap().into();
+        let input = Box::new(Bytes::new(Vec::new()));
+        let on_disk = engine.load(&case.wasm).unwrap().run(Call {
+            grant: &grant,
+            limits: &case.limits,
+            world: native::world(&grant, input).unwrap(),
+        });
+        let text = |outcome: &Outcome| String::from_utf8_lossy(&outcome.stdout).into_owned();
+        assert_eq!(text(&in_memory), text(&on_disk));
+        assert_eq!(in_memory.denials, on_disk.denials);
+        assert!(on_disk.stdout.len() > 500);
+    }
+}
