@@ -4,9 +4,10 @@ use serde_json::{Value, json};
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
-use crate::support::{Do, Server, Tau, call, say};
+use crate::support::{Do, Server, Tau, call, finish, say};
 
 const PRELUDE: &str = include_str!("../../wasm/corpus/prelude.wat");
 
@@ -426,4 +427,123 @@ fn a_hundred_tools_are_found_and_run_at_once() {
         calls.iter().filter(|call| call["status"] == "ok").count()
     });
     assert_eq!(done, 100, "{result}");
+}
+
+/// An example, as `cargo xtask wasm tools` builds it.
+fn example(tau: &Tau, name: &str) {
+    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../build/tools");
+    let module = built.join(name).with_extension("wasm");
+    assert!(
+        module.is_file(),
+        "{} is not built: cargo xtask wasm tools",
+        module.display()
+    );
+    let module = module.display().to_string();
+    tau.tau(&["tool", "install", &module, "--yes"]).code(0);
+}
+
+#[test]
+fn the_examples_do_what_they_say() {
+    let tau = Tau::new();
+    example(&tau, "count_vowels");
+    let said = called(
+        &tau,
+        "count_vowels",
+        r#"{"text": "An Agent where you are"}"#,
+    );
+    let answer: Value = serde_json::from_str(said["text"].as_str().unwrap_or_default())
+        .unwrap_or_else(|_| panic!("{said}"));
+    assert_eq!(
+        answer,
+        json!({"vowels": 9, "each": {"a": 3, "e": 4, "o": 1, "u": 1}})
+    );
+
+    example(&tau, "csv_columns");
+    fs::create_dir(tau.workspace().join("data")).expect("a folder");
+    tau.write(
+        "data/a.csv",
+        "name,\"age, in years\"\nAda,36\n\"Grace\nH.\",85\n",
+    );
+    let said = called(&tau, "csv_columns", r#"{"file": "a.csv"}"#);
+    let answer = said["text"].as_str().unwrap_or_default();
+    assert_eq!(
+        answer, r#"{"columns":["name","age, in years"],"rows":2}"#,
+        "{said}"
+    );
+    tau.write("beside.csv", "private\n");
+    let said = called(&tau, "csv_columns", r#"{"file": "../beside.csv"}"#);
+    assert_eq!(said["status"], "error", "{said}");
+    assert!(!said["text"].to_string().contains("private"), "{said}");
+
+    // In another language.
+    example(&tau, "roll_dice");
+    let said = called(&tau, "roll_dice", r#"{"sides": 6, "count": 4}"#);
+    let answer: Value = serde_json::from_str(said["text"].as_str().unwrap_or_default())
+        .unwrap_or_else(|_| panic!("{said}"));
+    let rolls: Vec<u64> = answer["rolls"]
+        .as_array()
+        .map(|rolls| rolls.iter().filter_map(Value::as_u64).collect())
+        .unwrap_or_default();
+    assert_eq!(rolls.len(), 4, "{said}");
+    assert_eq!(answer["sum"], rolls.iter().sum::<u64>());
+
+    example(&tau, "page_title");
+    let asks = listed(&tau, "page_title")["asks"].to_string();
+    assert!(asks.contains("send requests to example.com"), "{asks}");
+    let call = [
+        "tool",
+        "call",
+        "page_title",
+        r#"{"url": "https://elsewhere.org/"}"#,
+        "--yes",
+        "--json",
+    ];
+    let said = tau.tau(&call).json();
+    assert!(
+        said["text"].to_string().contains("was not granted"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_tool_that_was_begun_builds_in_its_sandbox_and_answers() {
+    let tau = Tau::new();
+    tau.tau(&["tool", "new", "greet"]).code(0);
+    tau.tau(&["tool", "new", "greet"])
+        .code(2)
+        .tells("there already");
+    tau.tau(&["tool", "new", "she11"])
+        .code(2)
+        .tells("too much like shell");
+    let folder = tau.workspace().join("greet");
+    // A build that reaches out, or writes elsewhere.
+    fs::write(
+        folder.join("build.rs"),
+        r#"fn main() {
+            let _ = std::fs::write("../escaped.txt", "x");
+            println!("cargo::warning=online {}", std::net::TcpStream::connect("1.1.1.1:53").is_ok());
+        }"#,
+    )
+    .expect("a build script");
+    let person = std::env::home_dir().expect("a home");
+    let of = |variable: &str, usual: &str| match std::env::var_os(variable) {
+        Some(folder) => folder,
+        None => person.join(usual).into(),
+    };
+    let environment = [
+        ("CARGO_HOME", of("CARGO_HOME", ".cargo")),
+        ("RUSTUP_HOME", of("RUSTUP_HOME", ".rustup")),
+    ];
+    let fetched = Command::new("cargo")
+        .args(["fetch", "--quiet"])
+        .current_dir(&folder)
+        .status();
+    assert!(fetched.expect("cargo").success());
+    let mut build = tau.command(["tool", "build", "greet"]);
+    let done = finish(build.envs(environment).spawn().expect("tau"), b"");
+    done.code(0).tells("online false");
+    assert!(!tau.workspace().join("escaped.txt").exists());
+    tau.tau(&["tool", "install", "greet/greet.wasm"]).code(0);
+    let said = called(&tau, "greet", r#"{"who": "you"}"#);
+    assert_eq!(said["text"], r#"{"greeting":"Hello, you!"}"#, "{said}");
 }
