@@ -2,9 +2,10 @@
 //! tool hides no other.
 
 use std::{
-    fs::{self, File},
-    io::{self, Read},
+    fs::{self, OpenOptions},
+    io::{self, Read, Write},
     path::{Path, PathBuf},
+    process,
 };
 use tau_core::tool::manifest::{MAX_BYTES, Manifest};
 
@@ -44,12 +45,9 @@ pub(crate) fn read_pair(file: &Path) -> Pair {
     let stem = file.file_stem().unwrap_or_default();
     let stem = stem.to_string_lossy().into_owned();
     let module = read(file, MODULE_BYTES).map_err(|error| format!("the module: {error}"));
-    let manifest = match read(&file.with_extension("json"), MAX_BYTES as u64) {
-        Ok(bytes) => Manifest::parse(&bytes).map_err(|error| error.to_string()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Manifest::assumed(&stem).map_err(|error| error.to_string())
-        }
-        Err(error) => Err(format!("the manifest: {error}")),
+    let manifest = match read_manifest(&file.with_extension("json")) {
+        Some(manifest) => manifest,
+        None => Manifest::assumed(&stem).map_err(|error| error.to_string()),
     };
     let (module, manifest) = match module {
         Ok(module) => (Some(module), manifest),
@@ -63,16 +61,61 @@ pub(crate) fn read_pair(file: &Path) -> Pair {
     }
 }
 
+/// The manifest in `file`, or what is wrong with it; none where there is no file.
+pub(crate) fn read_manifest(file: &Path) -> Option<Result<Manifest, String>> {
+    Some(match read(file, MAX_BYTES as u64) {
+        Ok(bytes) => Manifest::parse(&bytes).map_err(|error| error.to_string()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+        Err(error) => Err(format!("the manifest: {error}")),
+    })
+}
+
 /// A regular file of at most `most` bytes. A link is not followed: what it leads to may be anything.
+/// Nor is a pipe waited for that takes the file's place meanwhile.
 fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let refused = |why: String| io::Error::new(io::ErrorKind::InvalidData, why);
     if !fs::symlink_metadata(path)?.is_file() {
         return Err(refused("not a regular file".into()));
     }
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use rustix::fs::OFlags;
+        use std::os::unix::fs::OpenOptionsExt;
+        options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
+    }
+    let file = options.open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(refused("not a regular file".into()));
+    }
     let mut bytes = Vec::new();
-    File::open(path)?.take(most + 1).read_to_end(&mut bytes)?;
+    file.take(most + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
         return Err(refused(format!("more than {most} bytes")));
     }
     Ok(bytes)
+}
+
+/// A module, unless it is too large or no regular file.
+pub(crate) fn read_module(file: &Path) -> io::Result<Vec<u8>> {
+    read(file, MODULE_BYTES)
+}
+
+/// Puts `bytes` at `file`. What is there is replaced and never written through: a link, which others
+/// may have made, leads nowhere.
+pub(crate) fn replace(file: &Path, bytes: &[u8]) -> io::Result<()> {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let fresh = file.with_file_name(format!(".{name}.{}.new", process::id()));
+    let written = OpenOptions::new()
+        .write(true)
+        // Fails where anything is, a link as well.
+        .create_new(true)
+        .open(&fresh)
+        .and_then(|mut to| to.write_all(bytes).and_then(|()| to.sync_all()))
+        .and_then(|()| fs::rename(&fresh, file));
+    if written.is_err() {
+        let _ = fs::remove_file(&fresh);
+    }
+    written
 }
