@@ -65,6 +65,22 @@ fn what_a_manifest_lies_about_is_named() {
             "no path within the workspace",
         ),
         (
+            |m| m["capabilities"]["directories"][0]["path"] = "data\n  know the time".into(),
+            "no path within the workspace",
+        ),
+        (
+            |m| m["capabilities"]["directories"][0]["path"] = "\u{202e}atad".into(),
+            "no path within the workspace",
+        ),
+        (
+            |m| m["capabilities"]["directories"][0]["path"] = "./.".into(),
+            "no path within the workspace",
+        ),
+        (
+            |m| m["capabilities"]["directories"][0]["path"] = "data//x".into(),
+            "no path within the workspace",
+        ),
+        (
             |m| m["capabilities"]["hosts"] = json!(["a b"]),
             "not the name of a host",
         ),
