@@ -427,3 +427,37 @@ fn a_hundred_tools_are_found_and_run_at_once() {
     });
     assert_eq!(done, 100, "{result}");
 }
+
+#[test]
+fn a_module_that_takes_long_to_compile_costs_a_call_its_time_and_no_more() {
+    let tau = Tau::new();
+    let folder = folder(&tau);
+    tau.profile("[policy]\ntool_timeout_ms = 200\n");
+    // Loops within loops, with many variables: a compiler works on how they go from one to the next.
+    let begin: String = (0..300)
+        .map(|at| {
+            let to = 1 + at * 37 % 2_000;
+            format!("loop local.get 0 local.set {to} local.get 0 br_if 0 ")
+        })
+        .collect();
+    let locals = "i32 ".repeat(2_000);
+    let slow = format!(
+        "(func (param i32) (local {locals}) {begin} {})",
+        "end ".repeat(300)
+    );
+    let module = module(&format!("(func (export \"_start\")) {}", slow.repeat(30)));
+    fs::write(folder.join("slow.wasm"), module).expect("a module");
+    let done = tau.tau(&["tool", "call", "slow", "--json"]);
+    assert_eq!(done.json()["status"], "timed_out", "{}", done.stdout);
+    assert!(done.took.as_secs() < 5, "{:?}", done.took);
+}
+
+#[test]
+fn the_name_of_a_file_is_one_line_of_a_list() {
+    let tau = Tau::new();
+    let folder = folder(&tau);
+    fs::write(folder.join("z\nread       allow  fake.wasm"), echo()).expect("a module");
+    let done = tau.tau(&["tool", "list"]);
+    let forged = |line: &str| line.starts_with("read ") && line.contains("fake");
+    assert!(!done.code(0).stdout.lines().any(forged), "{}", done.stdout);
+}
