@@ -34,9 +34,12 @@ const ELSEWHERE: &[&str] = &["HOME", "TMPDIR"];
 const SECRETS: &[&str] = &[
     ".aws",
     ".azure",
+    ".cargo/credentials",
     ".cargo/credentials.toml",
     ".config/gcloud",
     ".config/gh",
+    ".config/git/credentials",
+    ".config/hub",
     ".docker",
     ".git-credentials",
     ".gnupg",
@@ -46,8 +49,11 @@ const SECRETS: &[&str] = &[
     ".netrc",
     ".npmrc",
     ".password-store",
+    ".pgpass",
     ".pypirc",
     ".ssh",
+    ".terraform.d/credentials.tfrc.json",
+    ".vault-token",
 ];
 
 /// The engines of this machine, each looked for when it is first needed.
@@ -120,8 +126,16 @@ impl Engines {
             .iter()
             .flat_map(|folder| SECRETS.iter().map(|name| folder.join(name)));
         let own = home.root().canonicalize().ok();
+        let mut hidden: Vec<PathBuf> = secrets.chain(own).collect();
+        // One that is a link lies elsewhere as well, as in a folder of settings that is kept by git.
+        let led_to: Vec<PathBuf> = hidden
+            .iter()
+            .filter_map(|path| path.canonicalize().ok())
+            .filter(|path| !hidden.contains(path))
+            .collect();
+        hidden.extend(led_to);
         Self {
-            hidden: secrets.chain(own).collect(),
+            hidden,
             vault,
             bubblewrap: OnceLock::new(),
             docker: Mutex::new(None),
