@@ -12,7 +12,7 @@
 //! in `rejected/`.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs, io,
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
@@ -60,6 +60,8 @@ struct Running {
     /// How much Tau had written when it was remembered.
     written: usize,
     remembered: BTreeMap<PathBuf, Entry>,
+    /// The folders of the workspace that these lie in.
+    ways: BTreeSet<PathBuf>,
 }
 
 /// What was at a path.
@@ -96,6 +98,7 @@ impl Keeper {
         if running.commands == 0 {
             running.written = locked(&OWN).len();
             running.remembered = self.look();
+            running.ways = self.ways(running.remembered.keys());
         }
         running.commands += 1;
         Watch(Some(self))
@@ -140,8 +143,13 @@ impl Keeper {
                 old.clone_from(content);
             }
         }
-        let found = self.look();
         let mut told = Vec::new();
+        // A link where a folder was would have this process repair what lies elsewhere.
+        for way in running.ways.iter().filter(|way| way.is_symlink()) {
+            let taken = done(fs::remove_file(way), "taken away");
+            told.push(format!("{} became a link: {taken}", way.display()));
+        }
+        let found = self.look();
         // What lies in a new folder goes before it.
         for path in found.keys().rev() {
             if !running.remembered.contains_key(path) && !own.contains_key(path) {
@@ -168,8 +176,19 @@ impl Keeper {
         running.commands -= 1;
         if running.commands == 0 {
             running.remembered.clear();
+            running.ways.clear();
         }
         told
+    }
+
+    /// The folders of the workspace above `paths` that are none by way of a link.
+    fn ways<'p>(&self, paths: impl Iterator<Item = &'p PathBuf>) -> BTreeSet<PathBuf> {
+        let above = paths.flat_map(|path| path.ancestors().skip(1));
+        above
+            .filter(|folder| *folder != self.root && folder.starts_with(&self.root))
+            .filter(|folder| !folder.is_symlink())
+            .map(Path::to_owned)
+            .collect()
     }
 
     /// Everything protected that there is.
