@@ -39,6 +39,8 @@ const CONFIGURATION: &[&str] = &[
     "/etc/ssl/openssl.cnf",
     "/etc/timezone",
 ];
+/// Where programs leave the sockets that others talk to them by: services, agents, Tau's own proxies.
+const SOCKETS: &[&str] = &["/run", "/tmp", "/var/run"];
 /// The descriptors bwrap reads the filters from.
 const FILTERS: [i32; 2] = [3, 4];
 
@@ -88,6 +90,21 @@ pub(crate) fn check(programs: &Programs, confinement: &Confinement) -> io::Resul
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
                 format!("{folder} cannot be given to a sandbox: the system is in it"),
+            ));
+        }
+        // A socket is connected to whether its folder is read-only or not.
+        let holds_sockets = SOCKETS
+            .iter()
+            .any(|path| Path::new(path).starts_with(folder));
+        // Disks that a person plugged in are the exception.
+        let is_service = folder.starts_with("/run") && !folder.starts_with("/run/media");
+        if holds_sockets || is_service {
+            let folder = folder.display();
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!(
+                    "{folder} cannot be given to a sandbox: sockets of other programs are in it"
+                ),
             ));
         }
     }
@@ -298,6 +315,10 @@ mod tests {
             let confinement = confinement(Path::new(workspace));
             let error = check(&programs, &confinement).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{workspace}");
+        }
+        for workspace in ["/run", "/run/user/1000", "/tmp", "/var"] {
+            let error = check(&programs, &confinement(Path::new(workspace))).unwrap_err();
+            assert!(error.to_string().contains("sockets"), "{workspace}");
         }
         check(&programs, &confinement(Path::new("/srv"))).unwrap();
 
