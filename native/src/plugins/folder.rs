@@ -11,6 +11,8 @@ use tau_core::tool::manifest::{MAX_BYTES, Manifest};
 
 /// A larger module is refused unread.
 const MODULE_BYTES: u64 = 32 << 20;
+/// What all modules of a folder may have together: they are held in memory.
+const FOLDER_BYTES: u64 = 128 << 20;
 /// More tools than this in a folder are not looked at.
 const MOST: usize = 256;
 
@@ -37,14 +39,29 @@ pub(super) fn pairs(folder: &Path) -> Vec<Pair> {
         .collect();
     files.sort();
     files.truncate(MOST);
-    files.iter().map(|file| read_pair(file)).collect()
+    let mut left = FOLDER_BYTES;
+    let read = |file: &PathBuf| {
+        let pair = pair(file, left);
+        let bytes = pair.module.as_ref().map_or(0, Vec::len);
+        left = left.saturating_sub(bytes as u64);
+        pair
+    };
+    files.iter().map(read).collect()
 }
 
 /// The module in `file` with the manifest beside it.
 pub(crate) fn read_pair(file: &Path) -> Pair {
+    pair(file, MODULE_BYTES)
+}
+
+/// The same, with so much room for the module.
+fn pair(file: &Path, left: u64) -> Pair {
     let stem = file.file_stem().unwrap_or_default();
     let stem = stem.to_string_lossy().into_owned();
-    let module = read(file, MODULE_BYTES).map_err(|error| format!("the module: {error}"));
+    let module = read(file, MODULE_BYTES.min(left)).map_err(|error| match left < MODULE_BYTES {
+        true => format!("the module: {error} (a folder has room for {FOLDER_BYTES})"),
+        false => format!("the module: {error}"),
+    });
     let manifest = match read_manifest(&file.with_extension("json")) {
         Some(manifest) => manifest,
         None => Manifest::assumed(&stem).map_err(|error| error.to_string()),

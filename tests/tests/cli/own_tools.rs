@@ -461,3 +461,36 @@ fn the_name_of_a_file_is_one_line_of_a_list() {
     let forged = |line: &str| line.starts_with("read ") && line.contains("fake");
     assert!(!done.code(0).stdout.lines().any(forged), "{}", done.stdout);
 }
+
+#[test]
+fn modules_without_end_cost_no_more_than_a_folders_share_of_memory() {
+    let tau = Tau::new();
+    let folder = folder(&tau);
+    fs::write(folder.join("aaa.wasm"), echo()).expect("a module");
+    for number in 0..40 {
+        let path = folder.join(format!("large{number}.wasm"));
+        fs::write(&path, b"\0asm\x01\0\0\0").expect("a module");
+        let file = fs::File::options().write(true).open(&path);
+        file.and_then(|file| file.set_len(32 << 20))
+            .expect("a hole");
+    }
+    let script = format!(
+        "ulimit -v $((1 << 20)); exec {} tool list --json",
+        tau.program().display()
+    );
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", &script]).env_clear();
+    command.envs(tau.environment()).current_dir(tau.workspace());
+    command.stdout(std::process::Stdio::piped());
+    command.stderr(std::process::Stdio::piped());
+    let done = crate::support::finish(command.spawn().expect("tau starts"), b"");
+    let tools = done.code(0).json()["tools"].clone();
+    let state = |name: &str| {
+        let mut tools = tools.as_array().into_iter().flatten();
+        tools.find(|tool| tool["name"] == name).cloned()
+    };
+    assert_eq!(state("aaa").expect("a tool")["state"], "ready");
+    let last = state("large9").expect("a tool");
+    assert_eq!(last["state"], "refused", "{last}");
+    assert!(last["reason"].to_string().contains("room"), "{last}");
+}
