@@ -61,6 +61,8 @@ const SECRETS: &[&str] = &[
 pub(crate) struct Engines {
     /// What no program sees, even where its workspace holds it.
     hidden: Vec<PathBuf>,
+    /// Where Tau keeps what is its own, or will.
+    own: PathBuf,
     vault: Arc<Vault>,
     bubblewrap: OnceLock<Result<Bubblewrap, Missing>>,
     /// With what it was looked for by.
@@ -136,6 +138,7 @@ impl Engines {
         hidden.extend(led_to);
         Self {
             hidden,
+            own: home.root().to_owned(),
             vault,
             bubblewrap: OnceLock::new(),
             docker: Mutex::new(None),
@@ -231,6 +234,9 @@ impl Engines {
     /// Adds to what a tool asks for what `how` grants and what this home keeps to itself.
     fn complete(&self, confinement: &mut Confinement, how: &ProgramLimits) -> io::Result<()> {
         confinement.hidden.extend(self.hidden.iter().cloned());
+        confinement
+            .hidden
+            .extend(reserved(&self.own, &confinement.workspace)?);
         // Who could write to this program would write what runs unconfined next.
         confinement.read_only.extend(std::env::current_exe());
         for folder in &how.read {
@@ -311,6 +317,22 @@ impl Running for Program {
             Engined::Unconfined(process) => process.end().await,
         }
     }
+}
+
+/// The folder `own` where it is to be in `workspace` and is not there yet: made, since a program
+/// could make it, and Tau would read its profile there from then on.
+fn reserved(own: &Path, workspace: &Path) -> io::Result<Option<PathBuf>> {
+    let own = &std::path::absolute(own)?;
+    let there = own.ancestors().find_map(|path| path.canonicalize().ok());
+    let is_inside = there.is_some_and(|there| there.starts_with(workspace));
+    if own.exists() || !is_inside {
+        return Ok(None);
+    }
+    let mut builder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(own)?;
+    own.canonicalize().map(Some)
 }
 
 fn person() -> Option<PathBuf> {
