@@ -234,7 +234,7 @@ impl Reach for Requests {
         let url = request["url"].as_str().unwrap_or_default();
         let target = egress::parse(url).map_err(|refusal| denied(refusal.reason))?;
         self.hosts
-            .check(&target.origin(), &self.limits.rules)
+            .check(target.origin(), &self.limits.rules)
             .map_err(|refusal| denied(refusal.reason))?;
         let mut limits = self.limits.clone();
         limits.timeout_ms = limits.timeout_ms.min(wait_ns / 1_000_000);
