@@ -34,9 +34,12 @@ const ELSEWHERE: &[&str] = &["HOME", "TMPDIR"];
 const SECRETS: &[&str] = &[
     ".aws",
     ".azure",
+    ".cargo/credentials",
     ".cargo/credentials.toml",
     ".config/gcloud",
     ".config/gh",
+    ".config/git/credentials",
+    ".config/hub",
     ".docker",
     ".git-credentials",
     ".gnupg",
@@ -46,8 +49,11 @@ const SECRETS: &[&str] = &[
     ".netrc",
     ".npmrc",
     ".password-store",
+    ".pgpass",
     ".pypirc",
     ".ssh",
+    ".terraform.d/credentials.tfrc.json",
+    ".vault-token",
 ];
 
 /// The engines of this machine, each looked for when it is first needed.
@@ -55,6 +61,8 @@ const SECRETS: &[&str] = &[
 pub(crate) struct Engines {
     /// What no program sees, even where its workspace holds it.
     hidden: Vec<PathBuf>,
+    /// Where Tau keeps what is its own, or will.
+    own: PathBuf,
     vault: Arc<Vault>,
     bubblewrap: OnceLock<Result<Bubblewrap, Missing>>,
     /// With what it was looked for by.
@@ -120,8 +128,17 @@ impl Engines {
             .iter()
             .flat_map(|folder| SECRETS.iter().map(|name| folder.join(name)));
         let own = home.root().canonicalize().ok();
+        let mut hidden: Vec<PathBuf> = secrets.chain(own).collect();
+        // One that is a link lies elsewhere as well, as in a folder of settings that is kept by git.
+        let led_to: Vec<PathBuf> = hidden
+            .iter()
+            .filter_map(|path| path.canonicalize().ok())
+            .filter(|path| !hidden.contains(path))
+            .collect();
+        hidden.extend(led_to);
         Self {
-            hidden: secrets.chain(own).collect(),
+            hidden,
+            own: home.root().to_owned(),
             vault,
             bubblewrap: OnceLock::new(),
             docker: Mutex::new(None),
@@ -217,6 +234,9 @@ impl Engines {
     /// Adds to what a tool asks for what `how` grants and what this home keeps to itself.
     fn complete(&self, confinement: &mut Confinement, how: &ProgramLimits) -> io::Result<()> {
         confinement.hidden.extend(self.hidden.iter().cloned());
+        confinement
+            .hidden
+            .extend(reserved(&self.own, &confinement.workspace)?);
         // Who could write to this program would write what runs unconfined next.
         confinement.read_only.extend(std::env::current_exe());
         for folder in &how.read {
@@ -297,6 +317,22 @@ impl Running for Program {
             Engined::Unconfined(process) => process.end().await,
         }
     }
+}
+
+/// The folder `own` where it is to be in `workspace` and is not there yet: made, since a program
+/// could make it, and Tau would read its profile there from then on.
+fn reserved(own: &Path, workspace: &Path) -> io::Result<Option<PathBuf>> {
+    let own = &std::path::absolute(own)?;
+    let there = own.ancestors().find_map(|path| path.canonicalize().ok());
+    let is_inside = there.is_some_and(|there| there.starts_with(workspace));
+    if own.exists() || !is_inside {
+        return Ok(None);
+    }
+    let mut builder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(own)?;
+    own.canonicalize().map(Some)
 }
 
 fn person() -> Option<PathBuf> {

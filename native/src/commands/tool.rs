@@ -152,7 +152,8 @@ fn list(home: &Home, ui: Ui, json: bool, jsonl: bool) -> Result<Exit, Error> {
     }
     let line = |name: &str, action: &str, about: &str| {
         let about = ui::one_line(about, 70);
-        let name = ui::plain(name);
+        // A file's name may have several lines, which would look like more tools.
+        let name = ui::one_line(name, 64);
         ui.line(format!("{name:<10} {action:<6} {}", ui::dim(about)));
     };
     for tool in &specs {

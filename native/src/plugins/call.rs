@@ -34,6 +34,8 @@ use super::{
 
 /// No tool has more memory, whatever it asks for.
 const MOST_MEMORY_BYTES: u64 = 1 << 30;
+/// How long a tool whose time is up has to end by itself, and to say so.
+const GRACE: Duration = Duration::from_secs(1);
 /// How long a cancelled tool may sleep on.
 const NAP: Duration = Duration::from_millis(20);
 
@@ -43,10 +45,20 @@ pub(super) async fn run(plugin: Arc<Plugin>, shared: Arc<Shared>, run: ToolRun) 
     let _cancel = CancelOnDrop(Arc::clone(&cancelled));
     let runtime = Handle::current();
     let name = plugin.name.clone();
+    // A module that is not compiled yet is compiled first, which nothing can end: a small one may take
+    // minutes. Then the call ends, and the thread goes on alone.
+    let most = Duration::from_millis(run.limits.timeout_ms).saturating_add(GRACE);
     let work = move || on_thread(&plugin, &shared, run, runtime, cancelled);
-    match tokio::task::spawn_blocking(work).await {
-        Ok(output) => output,
-        Err(_) => ToolOutput::error(format!(
+    match tokio::time::timeout(most, tokio::task::spawn_blocking(work)).await {
+        Ok(Ok(output)) => output,
+        Err(_) => ToolOutput {
+            status: ToolStatus::TimedOut,
+            ..ToolOutput::error(format!(
+                "{name} was not compiled and run within {} ms",
+                most.as_millis()
+            ))
+        },
+        Ok(Err(_)) => ToolOutput::error(format!(
             "{name} failed inside, a fault of Tau's; other calls are not affected"
         )),
     }

@@ -2,14 +2,17 @@
 //! tool hides no other.
 
 use std::{
-    fs::{self, File},
-    io::{self, Read},
+    fs::{self, OpenOptions},
+    io::{self, Read, Write},
     path::{Path, PathBuf},
+    process,
 };
 use tau_core::tool::manifest::{MAX_BYTES, Manifest};
 
 /// A larger module is refused unread.
 const MODULE_BYTES: u64 = 32 << 20;
+/// What all modules of a folder may have together: they are held in memory.
+const FOLDER_BYTES: u64 = 128 << 20;
 /// More tools than this in a folder are not looked at.
 const MOST: usize = 256;
 
@@ -36,20 +39,32 @@ pub(super) fn pairs(folder: &Path) -> Vec<Pair> {
         .collect();
     files.sort();
     files.truncate(MOST);
-    files.iter().map(|file| read_pair(file)).collect()
+    let mut left = FOLDER_BYTES;
+    let read = |file: &PathBuf| {
+        let pair = pair(file, left);
+        let bytes = pair.module.as_ref().map_or(0, Vec::len);
+        left = left.saturating_sub(bytes as u64);
+        pair
+    };
+    files.iter().map(read).collect()
 }
 
 /// The module in `file` with the manifest beside it.
 pub(crate) fn read_pair(file: &Path) -> Pair {
+    pair(file, MODULE_BYTES)
+}
+
+/// The same, with so much room for the module.
+fn pair(file: &Path, left: u64) -> Pair {
     let stem = file.file_stem().unwrap_or_default();
     let stem = stem.to_string_lossy().into_owned();
-    let module = read(file, MODULE_BYTES).map_err(|error| format!("the module: {error}"));
-    let manifest = match read(&file.with_extension("json"), MAX_BYTES as u64) {
-        Ok(bytes) => Manifest::parse(&bytes).map_err(|error| error.to_string()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Manifest::assumed(&stem).map_err(|error| error.to_string())
-        }
-        Err(error) => Err(format!("the manifest: {error}")),
+    let module = read(file, MODULE_BYTES.min(left)).map_err(|error| match left < MODULE_BYTES {
+        true => format!("the module: {error} (a folder has room for {FOLDER_BYTES})"),
+        false => format!("the module: {error}"),
+    });
+    let manifest = match read_manifest(&file.with_extension("json")) {
+        Some(manifest) => manifest,
+        None => Manifest::assumed(&stem).map_err(|error| error.to_string()),
     };
     let (module, manifest) = match module {
         Ok(module) => (Some(module), manifest),
@@ -63,16 +78,61 @@ pub(crate) fn read_pair(file: &Path) -> Pair {
     }
 }
 
+/// The manifest in `file`, or what is wrong with it; none where there is no file.
+pub(crate) fn read_manifest(file: &Path) -> Option<Result<Manifest, String>> {
+    Some(match read(file, MAX_BYTES as u64) {
+        Ok(bytes) => Manifest::parse(&bytes).map_err(|error| error.to_string()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+        Err(error) => Err(format!("the manifest: {error}")),
+    })
+}
+
 /// A regular file of at most `most` bytes. A link is not followed: what it leads to may be anything.
+/// Nor is a pipe waited for that takes the file's place meanwhile.
 fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let refused = |why: String| io::Error::new(io::ErrorKind::InvalidData, why);
     if !fs::symlink_metadata(path)?.is_file() {
         return Err(refused("not a regular file".into()));
     }
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use rustix::fs::OFlags;
+        use std::os::unix::fs::OpenOptionsExt;
+        options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
+    }
+    let file = options.open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(refused("not a regular file".into()));
+    }
     let mut bytes = Vec::new();
-    File::open(path)?.take(most + 1).read_to_end(&mut bytes)?;
+    file.take(most + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
         return Err(refused(format!("more than {most} bytes")));
     }
     Ok(bytes)
+}
+
+/// A module, unless it is too large or no regular file.
+pub(crate) fn read_module(file: &Path) -> io::Result<Vec<u8>> {
+    read(file, MODULE_BYTES)
+}
+
+/// Puts `bytes` at `file`. What is there is replaced and never written through: a link, which others
+/// may have made, leads nowhere.
+pub(crate) fn replace(file: &Path, bytes: &[u8]) -> io::Result<()> {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let fresh = file.with_file_name(format!(".{name}.{}.new", process::id()));
+    let written = OpenOptions::new()
+        .write(true)
+        // Fails where anything is, a link as well.
+        .create_new(true)
+        .open(&fresh)
+        .and_then(|mut to| to.write_all(bytes).and_then(|()| to.sync_all()))
+        .and_then(|()| fs::rename(&fresh, file));
+    if written.is_err() {
+        let _ = fs::remove_file(&fresh);
+    }
+    written
 }

@@ -1,6 +1,7 @@
 //! How bwrap is told what a program may touch.
 
 use std::{
+    collections::BTreeSet,
     env,
     ffi::OsString,
     fs,
@@ -39,6 +40,8 @@ const CONFIGURATION: &[&str] = &[
     "/etc/ssl/openssl.cnf",
     "/etc/timezone",
 ];
+/// Where programs leave the sockets that others talk to them by: services, agents, Tau's own proxies.
+const SOCKETS: &[&str] = &["/run", "/tmp", "/var/run"];
 /// The descriptors bwrap reads the filters from.
 const FILTERS: [i32; 2] = [3, 4];
 /// The descriptor bwrap says which process it is on, and the one it waits for.
@@ -90,6 +93,21 @@ pub(crate) fn check(programs: &Programs, confinement: &Confinement) -> io::Resul
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
                 format!("{folder} cannot be given to a sandbox: the system is in it"),
+            ));
+        }
+        // A socket is connected to whether its folder is read-only or not.
+        let holds_sockets = SOCKETS
+            .iter()
+            .any(|path| Path::new(path).starts_with(folder));
+        // Disks that a person plugged in are the exception.
+        let is_service = folder.starts_with("/run") && !folder.starts_with("/run/media");
+        if holds_sockets || is_service {
+            let folder = folder.display();
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!(
+                    "{folder} cannot be given to a sandbox: sockets of other programs are in it"
+                ),
             ));
         }
     }
@@ -217,6 +235,20 @@ fn file_system(confinement: &Confinement) -> (Vec<OsString>, Vec<PathBuf>) {
         let mut folders = confinement.readable.iter();
         inside(path) || folders.any(|folder| path.starts_with(folder))
     };
+    // A folder that something is mounted on cannot be renamed: with one above it moved away, what is
+    // protected would be free to be made anew.
+    let above: BTreeSet<&Path> = confinement
+        .read_only
+        .iter()
+        .filter(inside)
+        .flat_map(|path| path.ancestors().skip(1))
+        .filter(|path| path.starts_with(&confinement.workspace) && *path != confinement.workspace)
+        .filter(|path| fs::symlink_metadata(path).is_ok_and(|found| found.is_dir()))
+        .collect();
+    // Sorted, so that none covers one that came before.
+    for path in above {
+        bind("--bind", path);
+    }
     for path in confinement.read_only.iter().filter(inside) {
         // What is a link would protect what it leads to and not itself.
         if fs::symlink_metadata(path).is_ok_and(|found| !found.is_symlink()) {
@@ -322,6 +354,10 @@ mod tests {
             let confinement = confinement(Path::new(workspace));
             let error = check(&programs, &confinement).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{workspace}");
+        }
+        for workspace in ["/run", "/run/user/1000", "/tmp", "/var"] {
+            let error = check(&programs, &confinement(Path::new(workspace))).unwrap_err();
+            assert!(error.to_string().contains("sockets"), "{workspace}");
         }
         check(&programs, &confinement(Path::new("/srv"))).unwrap();
 

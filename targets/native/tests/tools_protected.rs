@@ -201,6 +201,26 @@ async fn what_a_command_changes_all_the_same_is_put_back() {
 }
 
 #[tokio::test]
+async fn nothing_elsewhere_is_repaired_by_way_of_a_link_that_a_command_put_above() {
+    let bench = bench();
+    let elsewhere = bench.dir.path().join("elsewhere");
+    fs::create_dir(&elsewhere).expect("a bench that works");
+    fs::write(elsewhere.join("server.pem"), "THEIRS\n").expect("a bench that works");
+    let command = format!("mv keys away; ln -s {} keys", elsewhere.display());
+    let output = bench.call("shell", json!({ "command": command })).await;
+    assert_eq!(output.status, ToolStatus::Denied, "{}", output.text);
+    assert!(
+        output.text.contains("became a link: taken away"),
+        "{}",
+        output.text
+    );
+    let text = |path: PathBuf| fs::read_to_string(path).expect("a file");
+    assert_eq!(text(elsewhere.join("server.pem")), "THEIRS\n");
+    unchanged(&bench, &output.text);
+    assert!(!bench.ws("keys").is_symlink());
+}
+
+#[tokio::test]
 async fn a_command_that_runs_out_of_time_or_is_dropped_is_put_back_too() {
     let bench = bench();
     let limits = tau_core::tool::ToolLimits {

@@ -102,6 +102,22 @@ fn a_models_command_reaches_its_folder_and_nothing_else() {
 }
 
 #[test]
+fn what_is_protected_stays_so_when_a_folder_above_it_is_moved() {
+    let tau = Tau::new();
+    let folder = tau.workspace().join("vendor/lib/.git");
+    fs::create_dir_all(&folder).expect("folders");
+    fs::write(folder.join("config"), "as it was").expect("a file");
+    let (text, _) = told(
+        &tau,
+        "d=$(echo .gi)t; mv vendor/lib vendor/x; mv vendor other; \
+         cp -r vendor/x vendor/lib; echo EVIL > vendor/lib/$d/config",
+        None,
+    );
+    let config = fs::read_to_string(folder.join("config")).expect("a file");
+    assert_eq!(config, "as it was", "{text}");
+}
+
+#[test]
 fn the_profile_grants_folders_to_read_and_unprotects_what_it_names() {
     let tau = Tau::new();
     let person = tau.home().parent().expect("a folder").to_owned();
@@ -194,8 +210,10 @@ fn a_command_reaches_the_hosts_that_were_granted_and_each_request_is_told() {
         let (text, _) = told(&tau, &ask(url), None);
         assert!(text.contains("[network: refused"), "{url}: {text}");
     }
-    let secret = concat!("ghp_", "16C7e42F292c6912E7710c838347Ae178B4a");
-    let (text, _) = told(&tau, &ask(&format!("{origin}/?key={secret}")), None);
+    // Put together where nobody reads it before.
+    let secret = "a=ghp_16C7e42F292c69; b=12E7710c838347Ae178B4a; ";
+    let ask = secret.to_owned() + &ask(&format!("{origin}/?key=$a$b"));
+    let (text, _) = told(&tau, &ask, None);
     assert!(text.contains("[network: refused GET"), "{text}");
     assert_eq!(server.asked().len(), 1);
 }

@@ -25,5 +25,6 @@ mod sessions;
 mod settings;
 mod store;
 mod support;
+mod tool_build;
 mod tools;
 mod wasm;

@@ -547,3 +547,70 @@ fn a_tool_that_was_begun_builds_in_its_sandbox_and_answers() {
     let said = called(&tau, "greet", r#"{"who": "you"}"#);
     assert_eq!(said["text"], r#"{"greeting":"Hello, you!"}"#, "{said}");
 }
+
+#[test]
+fn a_module_that_takes_long_to_compile_costs_a_call_its_time_and_no_more() {
+    let tau = Tau::new();
+    let folder = folder(&tau);
+    tau.profile("[policy]\ntool_timeout_ms = 200\n");
+    // Loops within loops, with many variables: a compiler works on how they go from one to the next.
+    let begin: String = (0..300)
+        .map(|at| {
+            let to = 1 + at * 37 % 2_000;
+            format!("loop local.get 0 local.set {to} local.get 0 br_if 0 ")
+        })
+        .collect();
+    let locals = "i32 ".repeat(2_000);
+    let slow = format!(
+        "(func (param i32) (local {locals}) {begin} {})",
+        "end ".repeat(300)
+    );
+    let module = module(&format!("(func (export \"_start\")) {}", slow.repeat(30)));
+    fs::write(folder.join("slow.wasm"), module).expect("a module");
+    let done = tau.tau(&["tool", "call", "slow", "--json"]);
+    assert_eq!(done.json()["status"], "timed_out", "{}", done.stdout);
+    assert!(done.took.as_secs() < 20, "{:?}", done.took);
+}
+
+#[test]
+fn the_name_of_a_file_is_one_line_of_a_list() {
+    let tau = Tau::new();
+    let folder = folder(&tau);
+    fs::write(folder.join("z\nread       allow  fake.wasm"), echo()).expect("a module");
+    let done = tau.tau(&["tool", "list"]);
+    let forged = |line: &str| line.starts_with("read ") && line.contains("fake");
+    assert!(!done.code(0).stdout.lines().any(forged), "{}", done.stdout);
+}
+
+#[test]
+fn modules_without_end_cost_no_more_than_a_folders_share_of_memory() {
+    let tau = Tau::new();
+    let folder = folder(&tau);
+    fs::write(folder.join("aaa.wasm"), echo()).expect("a module");
+    for number in 0..40 {
+        let path = folder.join(format!("large{number}.wasm"));
+        fs::write(&path, b"\0asm\x01\0\0\0").expect("a module");
+        let file = fs::File::options().write(true).open(&path);
+        file.and_then(|file| file.set_len(32 << 20))
+            .expect("a hole");
+    }
+    let script = format!(
+        "ulimit -v $((1 << 20)); exec {} tool list --json",
+        tau.program().display()
+    );
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", &script]).env_clear();
+    command.envs(tau.environment()).current_dir(tau.workspace());
+    command.stdout(std::process::Stdio::piped());
+    command.stderr(std::process::Stdio::piped());
+    let done = crate::support::finish(command.spawn().expect("tau starts"), b"");
+    let tools = done.code(0).json()["tools"].clone();
+    let state = |name: &str| {
+        let mut tools = tools.as_array().into_iter().flatten();
+        tools.find(|tool| tool["name"] == name).cloned()
+    };
+    assert_eq!(state("aaa").expect("a tool")["state"], "ready");
+    let last = state("large9").expect("a tool");
+    assert_eq!(last["state"], "refused", "{last}");
+    assert!(last["reason"].to_string().contains("room"), "{last}");
+}

@@ -115,3 +115,29 @@ fn status_says_what_holds_here() {
     let shown = tau.tau(&["sandbox", "status", "--json"]).json();
     assert_eq!(shown["bubblewrap"]["available"], true);
 }
+
+#[test]
+fn keys_that_a_link_leads_to_are_not_there_either() {
+    let tau = Tau::new();
+    let person = tau.home().parent().unwrap();
+    fs::create_dir_all(person.join("dotfiles/ssh")).unwrap();
+    fs::write(person.join("dotfiles/ssh/id_ed25519"), "private").unwrap();
+    std::os::unix::fs::symlink("dotfiles/ssh", person.join(".ssh")).unwrap();
+    let mut command = tau.command(["sandbox", "run", "--", "sh", "-c", "cat ssh/id_ed25519"]);
+    command.current_dir(person.join("dotfiles"));
+    let done = finish(command.spawn().unwrap(), b"");
+    assert!(!done.stdout.contains("private"), "{}", done.stdout);
+    assert_ne!(done.code, 0);
+}
+
+#[test]
+fn a_folder_of_taus_own_that_is_not_there_yet_is_not_made_by_a_program() {
+    let tau = Tau::new();
+    let person = tau.home().parent().unwrap();
+    assert!(!tau.home().exists());
+    let script = "mkdir -p home; echo '[policy]' > home/config.toml; true";
+    let mut command = tau.command(["sandbox", "run", "--", "sh", "-c", script]);
+    command.current_dir(person);
+    finish(command.spawn().unwrap(), b"").code(0);
+    assert!(!tau.home().join("config.toml").exists());
+}

@@ -36,6 +36,8 @@ pub use trust::{Distrust, Signed, Trust};
 pub const MAX_BYTES: usize = 64 * 1024;
 /// A longer description costs every request of a session.
 const MAX_DESCRIPTION_CHARS: usize = 1_024;
+/// Longer schemas cost every request of a session, too.
+const MAX_PARAMETERS_BYTES: usize = 8 * 1024;
 /// More of one kind than a person reads is not asked for.
 const MAX_ASKED: usize = 16;
 /// What a hash begins with.
@@ -159,6 +161,14 @@ fn any_object() -> Value {
     json!({ "type": "object" })
 }
 
+/// Whether `c` is none that a person sees as it is: control characters, and marks without a width.
+fn unreadable(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}')
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+        || matches!(c, '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
 fn bad(field: &'static str, why: impl Into<String>) -> BadManifest {
     let why = why.into();
     BadManifest::Field { field, why }
@@ -204,18 +214,22 @@ impl Capabilities {
 
     fn check(&self) -> Result<(), BadManifest> {
         for directory in &self.directories {
+            // As a person is shown it, it says where it is: `./.` would be all of the workspace, and a
+            // line end or a turned direction would make another question of it.
             let legal = |path: &str| {
-                !path.is_empty()
-                    && !path.starts_with(['/', '\\', '~'])
-                    && !path.contains(['\\', ':', '\0'])
-                    && path.split('/').all(|name| name != "..")
+                let named = |name: &str| !matches!(name, "" | "." | "..");
+                !path.starts_with('~')
+                    && !path.contains(['\\', ':'])
+                    && !path.contains(unreadable)
+                    && (path == "." || path.strip_suffix('/').unwrap_or(path).split('/').all(named))
             };
             if !legal(&directory.path) {
                 let why = format!("{:?} is no path within the workspace", directory.path);
                 return Err(bad("capabilities.directories", why));
             }
             let guest = directory.guest.as_deref().unwrap_or(&directory.path);
-            if guest.is_empty() || guest.split('/').any(|name| name == "..") {
+            let leads_up = guest.split('/').any(|name| name == "..");
+            if guest.is_empty() || guest.contains(unreadable) || leads_up {
                 let why = format!("{guest:?} is no name for a directory");
                 return Err(bad("capabilities.directories", why));
             }
@@ -279,6 +293,10 @@ impl Manifest {
         }
         if self.parameters["type"] != "object" {
             return Err(bad("parameters", "the type of arguments is object"));
+        }
+        if crate::json::to_string(&self.parameters).len() > MAX_PARAMETERS_BYTES {
+            let why = format!("more than {MAX_PARAMETERS_BYTES} bytes are too many");
+            return Err(bad("parameters", why));
         }
         for (field, value) in [
             ("limits.fuel", self.limits.fuel),

@@ -44,6 +44,10 @@ fn what_a_manifest_lies_about_is_named() {
         (|m| m["description"] = "x".repeat(1_025).into(), "too many"),
         (|m| m["parameters"] = json!({"type": "array"}), "object"),
         (|m| m["parameters"] = json!(true), "object"),
+        (
+            |m| m["parameters"]["x"] = "x".repeat(9_000).into(),
+            "parameters: more than",
+        ),
         (|m| m["limits"]["fuel"] = 0.into(), "nothing runs"),
         (|m| m["limits"]["fuel"] = (-1).into(), "cannot be read"),
         (|m| m["hash"] = "sha256:AB".into(), "64 lower-case hex"),
@@ -62,6 +66,22 @@ fn what_a_manifest_lies_about_is_named() {
         ),
         (
             |m| m["capabilities"]["directories"][0]["path"] = "~/x".into(),
+            "no path within the workspace",
+        ),
+        (
+            |m| m["capabilities"]["directories"][0]["path"] = "data\n  know the time".into(),
+            "no path within the workspace",
+        ),
+        (
+            |m| m["capabilities"]["directories"][0]["path"] = "\u{202e}atad".into(),
+            "no path within the workspace",
+        ),
+        (
+            |m| m["capabilities"]["directories"][0]["path"] = "./.".into(),
+            "no path within the workspace",
+        ),
+        (
+            |m| m["capabilities"]["directories"][0]["path"] = "data//x".into(),
             "no path within the workspace",
         ),
         (

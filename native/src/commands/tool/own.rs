@@ -17,7 +17,7 @@ use crate::{
     exit::{Error, Exit},
     home::Home,
     host,
-    plugins::{Approvals, Pair, Place, Plugin, State, read_pair},
+    plugins::{Approvals, Pair, Place, Plugin, State, read_pair, replace},
     ui::{self, Ui},
 };
 
@@ -98,7 +98,7 @@ pub(super) fn describe(row: &mut Value, plugin: &Plugin) {
 
 /// The same for a person.
 pub(super) fn show(ui: Ui, plugin: &Plugin) {
-    ui.line(ui::dim(plugin.file.display()));
+    ui.line(ui::dim(ui::plain(&plugin.file.display().to_string())));
     if let Some(did) = &plugin.signed_by {
         ui.line(format!("signed by {did}"));
     }
@@ -208,8 +208,8 @@ fn install(file: &Path, here: bool, yes: bool, home: &Home, ui: Ui) -> Result<Ex
     let text = serde_json::to_string_pretty(&manifest)
         .map_err(|error| Error::internal(error.to_string()))?;
     // The manifest last: a module without one asks for nothing.
-    fs::write(&target, &module).map_err(failed)?;
-    fs::write(target.with_extension("json"), text + "\n").map_err(failed)?;
+    replace(&target, &module).map_err(failed)?;
+    replace(&target.with_extension("json"), (text + "\n").as_bytes()).map_err(failed)?;
     Approvals::of(home).add(&manifest.digest(&module), &manifest.name)?;
     ui.note(format!("{} is at {}", manifest.name, target.display()));
     Ok(Exit::Ok)

@@ -12,13 +12,13 @@
 //! in `rejected/`.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet, VecDeque},
     fs, io,
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use tau_core::policy::Paths;
+use tau_core::policy::{Paths, paths::PROTECTED};
 
 /// Larger files are watched by their size and time alone, and cannot be put back.
 const MAX_FILE_BYTES: u64 = 4 << 20;
@@ -26,6 +26,8 @@ const MAX_FILE_BYTES: u64 = 4 << 20;
 const MAX_BYTES: u64 = 64 << 20;
 /// How many names of the workspace are looked at for protected ones.
 const MAX_NAMES: usize = 20_000;
+/// How much of names with their folders: a tree may be as deep as a name is long.
+const MAX_PATH_BYTES: usize = 4 << 20;
 
 /// What Tau wrote itself, in order.
 static OWN: Mutex<Vec<(PathBuf, Vec<u8>)>> = Mutex::new(Vec::new());
@@ -52,6 +54,8 @@ pub(super) struct Keeper {
     paths: Paths,
     kept: Kept,
     running: Mutex<Running>,
+    /// What of the workspace was found to be protected, by all commands so far.
+    seen: Mutex<BTreeSet<PathBuf>>,
 }
 
 #[derive(Debug, Default)]
@@ -60,6 +64,8 @@ struct Running {
     /// How much Tau had written when it was remembered.
     written: usize,
     remembered: BTreeMap<PathBuf, Entry>,
+    /// The folders of the workspace that these lie in.
+    ways: BTreeSet<PathBuf>,
 }
 
 /// What was at a path.
@@ -87,6 +93,7 @@ impl Keeper {
             paths,
             kept,
             running: Mutex::default(),
+            seen: Mutex::default(),
         }
     }
 
@@ -96,34 +103,55 @@ impl Keeper {
         if running.commands == 0 {
             running.written = locked(&OWN).len();
             running.remembered = self.look();
+            running.ways = self.ways(running.remembered.keys());
         }
         running.commands += 1;
         Watch(Some(self))
     }
 
-    /// What of the workspace no tool writes and is there, as far as it was looked for: where it
-    /// begins, not what is below.
+    /// What of the workspace no tool writes and is there: where it begins, not what is below.
+    ///
+    /// It is looked for in so many names. What the workspace itself holds by a name that is known, and
+    /// what was found before, is in any case among it: a command cannot bury it below others.
     pub(super) fn protected(&self) -> Vec<PathBuf> {
-        let mut found = Vec::new();
+        let fixed = self.paths.protect.iter().map(String::as_str);
+        let known = PROTECTED.iter().copied().chain(fixed);
+        let known = known.map(|name| self.root.join(name.trim_matches('/')));
+        let mut seen = locked(&self.seen);
+        seen.extend(known);
+        seen.retain(|path| {
+            // By way of a link it would be somebody else's.
+            let folder = path.parent().unwrap_or(path);
+            let is_here = folder.canonicalize().is_ok_and(|real| real == folder);
+            is_here && self.is_protected(path) && path.symlink_metadata().is_ok()
+        });
         let mut names = MAX_NAMES;
-        let mut folders = vec![self.root.clone()];
-        while let Some(folder) = folders.pop() {
+        let mut bytes = MAX_PATH_BYTES;
+        let mut folders = VecDeque::from([self.root.clone()]);
+        // Whole folders first: what lies near is found before what lies deep.
+        while let Some(folder) = folders.pop_front() {
             for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
-                if names == 0 {
-                    return found;
-                }
-                names -= 1;
                 let path = entry.path();
-                let relative = path.strip_prefix(&self.root).unwrap_or(&path);
-                let written = relative.to_string_lossy();
-                if self.paths.protection(&written, true, false).is_some() {
-                    found.push(path);
+                names = names.saturating_sub(1);
+                bytes = bytes.saturating_sub(path.as_os_str().len());
+                if names == 0 || bytes == 0 {
+                    return seen.iter().cloned().collect();
+                }
+                if self.is_protected(&path) {
+                    seen.insert(path);
                 } else if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                    folders.push(path);
+                    folders.push_back(path);
                 }
             }
         }
-        found
+        seen.iter().cloned().collect()
+    }
+
+    fn is_protected(&self, path: &Path) -> bool {
+        path.strip_prefix(&self.root).is_ok_and(|relative| {
+            let written = relative.to_string_lossy();
+            self.paths.protection(&written, true, false).is_some()
+        })
     }
 
     fn end(&self) -> Vec<String> {
@@ -140,8 +168,13 @@ impl Keeper {
                 old.clone_from(content);
             }
         }
-        let found = self.look();
         let mut told = Vec::new();
+        // A link where a folder was would have this process repair what lies elsewhere.
+        for way in running.ways.iter().filter(|way| way.is_symlink()) {
+            let taken = done(fs::remove_file(way), "taken away");
+            told.push(format!("{} became a link: {taken}", way.display()));
+        }
+        let found = self.look();
         // What lies in a new folder goes before it.
         for path in found.keys().rev() {
             if !running.remembered.contains_key(path) && !own.contains_key(path) {
@@ -168,8 +201,19 @@ impl Keeper {
         running.commands -= 1;
         if running.commands == 0 {
             running.remembered.clear();
+            running.ways.clear();
         }
         told
+    }
+
+    /// The folders of the workspace above `paths` that are none by way of a link.
+    fn ways<'p>(&self, paths: impl Iterator<Item = &'p PathBuf>) -> BTreeSet<PathBuf> {
+        let above = paths.flat_map(|path| path.ancestors().skip(1));
+        above
+            .filter(|folder| *folder != self.root && folder.starts_with(&self.root))
+            .filter(|folder| !folder.is_symlink())
+            .map(Path::to_owned)
+            .collect()
     }
 
     /// Everything protected that there is.
@@ -178,11 +222,19 @@ impl Keeper {
         let mut budget = Budget {
             bytes: MAX_BYTES,
             names: MAX_NAMES,
+            path_bytes: MAX_PATH_BYTES,
         };
         for path in &self.kept.files {
             collect(path, &mut found, &mut budget);
         }
         collect(&self.root.join(".tau"), &mut found, &mut budget);
+        // However many names there are, those that the profile spells out are among them.
+        for name in &self.paths.protect {
+            let path = self.root.join(name.trim_matches('/'));
+            if self.is_protected(&path) {
+                collect(&path, &mut found, &mut budget);
+            }
+        }
         if !self.paths.protect.is_empty() {
             self.search(&self.root, &mut found, &mut budget);
         }
@@ -195,11 +247,12 @@ impl Keeper {
             return;
         };
         for entry in entries.flatten() {
-            if budget.names == 0 {
+            let path = entry.path();
+            budget.names = budget.names.saturating_sub(1);
+            budget.path_bytes = budget.path_bytes.saturating_sub(path.as_os_str().len());
+            if budget.names == 0 || budget.path_bytes == 0 {
                 return;
             }
-            budget.names -= 1;
-            let path = entry.path();
             let relative = path.strip_prefix(&self.root).unwrap_or(&path);
             let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
             // What git itself writes there is its business.
@@ -260,6 +313,7 @@ impl Drop for Watch<'_> {
 struct Budget {
     bytes: u64,
     names: usize,
+    path_bytes: usize,
 }
 
 fn collect(path: &Path, found: &mut BTreeMap<PathBuf, Entry>, budget: &mut Budget) {
@@ -357,4 +411,57 @@ fn set_mode(_: &Path, _: u32) -> io::Result<()> {
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keeper(root: &Path, protect: &[&str]) -> Keeper {
+        let paths = Paths {
+            protect: protect.iter().map(|&glob| glob.into()).collect(),
+            workspace: root.display().to_string(),
+            ..Paths::default()
+        };
+        Keeper::new(root, paths, Kept::default())
+    }
+
+    #[test]
+    fn what_is_protected_is_not_buried_below_many_other_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        for path in [".git", ".tau", "keys", "vendor/lib/.git"] {
+            fs::create_dir_all(root.join(path)).unwrap();
+        }
+        fs::write(root.join("keys/server.pem"), "KEY").unwrap();
+        let keeper = keeper(&root, &["keys/server.pem"]);
+        let all =
+            [".git", ".tau", "keys/server.pem", "vendor/lib/.git"].map(|path| root.join(path));
+        assert_eq!(keeper.protected(), all);
+        // In which order a folder is read is the file system's: some before, most after these.
+        for number in 0..3 * MAX_NAMES {
+            fs::write(root.join(format!("f{number}")), "").unwrap();
+        }
+        assert_eq!(keeper.protected(), all);
+        assert!(keeper.look().contains_key(&all[2]));
+        // Another one knows nothing of before, and still finds what has a known name.
+        let later = self::keeper(&root, &["keys/server.pem"]).protected();
+        assert!(
+            all[..3].iter().all(|path| later.contains(path)),
+            "{later:?}"
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_became_somebody_elses_by_a_link_above_is_not_looked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap().join("workspace");
+        fs::create_dir_all(root.join("lib/.git")).unwrap();
+        let keeper = keeper(&root, &[]);
+        assert_eq!(keeper.protected(), [root.join("lib/.git")]);
+        fs::rename(root.join("lib"), folder.path().join("lib")).unwrap();
+        std::os::unix::fs::symlink(folder.path().join("lib"), root.join("lib")).unwrap();
+        assert_eq!(keeper.protected(), Vec::<PathBuf>::new());
+    }
 }

@@ -1,4 +1,7 @@
 //! `tau tool build`: cargo, confined: what a build script or a macro does stays in the folder.
+//!
+//! Invariant: nothing that lies in the folder is run outside of the sandbox, and no link in it is
+//! followed there: a build script may have left it.
 
 use std::{
     env,
@@ -17,13 +20,15 @@ use crate::{
     credentials::Vault,
     exit::{Error, Exit},
     home::Home,
-    plugins::{Pair, read_pair},
+    plugins::{Pair, read_manifest, read_module, read_pair, replace},
     programs::Engines,
     signals::Signals,
     ui::Ui,
 };
 
 const TARGET: &str = "wasm32-wasip1";
+/// Where cargo keeps tokens of registries, wherever its folder is.
+const CREDENTIALS: [&str; 2] = ["credentials", "credentials.toml"];
 
 /// Builds the tool in `folder`.
 pub(super) fn build(folder: &Path, home: &Home, ui: Ui) -> Result<Exit, Error> {
@@ -48,12 +53,27 @@ pub(super) fn build(folder: &Path, home: &Home, ui: Ui) -> Result<Exit, Error> {
     let built = folder.join("target").join(TARGET).join("release");
     let built = built.join(stem).with_extension("wasm");
     let module = manifest.with_extension("wasm");
-    fs::copy(&built, &module).map_err(|error| {
+    let bytes = built_in(&built).map_err(|error| {
         Error::usage(format!("{} was not built", built.display()))
             .cause(error)
             .hint("the package is called like the manifest")
     })?;
+    replace(&module, &bytes).map_err(|error| cannot_write(&module, error))?;
     finish(&module, ui)
+}
+
+/// What was built: there and not elsewhere, by no link.
+fn built_in(built: &Path) -> io::Result<Vec<u8>> {
+    let lies = built.canonicalize()?;
+    if lies != built {
+        let why = format!("a link leads to {}", lies.display());
+        return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+    }
+    read_module(built)
+}
+
+fn cannot_write(file: &Path, error: io::Error) -> Error {
+    Error::usage(format!("{} cannot be written", file.display())).cause(error)
 }
 
 /// Writes the hash of what was built into the manifest.
@@ -73,9 +93,7 @@ fn finish(module: &Path, ui: Ui) -> Result<Exit, Error> {
     let text = serde_json::to_string_pretty(&manifest)
         .map_err(|error| Error::internal(error.to_string()))?;
     let file = module.with_extension("json");
-    fs::write(&file, text + "\n").map_err(|error| {
-        Error::usage(format!("{} cannot be written", file.display())).cause(error)
-    })?;
+    replace(&file, (text + "\n").as_bytes()).map_err(|error| cannot_write(&file, error))?;
     let size = bytes.len().div_ceil(1024);
     ui.note(format!("{} ({size} KiB)", module.display()));
     ui.line(module.display());
@@ -90,7 +108,7 @@ fn manifest_of(folder: &Path) -> Result<PathBuf, Error> {
     })?;
     for path in entries.flatten().map(|entry| entry.path()) {
         if path.extension().is_some_and(|ending| ending == "json")
-            && fs::read(&path).is_ok_and(|bytes| Manifest::parse(&bytes).is_ok())
+            && read_manifest(&path).is_some_and(|manifest| manifest.is_ok())
         {
             found.push(path);
         }
@@ -113,6 +131,8 @@ fn manifest_of(folder: &Path) -> Result<PathBuf, Error> {
 struct Toolchain {
     cargo: PathBuf,
     readable: Vec<String>,
+    /// What of that opens doors.
+    hidden: Vec<PathBuf>,
     environment: Vec<(OsString, OsString)>,
 }
 
@@ -124,6 +144,8 @@ impl Toolchain {
         };
         let path = env::var_os("PATH").ok_or_else(missing)?;
         let cargo = env::split_paths(&path)
+            // Any other is a place of the current folder's.
+            .filter(|folder| folder.is_absolute())
             .map(|folder| folder.join("cargo"))
             .find(|file| file.is_file())
             .ok_or_else(missing)?;
@@ -138,9 +160,12 @@ impl Toolchain {
             ("CARGO_TERM_COLOR".into(), "never".into()),
         ];
         let mut readable = Vec::new();
+        let mut hidden = Vec::new();
         // Where the compiler itself is, if it is not one of the system's.
         let sysroot = Command::new(cargo.with_file_name("rustc"))
             .args(["--print", "sysroot"])
+            // Not in the folder: a rust-toolchain.toml there may name any program as the compiler.
+            .current_dir("/")
             .output();
         let sysroot =
             sysroot.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
@@ -151,6 +176,8 @@ impl Toolchain {
         );
         for (variable, usual) in [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")] {
             if let Some(folder) = folder(variable, usual) {
+                let kept = folder.canonicalize().unwrap_or_else(|_| folder.clone());
+                hidden.extend(CREDENTIALS.map(|name| kept.join(name)));
                 environment.push((variable.into(), folder.clone().into()));
                 readable.extend(folder.to_str().map(str::to_owned));
             }
@@ -158,6 +185,7 @@ impl Toolchain {
         Ok(Self {
             cargo,
             readable,
+            hidden,
             environment,
         })
     }
@@ -189,7 +217,7 @@ async fn confined(folder: &Path, toolchain: &Toolchain, home: &Home, ui: Ui) -> 
         confinement: Confinement {
             workspace: folder.to_owned(),
             read_only: PROTECTED.iter().map(|name| folder.join(name)).collect(),
-            hidden: Vec::new(),
+            hidden: toolchain.hidden.clone(),
             readable: Vec::new(),
             environment: toolchain.environment.clone(),
             limits: limits(&how),

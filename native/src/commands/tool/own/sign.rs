@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     exit::{Error, Exit},
-    plugins::{Pair, read_pair},
+    plugins::{Pair, read_pair, replace},
     ui::Ui,
 };
 
@@ -37,7 +37,7 @@ pub(super) fn sign(args: &Args, ui: Ui) -> Result<Exit, Error> {
     let text = serde_json::to_string_pretty(&signed)
         .map_err(|error| Error::internal(error.to_string()))?;
     let file = args.file.with_extension("json");
-    fs::write(&file, text + "\n").map_err(|error| {
+    replace(&file, (text + "\n").as_bytes()).map_err(|error| {
         Error::usage(format!("{} cannot be written", file.display())).cause(error)
     })?;
     ui.note(format!("{} is signed", args.file.display()));
