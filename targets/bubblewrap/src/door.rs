@@ -18,6 +18,8 @@ use tau_target_process::mounts;
 /// How long bwrap may take to make a sandbox.
 const DEADLINE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(1);
+/// How often the same list is read again before it is believed to be wrong.
+const STEADY: u32 = 20;
 
 /// What a program waits at.
 #[derive(Debug)]
@@ -40,9 +42,11 @@ impl Door {
             // bwrap has ended and said why; nothing was started.
             return Ok(());
         };
-        let own = fs::read("/proc/self/mountinfo")?;
         let began = Instant::now();
+        let mut last = Vec::new();
+        let mut same = 0;
         loop {
+            let own = fs::read("/proc/self/mountinfo")?;
             let theirs = fs::read(format!("/proc/{process}/mountinfo"));
             let theirs = theirs.unwrap_or_default();
             if theirs.is_empty() {
@@ -50,9 +54,19 @@ impl Door {
             }
             if is_made(&own, &theirs) {
                 let binds = self.binds.iter().map(|path| (&**path, &**path));
-                let compared = mounts::compare(&own, &theirs, binds);
-                compared.map_err(|why| io::Error::new(io::ErrorKind::PermissionDenied, why))?;
-                return self.latch.write_all(b"1");
+                let Err(why) = mounts::compare(&own, &theirs, binds) else {
+                    return self.latch.write_all(b"1");
+                };
+                // A list is read in pieces: one that something is mounted into meanwhile is neither
+                // what was nor what is.
+                same = match theirs == last {
+                    true => same + 1,
+                    false => 0,
+                };
+                if same == STEADY {
+                    return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
+                }
+                last = theirs;
             }
             if began.elapsed() > DEADLINE {
                 let why = "bwrap did not make the sandbox in time";

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
 };
 
 use crate::support::{Do, Server, Tau, call, finish, say};
@@ -598,12 +598,12 @@ fn modules_without_end_cost_no_more_than_a_folders_share_of_memory() {
         "ulimit -v $((1 << 20)); exec {} tool list --json",
         tau.program().display()
     );
-    let mut command = std::process::Command::new("sh");
+    let mut command = Command::new("sh");
     command.args(["-c", &script]).env_clear();
     command.envs(tau.environment()).current_dir(tau.workspace());
-    command.stdout(std::process::Stdio::piped());
-    command.stderr(std::process::Stdio::piped());
-    let done = crate::support::finish(command.spawn().expect("tau starts"), b"");
+    command.stdout(Stdio::piped());
+    command.stderr(Stdio::piped());
+    let done = finish(command.spawn().expect("tau starts"), b"");
     let tools = done.code(0).json()["tools"].clone();
     let state = |name: &str| {
         let mut tools = tools.as_array().into_iter().flatten();
