@@ -45,8 +45,8 @@ enum Command {
     /// the hosts that are granted, and nothing of the environment but PATH, LANG, TZ and TERM. Where it cannot be confined it is not
     /// run. Ends as the program does, with 128 and the signal's number where a signal ended it.
     ///
-    /// Examples: tau sandbox run -- make test · tau sandbox run --host example.com -- curl
-    /// https://example.com/ · tau sandbox run --env CI=1 -- sh -c "npm run build"
+    /// Examples: tau sandbox run -- make test · tau sandbox run --host crates.io -- cargo fetch ·
+    /// tau sandbox run --env CI=1 -- sh -c "npm run build"
     Run {
         /// The folder it starts in and can write to [default: the current one].
         #[arg(long, value_name = "DIR")]

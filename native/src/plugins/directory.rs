@@ -4,7 +4,11 @@
 //! path is. A symbolic link would make that another place, so a path through one is not written, and
 //! no handle is given on what a link leads to; nor is a file written that has a second name.
 
-use std::{any::Any, path::PathBuf, sync::Arc};
+use std::{
+    any::Any,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 use tau_core::policy::Paths;
 use tau_target_wasi::{
     Directory, Entry, Errno, Kind, OpenFlags, Opened, Stat, Times, native::HostDirectory,
@@ -53,19 +57,23 @@ impl Kept {
         }
     }
 
-    /// `path` from the workspace.
+    /// `path` from the workspace. Where no name of it is a link, that is where it leads.
     fn place(&self, path: &str) -> String {
-        match self.at.is_empty() {
-            true => path.to_owned(),
-            false => format!("{}/{path}", self.at),
+        let mut names: Vec<&str> = Vec::new();
+        for name in self.at.split('/').chain(path.split('/')) {
+            match name {
+                "" | "." => {}
+                ".." => {
+                    names.pop();
+                }
+                name => names.push(name),
+            }
         }
+        names.join("/")
     }
 
     fn seen(&self, path: &str) -> Result<(), Errno> {
-        let hides = |hidden: &PathBuf| {
-            let place = self.place(path);
-            PathBuf::from(place).starts_with(hidden)
-        };
+        let hides = |hidden: &PathBuf| Path::new(&self.place(path)).starts_with(hidden);
         if self.rules.hidden.is_empty() {
             return Ok(());
         }
