@@ -80,10 +80,19 @@ fn program(name: &'static str, package: &'static str) -> Result<PathBuf, Unavail
         })
 }
 
+/// What can be read beside the system, which is there anyway.
+fn readable(confinement: &Confinement) -> impl Iterator<Item = &PathBuf> {
+    let is_system = |folder: &PathBuf| SYSTEM.iter().any(|path| Path::new(path) == folder);
+    confinement
+        .readable
+        .iter()
+        .filter(move |folder| !is_system(folder))
+}
+
 /// Whether the workspace is one that can be given away whole.
 pub(crate) fn check(programs: &Programs, confinement: &Confinement) -> io::Result<()> {
     let workspace = &confinement.workspace;
-    for folder in confinement.readable.iter().chain([workspace]) {
+    for folder in readable(confinement).chain([workspace]) {
         let holds_system = SYSTEM
             .iter()
             .chain(&["/dev", "/etc", "/proc", "/sys"])
@@ -226,7 +235,7 @@ fn file_system(confinement: &Confinement) -> (Vec<OsString>, Vec<PathBuf>) {
         words.extend([kind.into(), path.into(), path.into()]);
         binds.push(path.to_owned());
     };
-    for path in confinement.readable.iter().filter(|path| path.exists()) {
+    for path in readable(confinement).filter(|path| path.exists()) {
         bind("--ro-bind", path);
     }
     bind("--bind", &confinement.workspace);
@@ -360,6 +369,12 @@ mod tests {
             assert!(error.to_string().contains("sockets"), "{workspace}");
         }
         check(&programs, &confinement(Path::new("/srv"))).unwrap();
+        for (folder, is_refused) in [("/usr", false), ("/", true), ("/proc", true)] {
+            let mut confinement = confinement(Path::new("/srv"));
+            confinement.readable = vec![folder.into()];
+            let checked = check(&programs, &confinement);
+            assert_eq!(checked.is_err(), is_refused, "{folder}");
+        }
 
         let folder = tempfile::tempdir().unwrap();
         let own = folder.path().join("bwrap");
