@@ -16,6 +16,7 @@ mod plugins;
 mod printer;
 mod programs;
 mod questions;
+mod replace;
 mod sessions;
 mod signals;
 mod ui;

@@ -25,7 +25,12 @@ use tau_target_process::{
 };
 use tokio::sync::Mutex;
 
-use crate::{credentials::Vault, home::Home};
+use crate::{
+    credentials::Vault,
+    exit::{Error, Exit as Code},
+    home::Home,
+    signals::{Signal, Signals},
+};
 use network::Network;
 
 /// Variables that lead to places a confined program does not see.
@@ -256,7 +261,7 @@ impl Programs for Engines {
     async fn start(&self, job: Job, how: &ProgramLimits) -> Result<Started<Program>, StartError> {
         let spare = match how.sandbox {
             Wanted::Required => None,
-            Wanted::BestEffort => Some(copy(&job)?),
+            Wanted::BestEffort => Some(job.try_clone()?),
         };
         let requests = how.network.as_ref().map(|_| Requests::default());
         let sink = requests.clone();
@@ -265,18 +270,17 @@ impl Programs for Engines {
                 sink.tell(line);
             }
         };
-        let error = match self.confined(job, how, told).await {
-            Ok(running) => {
+        let (job, why) = match (self.confined(job, how, told).await, spare) {
+            (Ok(running), _) => {
                 return Ok(Started {
                     running,
                     unsandboxed: None,
                     requests,
                 });
             }
-            Err(error) => error,
-        };
-        let Some(job) = spare else {
-            return Err(error);
+            // An engine that is there and refuses the job has seen something: no effort is better.
+            (Err(StartError::Unavailable { reason, .. }), Some(job)) => (job, reason),
+            (Err(error), _) => return Err(error),
         };
         let running = Bare.start(job).await?;
         Ok(Started {
@@ -284,21 +288,40 @@ impl Programs for Engines {
                 running: Engined::Unconfined(running),
                 _network: None,
             },
-            unsandboxed: Some(error.to_string()),
+            unsandboxed: Some(why),
             requests: None,
         })
     }
 }
 
-/// The same job once more.
-fn copy(job: &Job) -> io::Result<Job> {
-    Ok(Job {
-        program: job.program.clone(),
-        confinement: job.confinement.clone(),
-        input: job.input.try_clone()?,
-        output: job.output.try_clone()?,
-        errors: job.errors.try_clone()?,
-    })
+impl Program {
+    /// Waits for it and ends all it started; a signal to this process ends it as well.
+    pub(crate) async fn finish(mut self) -> Result<Exit, Error> {
+        let mut signals = Signals::listen()?;
+        let exit = tokio::select! {
+            exit = self.wait() => {
+                exit.map_err(|error| Error::internal("the program was lost").cause(error))
+            }
+            // The program is a session of its own: what was typed does not reach it.
+            signal = signals.next() => Err(Error::new(Code::Interrupted, match signal {
+                Signal::Interrupt => "interrupted",
+                Signal::Terminate => "ended by a signal",
+            })),
+        };
+        self.end().await;
+        exit
+    }
+}
+
+/// What a person is told where a program was not started; `nothing` says what did not happen.
+pub(crate) fn not_started(error: StartError, nothing: &str) -> Error {
+    match error {
+        StartError::Unavailable { reason, hint } => {
+            let what = format!("there is no sandbox, so {nothing}");
+            Error::new(Code::Denied, what).cause(reason).hint(hint)
+        }
+        StartError::Io(error) => Error::usage("the program cannot be confined").cause(error),
+    }
 }
 
 impl Running for Program {

@@ -9,7 +9,7 @@ use tau_core::{
 use tau_target_bubblewrap::Bubblewrap;
 use tau_target_docker as docker;
 use tau_target_native::tools::limits;
-use tau_target_process::{Confinement, Input, Job, Limits, Output, Running, StartError};
+use tau_target_process::{Confinement, Input, Job, Limits, Output, variables};
 
 use super::block_on;
 use crate::{
@@ -17,13 +17,13 @@ use crate::{
     credentials::Vault,
     exit::{Error, Exit},
     home::Home,
-    programs::{Engines, Missing},
-    signals::{Signal, Signals},
+    programs::{Engines, Missing, not_started},
     ui::{self, Ui},
 };
 
 /// What a program gets of Tau's environment, and what starts with `LC_`.
 const PASSED: &[&str] = &["PATH", "LANG", "TZ", "TERM", "NO_COLOR"];
+
 /// Run a program confined, and see whether that can be done here.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -42,11 +42,12 @@ enum Command {
     /// Run a program that can write to one folder and reach nothing else.
     ///
     /// It sees the system's folders, read-only, a private `/tmp`, no other process, no network but
-    /// the hosts that are granted, and nothing of the environment but PATH, LANG, TZ and TERM. Where it cannot be confined it is not
-    /// run. Ends as the program does, with 128 and the signal's number where a signal ended it.
+    /// the hosts that are granted, and nothing of the environment but PATH, LANG, TZ and TERM. Where
+    /// it cannot be confined it is not run. Ends as the program does, with 128 and the signal's
+    /// number where a signal ended it.
     ///
-    /// Examples: tau sandbox run -- make test · tau sandbox run --host crates.io -- cargo fetch ·
-    /// tau sandbox run --env CI=1 -- sh -c "npm run build"
+    /// Examples: tau sandbox run -- make test · tau sandbox run --env CI=1 -- sh -c "npm run build" ·
+    /// tau sandbox run --host example.com -- python3 fetch.py
     Run {
         /// The folder it starts in and can write to [default: the current one].
         #[arg(long, value_name = "DIR")]
@@ -152,46 +153,20 @@ fn canonical(folder: PathBuf) -> Result<PathBuf, Error> {
 }
 
 fn environment(given: Vec<(String, String)>) -> Vec<(OsString, OsString)> {
-    let passed = std::env::vars_os().filter(|(name, _)| {
-        name.to_str()
-            .is_some_and(|name| PASSED.contains(&name) || name.starts_with("LC_"))
-    });
     let given = given
         .into_iter()
         .map(|(name, value)| (name.into(), value.into()));
-    passed.chain(given).collect()
+    variables(PASSED).chain(given).collect()
 }
 
 async fn confined(engines: &Engines, job: Job, how: ProgramLimits, ui: Ui) -> Result<Exit, Error> {
     let told = move |line: String| ui.note(format!("network: {line}"));
     let started = engines.confined(job, &how, told).await;
-    let mut running = started.map_err(refused)?;
-    let mut signals = Signals::listen()?;
-    let ended = tokio::select! {
-        ended = running.wait() => ended,
-        signal = signals.next() => {
-            // The sandbox is a session of its own: what was typed does not reach it.
-            running.end().await;
-            return match signal {
-                Signal::Interrupt => Ok(Exit::Interrupted),
-                Signal::Terminate => Err(Error::new(Exit::Interrupted, "ended by a signal")),
-            };
-        }
-    };
-    let ended = ended.map_err(|error| Error::internal("the program was lost").cause(error))?;
-    running.end().await;
-    // The program's own code, of which Tau's names say nothing.
-    std::process::exit(ended.code());
-}
-
-fn refused(error: StartError) -> Error {
-    match error {
-        StartError::Unavailable { reason, hint } => {
-            Error::new(Exit::Denied, "there is no sandbox, so nothing was run")
-                .cause(reason)
-                .hint(hint)
-        }
-        StartError::Io(error) => Error::usage("the program cannot be confined").cause(error),
+    let running = started.map_err(|error| not_started(error, "nothing was run"))?;
+    match running.finish().await {
+        // The program's own code, of which Tau's names say nothing.
+        Ok(ended) => std::process::exit(ended.code()),
+        Err(error) => Err(error),
     }
 }
 

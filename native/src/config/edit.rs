@@ -5,7 +5,7 @@ use tau_target_native::tools::written_by_tau;
 use toml_edit::{DocumentMut, Item, Table, Value};
 
 use super::parse;
-use crate::{exit::Error, home::Home};
+use crate::{exit::Error, home::Home, replace::replace};
 
 /// Sets the dotted `key` of the profile to `value`, written as in TOML; what is not TOML is text.
 /// `None` takes the key out. The file is changed only if the profile is still sound.
@@ -76,11 +76,8 @@ fn put(table: &mut Table, key: &str, value: Option<&str>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Replaces the file as a whole, so that a crash leaves the old or the new one.
 fn write(file: &Path, text: &str) -> io::Result<()> {
-    let fresh = file.with_extension("toml.new");
-    fs::write(&fresh, text)?;
-    fs::rename(&fresh, file)?;
+    replace(file, text.as_bytes())?;
     // A command of the agent's may be running: this is not its doing.
     written_by_tau(file, text.as_bytes());
     Ok(())

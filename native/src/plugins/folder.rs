@@ -3,9 +3,8 @@
 
 use std::{
     fs::{self, OpenOptions},
-    io::{self, Read, Write},
+    io::{self, Read},
     path::{Path, PathBuf},
-    process,
 };
 use tau_core::tool::manifest::{MAX_BYTES, Manifest};
 
@@ -117,22 +116,4 @@ fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
 /// A module, unless it is too large or no regular file.
 pub(crate) fn read_module(file: &Path) -> io::Result<Vec<u8>> {
     read(file, MODULE_BYTES)
-}
-
-/// Puts `bytes` at `file`. What is there is replaced and never written through: a link, which others
-/// may have made, leads nowhere.
-pub(crate) fn replace(file: &Path, bytes: &[u8]) -> io::Result<()> {
-    let name = file.file_name().unwrap_or_default().to_string_lossy();
-    let fresh = file.with_file_name(format!(".{name}.{}.new", process::id()));
-    let written = OpenOptions::new()
-        .write(true)
-        // Fails where anything is, a link as well.
-        .create_new(true)
-        .open(&fresh)
-        .and_then(|mut to| to.write_all(bytes).and_then(|()| to.sync_all()))
-        .and_then(|()| fs::rename(&fresh, file));
-    if written.is_err() {
-        let _ = fs::remove_file(&fresh);
-    }
-    written
 }

@@ -12,8 +12,8 @@ use std::{
 use tau_target_process::Limits;
 
 /// How often an ended group is looked at before it is left to the kernel.
-const LOOKS: u32 = 200;
-const PAUSE: Duration = Duration::from_millis(5);
+const LOOKS: u32 = 1_000;
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// The control group of one program. Dropping it ends what is in there.
 #[derive(Debug)]

@@ -83,6 +83,27 @@ pub struct Job {
     pub errors: Output,
 }
 
+impl Job {
+    /// The same once more.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        Ok(Self {
+            program: self.program.clone(),
+            confinement: self.confinement.clone(),
+            input: self.input.try_clone()?,
+            output: self.output.try_clone()?,
+            errors: self.errors.try_clone()?,
+        })
+    }
+}
+
+/// The variables of this process that are called one of `names`, and those of the locale.
+pub fn variables(names: &[&str]) -> impl Iterator<Item = (OsString, OsString)> {
+    std::env::vars_os().filter(|(name, _)| {
+        name.to_str()
+            .is_some_and(|name| names.contains(&name) || name.starts_with("LC_"))
+    })
+}
+
 /// Where a program reads from.
 #[derive(Debug)]
 pub enum Input {

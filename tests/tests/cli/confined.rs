@@ -71,6 +71,15 @@ fn best_effort_runs_it_and_says_that_it_was_not_confined() {
 }
 
 #[test]
+fn best_effort_is_for_want_of_a_sandbox_and_not_for_what_one_refuses() {
+    let tau = Tau::new();
+    tau.profile("[policy]\nsandbox = \"best_effort\"\n[policy.programs]\nread = [\"~/gone\"]\n");
+    let (text, call) = told(&tau, "touch made.txt", None);
+    assert_eq!(call["status"], "error", "{text}");
+    assert!(!tau.workspace().join("made.txt").exists(), "{text}");
+}
+
+#[test]
 fn a_models_command_reaches_its_folder_and_nothing_else() {
     let tau = Tau::new();
     let person = tau.home().parent().expect("a folder").to_owned();

@@ -17,7 +17,8 @@ use crate::{
     exit::{Error, Exit},
     home::Home,
     host,
-    plugins::{Approvals, Pair, Place, Plugin, State, read_pair, replace},
+    plugins::{Approvals, Pair, Place, Plugin, State, read_pair},
+    replace::replace,
     ui::{self, Ui},
 };
 

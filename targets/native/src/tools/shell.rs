@@ -25,7 +25,9 @@ use tau_core::{
     message::ToolStatus,
     tool::{ToolClass, ToolOutput, ToolRun, ToolSpec},
 };
-use tau_target_process::{Confinement, Ended, Exit, Input, Job, Output, Running, StartError};
+use tau_target_process::{
+    Confinement, Ended, Exit, Input, Job, Output, Running, StartError, variables,
+};
 use tokio::{sync::oneshot, time::timeout};
 
 use super::{
@@ -163,11 +165,7 @@ fn shell_command(command: &str) -> Vec<OsString> {
 }
 
 fn environment() -> impl Iterator<Item = (OsString, OsString)> {
-    let passed = std::env::vars_os().filter(|(name, _)| {
-        name.to_str()
-            .is_some_and(|name| PASSED.contains(&name) || name.starts_with("LC_"))
-    });
-    passed.chain([("TERM".into(), "dumb".into())])
+    variables(PASSED).chain([("TERM".into(), "dumb".into())])
 }
 
 fn notices(

@@ -12,7 +12,7 @@ use std::{
 };
 use tau_core::{policy::paths::PROTECTED, tool::manifest::Manifest};
 use tau_target_native::tools::{Programs, limits};
-use tau_target_process::{Confinement, Input, Job, Output, Running, StartError};
+use tau_target_process::{Confinement, Input, Job, Output};
 
 use crate::{
     commands::block_on,
@@ -20,9 +20,9 @@ use crate::{
     credentials::Vault,
     exit::{Error, Exit},
     home::Home,
-    plugins::{Pair, read_manifest, read_module, read_pair, replace},
-    programs::Engines,
-    signals::Signals,
+    plugins::{Pair, read_manifest, read_module, read_pair},
+    programs::{Engines, not_started},
+    replace::replace,
     ui::Ui,
 };
 
@@ -227,31 +227,9 @@ async fn confined(folder: &Path, toolchain: &Toolchain, home: &Home, ui: Ui) -> 
         errors: Output::Inherit,
     };
     let started = Engines::new(home, Vault::closed()).start(job, &how).await;
-    let started = started.map_err(|error| match error {
-        StartError::Unavailable { reason, hint } => {
-            Error::new(Exit::Denied, "there is no sandbox, so nothing was built")
-                .cause(reason)
-                .hint(hint)
-        }
-        StartError::Io(error) => cannot_start(&error),
-    })?;
+    let started = started.map_err(|error| not_started(error, "nothing was built"))?;
     if let Some(why) = &started.unsandboxed {
         ui.warn(format!("building unsandboxed: {why}"));
     }
-    let mut running = started.running;
-    let mut signals = Signals::listen()?;
-    let ended = tokio::select! {
-        ended = running.wait() => Some(ended),
-        _ = signals.next() => None,
-    };
-    running.end().await;
-    match ended {
-        Some(Ok(exit)) => Ok(exit.code()),
-        Some(Err(error)) => Err(cannot_start(&error)),
-        None => Err(Error::new(Exit::Interrupted, "interrupted")),
-    }
-}
-
-fn cannot_start(error: &io::Error) -> Error {
-    Error::internal("cargo cannot be run").cause(error)
+    Ok(started.running.finish().await?.code())
 }

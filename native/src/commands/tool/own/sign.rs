@@ -6,7 +6,8 @@ use zeroize::Zeroizing;
 
 use crate::{
     exit::{Error, Exit},
-    plugins::{Pair, read_pair, replace},
+    plugins::{Pair, read_pair},
+    replace::replace,
     ui::Ui,
 };
 
