@@ -261,6 +261,19 @@ async fn writer(path: &Path, who: u8) -> u32 {
     won
 }
 
+#[test]
+fn whoever_comes_while_a_store_is_made_waits_for_it() {
+    for _ in 0..40 {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("tau.db");
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| SqliteStorage::open(&path).unwrap());
+            }
+        });
+    }
+}
+
 const STORE: &str = "TAU_TEST_STORE";
 
 /// Not a test of its own: the process that is killed. Commits pairs of keys and says so.

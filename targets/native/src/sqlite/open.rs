@@ -143,13 +143,22 @@ fn set_up(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
     connection.busy_timeout(BUSY_TIMEOUT).map_err(words)?;
     connection.set_prepared_statement_cache_capacity(8);
 
-    let number = |connection: &Connection, name: &str| {
-        connection
-            .pragma_query_value(None, name, |row| row.get::<_, i32>(0))
-            .map_err(words)
+    // Within one transaction: between two reads another process may have made the tables.
+    let (application, format, schema) = {
+        let reading = connection.transaction().map_err(words)?;
+        let number = |name: &str| {
+            reading
+                .pragma_query_value(None, name, |row| row.get::<_, i32>(0))
+                .map_err(words)
+        };
+        let found = (
+            number("application_id")?,
+            number("user_version")?,
+            number("schema_version")?,
+        );
+        reading.commit().map_err(words)?;
+        found
     };
-    let application = number(connection, "application_id")?;
-    let format = number(connection, "user_version")?;
     if application == APPLICATION_ID {
         if format > FORMAT {
             let detail = format!(
@@ -157,7 +166,7 @@ fn set_up(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
             );
             return Err(error::io(path, &detail));
         }
-    } else if application != 0 || format != 0 || number(connection, "schema_version")? != 0 {
+    } else if application != 0 || format != 0 || schema != 0 {
         return Err(error::io(path, "is the database of another program"));
     }
 
