@@ -16,6 +16,7 @@ pub mod clock;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod drive;
+pub mod embed;
 pub mod entropy;
 pub mod host;
 pub mod http;
@@ -32,6 +33,7 @@ pub mod storage;
 
 pub use clock::Clock;
 pub use drive::{Left, Shown, drive};
+pub use embed::{Embedder, NoEmbedder};
 pub use entropy::{Entropy, EntropyError};
 pub use host::{Generation, Host, HostTools, LocalModel};
 pub use http::{Body, Http};

@@ -4,6 +4,10 @@
 //! it: the model's tools and a person's commands use the functions of this module and see the
 //! same entries. Search is by words: an entry without a word of the query is never returned.
 
+mod embedding;
+
+pub use embedding::{EmbedError, EmbeddingModel};
+
 use alloc::{format, string::String, vec, vec::Vec};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
