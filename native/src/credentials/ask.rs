@@ -113,8 +113,7 @@ fn typed(ui: Ui, question: &str) -> Result<Zeroizing<String>, Error> {
     if !ui::can_ask() {
         return Err(nobody(PASSPHRASE));
     }
-    ui.ask(question);
-    let line = hidden::line();
+    let line = hidden::line(|| ui.ask(question));
     // The line's end was not shown either.
     ui.ask("\n");
     match line {
@@ -163,9 +162,11 @@ mod hidden {
         }
     }
 
-    /// The next line; `None` when the person gives up.
-    pub(super) fn line() -> io::Result<Option<Zeroizing<String>>> {
+    /// The next line after `ask`; `None` when the person gives up.
+    pub(super) fn line(ask: impl FnOnce()) -> io::Result<Option<Zeroizing<String>>> {
+        // First: who is quick to answer must not be seen.
         let _quiet = Quiet::begin()?;
+        ask();
         let mut line = Zeroizing::new(Vec::with_capacity(LINE_BYTES));
         let mut byte = Zeroizing::new([0]);
         loop {
@@ -199,7 +200,7 @@ mod hidden {
     use zeroize::Zeroizing;
 
     /// Nothing: what is typed would be seen.
-    pub(super) fn line() -> io::Result<Option<Zeroizing<String>>> {
+    pub(super) fn line(_ask: impl FnOnce()) -> io::Result<Option<Zeroizing<String>>> {
         Err(io::Error::new(
             io::ErrorKind::Unsupported,
             "typing unseen is not supported on this system: pipe it in, or use TAU_PASSPHRASE_FILE",
