@@ -16,11 +16,15 @@
 
 extern crate alloc;
 
+mod crypto;
 pub mod did;
 mod error;
 pub mod key;
 pub mod multibase;
+pub mod seal;
+#[cfg(test)]
+mod testing;
 
 pub use did::{AgentDid, DidKey, KamnDid, Role};
 pub use error::Error;
-pub use key::{AgreementKey, PublicKey, Signature, SigningKey};
+pub use key::{AgreementKey, AgreementSecret, PublicKey, Signature, SigningKey};

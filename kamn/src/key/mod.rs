@@ -4,8 +4,10 @@
 //! point has. Signatures are verified strictly (RFC 8032 with canonical encodings, and no key or
 //! commitment of small order), so that all homes agree about every signature.
 
+mod agreement;
 mod secret;
 
+pub use agreement::AgreementSecret;
 pub use secret::SigningKey;
 
 use alloc::{format, string::String, vec::Vec};
