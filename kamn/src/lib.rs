@@ -16,10 +16,13 @@
 
 extern crate alloc;
 
+pub mod bytes;
 pub mod did;
 mod error;
+pub mod jcs;
 pub mod key;
 pub mod multibase;
+pub mod time;
 
 pub use did::{AgentDid, DidKey, KamnDid, Role};
 pub use error::Error;
