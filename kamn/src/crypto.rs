@@ -1,8 +1,4 @@
-//! The primitives that messages are sealed with, as the libraries give them, and how the bytes that
-//! go into them are put together.
-//!
-//! Invariant: every variable part of a derivation carries its length ([`lp`]), so no two different
-//! inputs give the same bytes.
+//! The primitives that messages are sealed with, as the libraries give them.
 
 use alloc::vec::Vec;
 
@@ -12,31 +8,13 @@ use chacha20poly1305::{
 };
 use hkdf::Hkdf;
 use hmac::{Hmac, Mac};
-use sha2::{Digest, Sha256};
+use sha2::Sha256;
 use zeroize::Zeroizing;
 
 /// Bytes of the tag at the end of a ciphertext.
 pub(crate) const TAG_BYTES: usize = 16;
 /// Bytes of a nonce of XChaCha20-Poly1305.
 pub(crate) const NONCE_BYTES: usize = 24;
-
-/// Appends the length of `part`, 32 bits big-endian, and `part`.
-pub(crate) fn lp(out: &mut Vec<u8>, part: &[u8]) {
-    // No part comes near the limit: envelopes end at 64 KiB. One that did would lose its tail's
-    // length, not its bytes.
-    let length = u32::try_from(part.len()).unwrap_or(u32::MAX);
-    out.extend_from_slice(&length.to_be_bytes());
-    out.extend_from_slice(part);
-}
-
-/// SHA-256 over the parts, one after another.
-pub(crate) fn sha256(parts: &[&[u8]]) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    for part in parts {
-        hash.update(part);
-    }
-    hash.finalize().into()
-}
 
 /// HKDF-SHA256 (RFC 5869), extract and expand.
 pub(crate) fn hkdf<const N: usize>(

@@ -16,14 +16,19 @@
 
 extern crate alloc;
 
+pub mod bytes;
 mod crypto;
 pub mod did;
 mod error;
+pub mod group;
+pub mod jcs;
 pub mod key;
 pub mod multibase;
+pub mod ratchet;
 pub mod seal;
 #[cfg(test)]
 mod testing;
+pub mod time;
 
 pub use did::{AgentDid, DidKey, KamnDid, Role};
 pub use error::Error;

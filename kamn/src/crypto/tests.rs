@@ -62,7 +62,7 @@ fn authentication_codes_are_those_of_rfc_4231() {
 #[test]
 fn shared_secrets_are_those_of_rfc_7748() {
     let alice = AgreementSecret::from_bytes(&hex32(
-        "77076d0a7318a57d3c16c17251b26645df4c2f92ebc0992ac177fba51db92c2a",
+        "77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a",
     ));
     let bob = AgreementSecret::from_bytes(&hex32(
         "5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb",
@@ -177,15 +177,4 @@ fn derivation_agrees_with_wycheproof() {
         }
     }
     assert!(checked > 50, "{checked} cases");
-}
-
-#[test]
-fn parts_of_a_derivation_cannot_run_into_each_other() {
-    let joined = |parts: [&str; 2]| {
-        let mut out = Vec::new();
-        parts.iter().for_each(|part| lp(&mut out, part.as_bytes()));
-        out
-    };
-    assert_ne!(joined(["ab", "c"]), joined(["a", "bc"]));
-    assert_eq!(joined(["ab", ""]), b"\0\0\0\x02ab\0\0\0\0");
 }

@@ -138,10 +138,21 @@ impl Signature {
         sized("Ed25519 signature", bytes).map(|bytes| Self(*bytes))
     }
 
+    /// The signature of a text such as `z5pd…`.
+    pub fn from_multibase(text: &str) -> Result<Self, Error> {
+        Self::from_bytes(&multibase::decode(text)?)
+    }
+
     /// Its bytes.
     #[must_use]
     pub fn to_bytes(&self) -> [u8; 64] {
         self.0
+    }
+
+    /// Its text: `z` and base58btc.
+    #[must_use]
+    pub fn to_multibase(&self) -> String {
+        multibase::encode(&self.0)
     }
 }
 

@@ -25,7 +25,8 @@ use thiserror::Error as ThisError;
 use zeroize::Zeroizing;
 
 use crate::{
-    crypto::{NONCE_BYTES, decrypt, encrypt, hkdf, lp, nonce_of, sha256},
+    bytes::{push_lp, sha256},
+    crypto::{NONCE_BYTES, decrypt, encrypt, hkdf, nonce_of},
     error::{Error, beginning},
     key::{AgreementKey, AgreementSecret},
 };
@@ -202,10 +203,10 @@ fn key_of(
     secret[..32].copy_from_slice(ephemeral);
     secret[32..].copy_from_slice(fixed);
     let mut info = Vec::from(INFO);
-    lp(&mut info, route.sender_ref.as_bytes());
-    lp(&mut info, route.recipient_ref.as_bytes());
+    push_lp(&mut info, route.sender_ref.as_bytes());
+    push_lp(&mut info, route.recipient_ref.as_bytes());
     for key in public {
-        lp(&mut info, key);
+        push_lp(&mut info, key);
     }
     hkdf(Some(SALT), secret.as_slice(), &info)
 }
@@ -236,14 +237,15 @@ fn check_ref(key_ref: &str) -> Result<(), SealError> {
 }
 
 fn nonce24(route: &Route<'_>) -> [u8; NONCE_BYTES] {
-    nonce_of(&sha256(&[
+    let parts: [&[u8]; 6] = [
         b"kamn:direct-message:nonce:v2:",
         route.sender_ref.as_bytes(),
         &[0],
         route.recipient_ref.as_bytes(),
         &[0],
         &route.nonce.to_le_bytes(),
-    ]))
+    ];
+    nonce_of(&sha256(&parts.concat()))
 }
 
 fn aad(route: &Route<'_>) -> Vec<u8> {

@@ -8,7 +8,8 @@ use super::{
     Route, SealError, Sealed, SealedBody, check_ref, open, seal_with,
 };
 use crate::{
-    crypto::{NONCE_BYTES, decrypt, encrypt, lp, nonce_of, sha256},
+    bytes::{push_lp, sha256},
+    crypto::{NONCE_BYTES, decrypt, encrypt, nonce_of},
     error::beginning,
     key::{AgreementKey, AgreementSecret},
 };
@@ -109,10 +110,11 @@ fn content<'a>(
     recipient_refs: impl Iterator<Item = &'a String>,
 ) -> ([u8; NONCE_BYTES], Vec<u8>) {
     let mut aad = Vec::from(b"kamn:several:v1\0");
-    lp(&mut aad, sender_ref.as_bytes());
+    push_lp(&mut aad, sender_ref.as_bytes());
     aad.extend_from_slice(&nonce.to_be_bytes());
     for key_ref in recipient_refs {
-        lp(&mut aad, key_ref.as_bytes());
+        push_lp(&mut aad, key_ref.as_bytes());
     }
-    (nonce_of(&sha256(&[b"kamn:several:nonce:v1:", &aad])), aad)
+    let hash = sha256(&[b"kamn:several:nonce:v1:".as_slice(), &aad].concat());
+    (nonce_of(&hash), aad)
 }
