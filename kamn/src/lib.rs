@@ -21,6 +21,7 @@ mod crypto;
 pub mod did;
 mod error;
 pub mod group;
+pub mod handshake;
 pub mod jcs;
 pub mod key;
 pub mod multibase;
