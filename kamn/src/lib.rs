@@ -30,6 +30,7 @@ pub mod seal;
 #[cfg(test)]
 mod testing;
 pub mod time;
+pub mod trust;
 
 pub use did::{AgentDid, DidKey, KamnDid, Role};
 pub use error::Error;
