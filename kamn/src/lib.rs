@@ -20,6 +20,7 @@ pub mod bytes;
 mod crypto;
 pub mod did;
 mod error;
+pub mod escrow;
 pub mod group;
 pub mod handshake;
 pub mod jcs;
