@@ -20,10 +20,12 @@ pub mod bytes;
 pub mod did;
 mod error;
 pub mod jcs;
+pub mod kel;
 pub mod key;
+pub mod keys;
 pub mod multibase;
 pub mod time;
 
 pub use did::{AgentDid, DidKey, KamnDid, Role};
 pub use error::Error;
-pub use key::{AgreementKey, PublicKey, Signature, SigningKey};
+pub use key::{AgreementKey, AgreementSecret, PublicKey, Signature, SigningKey};
