@@ -17,13 +17,20 @@
 extern crate alloc;
 
 pub mod bytes;
+mod crypto;
 pub mod did;
 mod error;
+pub mod group;
+pub mod handshake;
 pub mod jcs;
 pub mod kel;
 pub mod key;
 pub mod keys;
 pub mod multibase;
+pub mod ratchet;
+pub mod seal;
+#[cfg(test)]
+mod testing;
 pub mod time;
 
 pub use did::{AgentDid, DidKey, KamnDid, Role};
