@@ -60,6 +60,12 @@ impl PublicKey {
     /// Its text, `z6Mk…`.
     #[must_use]
     pub fn to_multikey(&self) -> String {
+        multibase::encode(&self.to_codec_bytes())
+    }
+
+    /// Its bytes after the code that says what they are, `ed01`.
+    #[must_use]
+    pub fn to_codec_bytes(&self) -> Vec<u8> {
         join(ED25519, &self.to_bytes())
     }
 
@@ -118,7 +124,7 @@ impl AgreementKey {
     /// Its text, `z6LS…`.
     #[must_use]
     pub fn to_multikey(&self) -> String {
-        join(X25519, &self.0)
+        multibase::encode(&join(X25519, &self.0))
     }
 }
 
@@ -172,10 +178,10 @@ fn split(bytes: &[u8]) -> Result<([u8; 2], Vec<u8>), Error> {
     }
 }
 
-fn join(code: [u8; 2], key: &[u8; 32]) -> String {
+fn join(code: [u8; 2], key: &[u8; 32]) -> Vec<u8> {
     let mut bytes = Vec::from(code);
     bytes.extend_from_slice(key);
-    multibase::encode(&bytes)
+    bytes
 }
 
 fn unsupported(code: &[u8]) -> Error {
