@@ -27,9 +27,11 @@ pub mod jcs;
 pub mod kel;
 pub mod key;
 pub mod keys;
+pub mod ledger;
 pub mod multibase;
 pub mod ratchet;
 pub mod seal;
+pub mod signers;
 #[cfg(test)]
 mod testing;
 pub mod time;

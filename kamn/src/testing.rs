@@ -1,8 +1,13 @@
 //! What tests share: the two agents of the worked examples.
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
 
-use crate::{crypto::hkdf, did::AgentDid, key::{AgreementSecret, SigningKey}};
+use crate::{
+    did::{AgentDid, KamnDid},
+    key::{AgreementSecret, PublicKey, SigningKey},
+    keys::KeyTree,
+    signers::Signers,
+};
 
 /// The bytes of hex digits.
 pub(crate) fn hex(text: &str) -> Vec<u8> {
@@ -26,12 +31,11 @@ pub(crate) struct Agent {
 
 impl Agent {
     pub(crate) fn new(label: &str, seed: u8) -> Self {
-        let derived = |info: &str| *hkdf::<32>(Some(b"kamn:key-tree:v1"), &[seed; 32], info.as_bytes());
-        let identity = SigningKey::from_seed(&derived("identity:0"));
+        let tree = KeyTree::from_seed(&[seed; 32]);
         Self {
-            did: AgentDid::new(label, &identity.public_key()).unwrap(),
-            signing: SigningKey::from_seed(&derived("signing:1")),
-            agreement: AgreementSecret::from_bytes(&derived("agreement:1")),
+            did: AgentDid::new(label, &tree.identity(0).public_key()).unwrap(),
+            signing: tree.signing(1),
+            agreement: tree.agreement(1),
         }
     }
 
@@ -46,4 +50,26 @@ pub(crate) fn alice() -> Agent {
 
 pub(crate) fn bob() -> Agent {
     Agent::new("bob", 0x22)
+}
+
+pub(crate) fn carol() -> Agent {
+    Agent::new("carol", 0x77)
+}
+
+/// The keys of some agents, the same at all times.
+pub(crate) struct Known(BTreeMap<KamnDid, PublicKey>);
+
+impl Known {
+    pub(crate) fn of(agents: &[&Agent]) -> Self {
+        let keys = agents
+            .iter()
+            .map(|agent| (agent.did.as_did().clone(), agent.signing.public_key()));
+        Self(keys.collect())
+    }
+}
+
+impl Signers for Known {
+    fn signing_key(&self, did: &KamnDid, _created_ms: u64) -> Option<PublicKey> {
+        self.0.get(did).copied()
+    }
 }

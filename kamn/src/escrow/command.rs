@@ -3,6 +3,7 @@
 use alloc::{
     collections::BTreeSet,
     string::{String, ToString},
+    vec::Vec,
 };
 
 use super::{Amount, EscrowError};
@@ -10,20 +11,14 @@ use crate::{
     bytes::{in_domain, sha256},
     did::KamnDid,
     jcs::{Fields, Integer, Object, Value},
-    key::{PublicKey, Signature, SigningKey},
+    key::{Signature, SigningKey},
     multibase,
+    signers::Signers,
     time::Timestamp,
 };
 
 const DOMAIN: &str = "kamn:escrow-cmd:v1";
 const REASON_LIMIT_BYTES: usize = 1024;
-
-/// Who knows the keys agents sign with.
-pub trait Signers {
-    /// The key that `did` signed with at `created_ms`, if it was active then and is not known to have
-    /// been in other hands.
-    fn signing_key(&self, did: &KamnDid, created_ms: u64) -> Option<PublicKey>;
-}
 
 /// What is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,7 +80,7 @@ pub struct Command {
 
 impl Command {
     /// The bytes that are signed and hashed.
-    pub fn to_sign(&self) -> Result<alloc::vec::Vec<u8>, EscrowError> {
+    pub fn to_sign(&self) -> Result<Vec<u8>, EscrowError> {
         Ok(in_domain(DOMAIN, &self.to_object()?.into()))
     }
 
@@ -101,7 +96,7 @@ impl Command {
 
     fn to_object(&self) -> Result<Object, EscrowError> {
         let object = Object::new()
-            .with("v", 1)
+            .with("v", 1_u32)
             .with("escrow_id", self.escrow_id.as_str())
             .with("seq", Integer::try_from(self.seq)?)
             .with("cmd", self.action.name())

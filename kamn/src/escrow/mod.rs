@@ -19,7 +19,7 @@ mod receipt;
 mod terms;
 
 pub use amount::Amount;
-pub use command::{Action, Command, SignedCommand, Signers, VerifiedCommand};
+pub use command::{Action, Command, SignedCommand, VerifiedCommand};
 pub use machine::{Machine, State};
 pub use receipt::{Finality, Receipt, Reconciliation, reconcile};
 pub use terms::{Terms, is_symbol};
