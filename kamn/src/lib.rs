@@ -29,9 +29,12 @@ pub mod key;
 pub mod keys;
 pub mod ledger;
 pub mod multibase;
+pub mod payment;
 pub mod ratchet;
 pub mod seal;
+pub mod settlement;
 pub mod signers;
+pub mod task;
 #[cfg(test)]
 mod testing;
 pub mod time;
