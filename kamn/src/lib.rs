@@ -16,7 +16,9 @@
 
 extern crate alloc;
 
+pub mod attest;
 pub mod bytes;
+pub mod channel;
 mod crypto;
 pub mod did;
 mod error;
@@ -31,6 +33,7 @@ pub mod ledger;
 pub mod multibase;
 pub mod payment;
 pub mod ratchet;
+pub mod routing;
 pub mod seal;
 pub mod settlement;
 pub mod signers;
