@@ -19,14 +19,17 @@ extern crate alloc;
 pub mod bytes;
 mod crypto;
 pub mod did;
+pub mod envelope;
 mod error;
 pub mod group;
+pub mod guard;
 pub mod handshake;
 pub mod jcs;
 pub mod kel;
 pub mod key;
 pub mod keys;
 pub mod multibase;
+pub mod proof;
 pub mod ratchet;
 pub mod seal;
 #[cfg(test)]

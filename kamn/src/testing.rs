@@ -2,7 +2,11 @@
 
 use alloc::{format, string::String, vec::Vec};
 
-use crate::{crypto::hkdf, did::AgentDid, key::{AgreementSecret, SigningKey}};
+use crate::{
+    crypto::hkdf,
+    did::AgentDid,
+    key::{AgreementSecret, SigningKey},
+};
 
 /// The bytes of hex digits.
 pub(crate) fn hex(text: &str) -> Vec<u8> {
@@ -26,7 +30,8 @@ pub(crate) struct Agent {
 
 impl Agent {
     pub(crate) fn new(label: &str, seed: u8) -> Self {
-        let derived = |info: &str| *hkdf::<32>(Some(b"kamn:key-tree:v1"), &[seed; 32], info.as_bytes());
+        let derived =
+            |info: &str| *hkdf::<32>(Some(b"kamn:key-tree:v1"), &[seed; 32], info.as_bytes());
         let identity = SigningKey::from_seed(&derived("identity:0"));
         Self {
             did: AgentDid::new(label, &identity.public_key()).unwrap(),
