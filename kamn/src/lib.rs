@@ -19,6 +19,8 @@ extern crate alloc;
 pub mod bytes;
 mod crypto;
 pub mod did;
+pub mod did_doc;
+pub mod did_web;
 pub mod envelope;
 mod error;
 pub mod group;
