@@ -1,6 +1,6 @@
 //! Who knows the keys agents sign with, for what names its signer but not its key.
 
-use alloc::{collections::BTreeMap, string::String};
+use alloc::collections::BTreeMap;
 
 use crate::{
     did::{AgentDid, KamnDid},
@@ -19,25 +19,10 @@ pub trait Signers {
 ///
 /// Keys are found as they were: what was signed before a rotation stays signed. A log with a fork, and
 /// a key that was revoked, prove nothing any more.
-#[derive(Clone, Debug, Default)]
-pub struct Logs(BTreeMap<String, KeyLog>);
-
-impl Logs {
-    /// Takes in a log, in place of one of the same agent.
-    pub fn insert(&mut self, did: &AgentDid, log: KeyLog) {
-        self.0.insert(did.as_kamn(), log);
-    }
-
-    /// The log of an agent.
-    #[must_use]
-    pub fn get(&self, did: &KamnDid) -> Option<&KeyLog> {
-        self.0.get(&did.as_kamn())
-    }
-}
-
-impl Signers for Logs {
+impl Signers for BTreeMap<AgentDid, KeyLog> {
     fn signing_key(&self, did: &KamnDid, created_ms: u64) -> Option<PublicKey> {
-        let state = self.get(did)?.state().ok()?;
+        let did = AgentDid::try_from(did.clone()).ok()?;
+        let state = self.get(&did)?.state().ok()?;
         state.keys().iter().find_map(|entry| match &entry.key {
             Key::Signing(key)
                 if entry.revocation.is_none()

@@ -10,14 +10,11 @@ mod retention;
 pub use permission::{Action, Permissions, Rule};
 pub use retention::Retention;
 
-use alloc::{collections::BTreeSet, format, string::String};
+use alloc::{collections::BTreeSet, string::String};
 
 use thiserror::Error as ThisError;
 
-use crate::{
-    bytes::{hex, sha256},
-    did::AgentDid,
-};
+use crate::{did::AgentDid, did_doc::channel_fragment};
 
 /// What a channel is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -305,7 +302,7 @@ impl Channel {
     /// of its hash, so that no two ids have one fragment.
     #[must_use]
     pub fn fragment(&self) -> String {
-        fragment(&self.id)
+        channel_fragment(&self.id)
     }
 
     /// Changes of members are for all kinds but direct channels.
@@ -358,19 +355,6 @@ impl Channel {
         }
         Ok(())
     }
-}
-
-/// The fragment of a channel's id: see [`Channel::fragment`].
-#[must_use]
-pub fn fragment(id: &str) -> String {
-    let slug: String = id
-        .chars()
-        .map(|c| match c {
-            'a'..='z' | 'A'..='Z' | '0'..='9' | '-' | '_' => c,
-            _ => '-',
-        })
-        .collect();
-    format!("{slug}-{}", &hex(&sha256(id.as_bytes()))[..8])
 }
 
 fn refused(did: &AgentDid, why: &'static str) -> ChannelError {

@@ -15,9 +15,7 @@ fn derived_keys_are_those_of_rfc_5869() {
     );
     assert_eq!(
         okm.to_vec(),
-        hex(
-            "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865"
-        )
+        hex("3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865")
     );
     let bytes = |from: u8, to: u8| (from..=to).collect::<Vec<u8>>();
     let okm = hkdf::<82>(
@@ -36,9 +34,7 @@ fn derived_keys_are_those_of_rfc_5869() {
     let okm = hkdf::<42>(None, &[0x0b; 22], &[]);
     assert_eq!(
         okm.to_vec(),
-        hex(
-            "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d9d201395faa4b61a96c8"
-        )
+        hex("8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d9d201395faa4b61a96c8")
     );
 }
 
@@ -133,7 +129,12 @@ fn authenticated_encryption_agrees_with_wycheproof() {
             sealed.extend_from_slice(&case.tag);
             let opened = decrypt(&key, &nonce, &case.aad, &sealed);
             let expected = (case.result == TestResult::Valid).then(|| case.pt.to_vec());
-            assert_eq!(opened.map(|bytes| bytes.to_vec()), expected, "case {}", case.tc_id);
+            assert_eq!(
+                opened.map(|bytes| bytes.to_vec()),
+                expected,
+                "case {}",
+                case.tc_id
+            );
             checked += 1;
         }
     }
@@ -153,11 +154,19 @@ fn key_agreement_agrees_with_wycheproof_and_never_gives_zero() {
             let shared = AgreementKey::from_bytes(&case.public_key)
                 .and_then(|key| AgreementSecret::from_bytes(&secret).agree(&key));
             refused += u32::from(shared.is_err());
-            assert_eq!(shared.ok().map(|bytes| bytes.to_vec()), expected, "case {}", case.tc_id);
+            assert_eq!(
+                shared.ok().map(|bytes| bytes.to_vec()),
+                expected,
+                "case {}",
+                case.tc_id
+            );
             checked += 1;
         }
     }
-    assert!(checked > 400 && refused > 10, "{checked} cases, {refused} refused");
+    assert!(
+        checked > 400 && refused > 10,
+        "{checked} cases, {refused} refused"
+    );
 }
 
 #[test]
@@ -172,7 +181,12 @@ fn derivation_agrees_with_wycheproof() {
                 .expand(&case.info, &mut okm)
                 .is_ok();
             let fits = expanded && okm == case.okm.to_vec();
-            assert_eq!(fits, case.result == TestResult::Valid, "case {}", case.tc_id);
+            assert_eq!(
+                fits,
+                case.result == TestResult::Valid,
+                "case {}",
+                case.tc_id
+            );
             checked += 1;
         }
     }

@@ -185,11 +185,7 @@ impl Group {
     }
 
     /// Takes the key of `sender`, from whom it came: the caller has verified that.
-    pub fn install(
-        &mut self,
-        sender: &str,
-        distribution: &Distribution,
-    ) -> Result<(), GroupError> {
+    pub fn install(&mut self, sender: &str, distribution: &Distribution) -> Result<(), GroupError> {
         self.check_member(sender)?;
         let is_ours = distribution.channel == self.channel
             && distribution.sender == sender

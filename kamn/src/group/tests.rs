@@ -62,7 +62,10 @@ fn first_message_is_the_worked_example() {
         multibase::encode(&message.signature.to_bytes()),
         "z3XUfkwk5GPmJKXd67Fa5m8kghpM4N4x4eVqhCSMcUYJNdkfEJctEZWFhmqyHhH3UnwBJHhyAdye3rPmye8AQ33YP"
     );
-    assert_eq!(open(&mut b, &alice(), &message), Ok(b"group payload".to_vec()));
+    assert_eq!(
+        open(&mut b, &alice(), &message),
+        Ok(b"group payload".to_vec())
+    );
     assert_eq!(code(open(&mut b, &alice(), &message)), "replay");
 }
 
@@ -116,7 +119,10 @@ fn removed_member_cannot_read_what_comes_after() {
     assert_eq!(distribution.generation(), 2);
     b.install(&alice_name, &distribution).unwrap();
     let message = a.seal(&alice().signing, b"without carol").unwrap();
-    assert_eq!(open(&mut b, &alice(), &message), Ok(b"without carol".to_vec()));
+    assert_eq!(
+        open(&mut b, &alice(), &message),
+        Ok(b"without carol".to_vec())
+    );
     assert_eq!(code(open(&mut c, &alice(), &message)), "unknown_generation");
     // Not even if she takes the message for one of the generation she knows.
     let mut peer = ReceiveChain::new(key(0x66), 1);
@@ -143,7 +149,8 @@ fn member_who_joins_reads_nothing_from_before() {
     a.add(&name(&dave)).unwrap();
     let mut members: BTreeSet<String> = a.members().map(ToString::to_string).collect();
     let mut d = Group::new(CHANNEL, &name(&dave), members.clone()).unwrap();
-    d.install(&name(&alice()), &a.distribution().unwrap()).unwrap();
+    d.install(&name(&alice()), &a.distribution().unwrap())
+        .unwrap();
     let after = a.seal(&alice().signing, b"after").unwrap();
     assert_eq!(code(open(&mut d, &alice(), &before)), "replay");
     assert_eq!(open(&mut d, &alice(), &after), Ok(b"after".to_vec()));

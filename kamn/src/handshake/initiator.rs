@@ -138,10 +138,6 @@ impl Initiator {
 
 impl fmt::Debug for Initiator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "Initiator({} -> {}, secret key)",
-            self.me, self.peer
-        )
+        write!(f, "Initiator({} -> {}, secret key)", self.me, self.peer)
     }
 }

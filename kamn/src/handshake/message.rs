@@ -210,9 +210,10 @@ impl<'a> Reader<'a> {
         let text = self.entry(SUITES)?;
         let suites: Vec<String> = text.split(' ').map(ToString::to_string).collect();
         let is_list = suites.len() <= SUITE_LIMIT
-            && suites.iter().enumerate().all(|(at, suite)| {
-                !suite.is_empty() && !suites[..at].contains(suite)
-            });
+            && suites
+                .iter()
+                .enumerate()
+                .all(|(at, suite)| !suite.is_empty() && !suites[..at].contains(suite));
         if is_list {
             Ok(suites)
         } else {

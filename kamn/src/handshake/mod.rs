@@ -11,8 +11,8 @@
 //!   HKDF-SHA256(th, ikm, "kamn-hs-v1 keys", 128) = k_i2r ‖ k_r2i ‖ c_i ‖ c_r
 //! ```
 //!
-//! Whoever calls has verified each envelope's proof, time and freshness, and says what it found in
-//! [`Received`]; here it is checked that the three belong together, that both hold the keys they
+//! Each envelope has passed [`crate::envelope::receive`]: proof, time, guard. What it is to a handshake
+//! is its [`Received`]; here it is checked that the three belong together, that both hold the keys they
 //! claim, and that the suite is the best both have.
 //!
 //! Invariants: there is a session only after the other's confirmation; a message that is refused
@@ -38,7 +38,10 @@ use alloc::{
 
 use thiserror::Error as ThisError;
 
-use crate::error::Error;
+use crate::{
+    envelope::{self, MessageType},
+    error::Error,
+};
 
 /// The version of the protocol, as `hs` in each message.
 pub const VERSION: &str = "kamn-hs-v1";
@@ -153,6 +156,29 @@ pub fn best_common<'a>(offered: &'a [String], supported: &[String]) -> Option<&'
 #[must_use]
 pub fn suites() -> Vec<String> {
     SUITES.iter().map(ToString::to_string).collect()
+}
+
+impl Received {
+    /// What a received envelope is to a handshake, if it is a message of that type for one recipient.
+    pub fn of(
+        received: &envelope::Received,
+        expected: MessageType,
+    ) -> Result<Self, HandshakeError> {
+        let envelope = received.envelope();
+        let (from, to) = (envelope.from.as_kamn(), envelope.to.as_slice());
+        match to {
+            [to] if envelope.message_type == expected => Ok(Self {
+                from,
+                to: to.as_kamn(),
+                hash: received.verified().signed().hash(),
+            }),
+            [_] => Err(HandshakeError::OutOfOrder),
+            _ => Err(HandshakeError::Parties {
+                from,
+                to: String::from("several"),
+            }),
+        }
+    }
 }
 
 fn check_parties(received: &Received, from: &str, to: &str) -> Result<(), HandshakeError> {

@@ -128,13 +128,7 @@ impl Responder {
         if !keys.confirms(Side::Initiator, &confirmation.confirm) {
             return Err(HandshakeError::Confirmation);
         }
-        let session = keys.session(
-            Side::Responder,
-            &self.channel,
-            &self.me,
-            &self.peer,
-            now_ms,
-        );
+        let session = keys.session(Side::Responder, &self.channel, &self.me, &self.peer, now_ms);
         self.keys = None;
         Ok(session)
     }

@@ -145,9 +145,15 @@ fn three_messages_make_a_session_that_both_have() {
     let hello = a.seal(5000, b"hello").unwrap();
     assert_eq!(b.open(5000, &hello).unwrap().as_slice(), b"hello");
     let answer_text = b.seal(5000, b"and to you").unwrap();
-    assert_eq!(a.open(5000, &answer_text).unwrap().as_slice(), b"and to you");
+    assert_eq!(
+        a.open(5000, &answer_text).unwrap().as_slice(),
+        b"and to you"
+    );
     // Each message is taken once.
-    assert_eq!(code(finish(&mut initiator, &answer, &acceptance)), "handshake_out_of_order");
+    assert_eq!(
+        code(finish(&mut initiator, &answer, &acceptance)),
+        "handshake_out_of_order"
+    );
     let again = responder.finish(&last, &confirmation, 4000);
     assert_eq!(code(again), "handshake_out_of_order");
 }
@@ -183,7 +189,9 @@ fn every_field_that_both_must_see_alike_is_confirmed() {
     let changes: [(&str, fn(&mut Acceptance)); 4] = [
         ("handshake_confirmation_invalid", |a| a.nonce[0] ^= 1),
         ("handshake_confirmation_invalid", |a| a.confirm[31] ^= 0x80),
-        ("handshake_confirmation_invalid", |a| a.ephemeral = secret(0x56).public_key()),
+        ("handshake_confirmation_invalid", |a| {
+            a.ephemeral = secret(0x56).public_key()
+        }),
         ("handshake_in_reply_to_mismatch", |a| a.in_reply_to[5] ^= 1),
     ];
     let mut initiator = initiator();
@@ -203,7 +211,10 @@ fn every_field_that_both_must_see_alike_is_confirmed() {
 fn suite_worse_than_the_best_of_both_lists_is_a_downgrade() {
     let names = |list: &[&str]| list.iter().map(ToString::to_string).collect::<Vec<_>>();
     let offered = names(&["best", "good", "old"]);
-    assert_eq!(best_common(&offered, &names(&["old", "good"])), Some("good"));
+    assert_eq!(
+        best_common(&offered, &names(&["old", "good"])),
+        Some("good")
+    );
     assert_eq!(best_common(&offered, &names(&["none"])), None);
     let mut strong = proposal();
     strong.suites.insert(0, "X448".into());
@@ -223,7 +234,10 @@ fn proposal_without_a_suite_that_exists_is_refused() {
     let from_alice = received(&alice(), &bob(), 9);
     let refused = accept(&from_alice, &other, vec!["X448".into()]);
     assert_eq!(code(refused), "handshake_no_common_suite");
-    assert_eq!(code(accept(&from_alice, &proposal(), vec![])), "handshake_no_common_suite");
+    assert_eq!(
+        code(accept(&from_alice, &proposal(), vec![])),
+        "handshake_no_common_suite"
+    );
 }
 
 #[test]
@@ -242,7 +256,8 @@ fn messages_of_others_are_refused() {
     let from_bob = accept(&received(&bob(), &bob(), 9), &proposal(), suites());
     assert_eq!(code(from_bob), "handshake_parties_mismatch");
     responder.sent([10; 32]).unwrap();
-    let (_, confirmation) = finish(&mut initiator, &received(&bob(), &alice(), 10), &acceptance).unwrap();
+    let (_, confirmation) =
+        finish(&mut initiator, &received(&bob(), &alice(), 10), &acceptance).unwrap();
     let refused = responder.finish(&received(&carol, &bob(), 11), &confirmation, 3000);
     assert_eq!(code(refused), "handshake_parties_mismatch");
 }
@@ -295,7 +310,10 @@ fn one_handshake_goes_on_with_each_other_agent() {
     for n in 1..1024 {
         pending.answer("a", &format!("n{n}"), 60_003).unwrap();
     }
-    assert_eq!(code(pending.answer("a", "one-more", 60_003)), "handshake_pending");
+    assert_eq!(
+        code(pending.answer("a", "one-more", 60_003)),
+        "handshake_pending"
+    );
 }
 
 #[test]
@@ -372,7 +390,9 @@ fn agents_of_other_networks_pass_kamns_checks_in_its_order() {
         assert_eq!(evaluate(&facts), expected);
     };
     spoil(Verdict::QuorumShortfall, |f| f.received = 1);
-    spoil(Verdict::SignaturePolicyFailed, |f| f.is_signature_verified = false);
+    spoil(Verdict::SignaturePolicyFailed, |f| {
+        f.is_signature_verified = false
+    });
     spoil(Verdict::ResolverMissing, |f| f.resolved_seq = None);
     spoil(Verdict::TrustStoreMiss, |f| f.did = "other");
     spoil(Verdict::InvalidQuorum, |f| f.required = 0);

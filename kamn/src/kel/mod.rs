@@ -20,6 +20,7 @@ mod event;
 mod log;
 mod policy;
 mod proofs;
+mod proposal;
 mod read;
 mod state;
 
@@ -27,6 +28,7 @@ pub use error::Error;
 pub use event::{Change, Event, Recovery, next_digest};
 pub use log::{KeyLog, Observed};
 pub use proofs::{Approval, SignedEvent};
+pub use proposal::{Proposal, Standing};
 pub use state::{Key, KeyEntry, Revocation, State};
 
 /// How many events a log may have.

@@ -304,10 +304,16 @@ impl State {
         self.put_identity(new, next)
     }
 
-    fn put_identity(&mut self, new: &PublicKey, next: Option<[u8; 32]>) -> Result<(), Error> {
-        if self.has_had(&Key::Signing(*new)) {
-            return Err(Error::KeyReused);
+    /// Checks that a key was not here before, in any role.
+    pub(super) fn check_unused(&self, new: &PublicKey) -> Result<(), Error> {
+        match self.has_had(&Key::Signing(*new)) {
+            true => Err(Error::KeyReused),
+            false => Ok(()),
         }
+    }
+
+    fn put_identity(&mut self, new: &PublicKey, next: Option<[u8; 32]>) -> Result<(), Error> {
+        self.check_unused(new)?;
         self.identities.push(*new);
         self.next_digest = next;
         Ok(())

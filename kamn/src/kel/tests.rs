@@ -397,6 +397,56 @@ fn recovery_takes_a_fresh_key_and_a_fresh_number() {
 }
 
 #[test]
+fn approvers_are_asked_one_after_the_other() {
+    let mut log = deactivated();
+    assert_eq!(log.standing(None), Standing::Revoked);
+    let open = |log: &KeyLog, change| {
+        let proposal = Proposal::open(log, log.next(at(2), change));
+        proposal.map_err(|error| error.reason_code())
+    };
+    assert_eq!(open(&log, rotation(2)), Err("kel_proof_surplus"));
+    assert_eq!(open(&log, Change::Deactivate), Err("kel_deactivated"));
+    assert_eq!(open(&log, recovery(0, 1)), Err("kel_key_reused"));
+    assert_eq!(open(&log, recovery(5, 0)), Err("kel_nonce_replay"));
+    let mut proposal = open(&log, recovery(5, 1)).unwrap();
+    assert_eq!(log.standing(Some(&proposal)), Standing::RecoveryPending);
+    let event = proposal.event().clone();
+    let mut approve = |approval| {
+        let done = proposal.approve(approval);
+        done.map_err(|error| error.reason_code())
+    };
+    let yes = |number| Approval::new(&event, &approver(number));
+    assert_eq!(approve(yes(4)), Err("kel_approver_unknown"));
+    assert_eq!(approve(yes(1)), Ok(()));
+    assert_eq!(approve(yes(1)), Err("kel_approver_duplicate"));
+    let mut forged = yes(2);
+    forged.sig = yes(1).sig;
+    assert_eq!(approve(forged), Err("kel_signature_invalid"));
+    assert_eq!(proposal.quorum(), (1, 2));
+    let early = proposal.clone().close(Some(&tree().identity(5)));
+    assert_eq!(early.unwrap_err().reason_code(), "kel_quorum_shortfall");
+    proposal.approve(yes(3)).unwrap();
+    let other_key = proposal.clone().close(Some(&tree().identity(6))).unwrap();
+    assert!(log.append(other_key).is_err());
+    log.append(proposal.clone().close(Some(&tree().identity(5))).unwrap())
+        .unwrap();
+    assert_eq!(log.standing(Some(&proposal)), Standing::Active);
+    assert_eq!(open(&log, recovery(6, 2)), Err("kel_not_deactivated"));
+
+    let mut end = open(&log, Change::Deactivate).unwrap();
+    let event = end.event().clone();
+    for number in [2, 3] {
+        end.approve(Approval::new(&event, &approver(number)))
+            .unwrap();
+    }
+    let rival = log.next(at(2), rotation(2)).signed_by(&tree().identity(5));
+    log.append(end.close(None).unwrap()).unwrap();
+    assert_eq!(log.standing(None), Standing::Revoked);
+    assert!(log.observe(rival).is_err());
+    assert_eq!(log.standing(None), Standing::Compromised);
+}
+
+#[test]
 fn agent_without_approvers_never_comes_back() {
     let event = inception_event(None, None);
     let mut log = KeyLog::begin(event.signed_by(&tree().identity(0))).unwrap();

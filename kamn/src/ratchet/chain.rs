@@ -108,7 +108,10 @@ impl ReceiveChain {
         let (mut message_key, mut chain_key) = step(&self.key);
         for number in self.next..counter {
             let (next_message_key, next_chain_key) = step(&chain_key);
-            passed.push((number, core::mem::replace(&mut message_key, next_message_key)));
+            passed.push((
+                number,
+                core::mem::replace(&mut message_key, next_message_key),
+            ));
             chain_key = next_chain_key;
         }
         let plaintext = open_with(&message_key, aad, ciphertext)?;

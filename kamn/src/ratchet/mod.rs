@@ -47,7 +47,10 @@ pub enum RatchetError {
         counter: u64,
     },
     /// Too many would have to be missing before it.
-    #[error("the message is {ahead} ahead, at most {} are skipped", chain::SKIP_LIMIT)]
+    #[error(
+        "the message is {ahead} ahead, at most {} are skipped",
+        chain::SKIP_LIMIT
+    )]
     TooFar {
         /// How far.
         ahead: u64,

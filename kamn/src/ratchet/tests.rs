@@ -17,10 +17,7 @@ fn pair() -> (Session, Session) {
         Session::new(CHANNEL.into(), me, peer, 0, key(send), key(receive))
     };
     let (a, b) = (alice().did.as_kamn(), bob().did.as_kamn());
-    (
-        end(a.clone(), b.clone(), I2R, R2I),
-        end(b, a, R2I, I2R),
-    )
+    (end(a.clone(), b.clone(), I2R, R2I), end(b, a, R2I, I2R))
 }
 
 fn code<T: fmt::Debug>(result: Result<T, RatchetError>) -> &'static str {
@@ -100,7 +97,10 @@ fn message_is_for_the_other_end_of_the_same_channel() {
 fn at_most_256_messages_are_skipped_and_lost_ones_do_not_end_the_session() {
     let (mut a, mut b) = pair();
     let sent: Vec<_> = (0..600).map(|_| a.seal(0, b"x").unwrap()).collect();
-    assert_eq!(b.open(0, &sent[257]), Err(RatchetError::TooFar { ahead: 257 }));
+    assert_eq!(
+        b.open(0, &sent[257]),
+        Err(RatchetError::TooFar { ahead: 257 })
+    );
     assert!(b.open(0, &sent[256]).is_ok());
     assert!(b.open(0, &sent[500]).is_ok());
     // 256 + 243 were skipped, the oldest 243 keys are gone.
@@ -119,7 +119,10 @@ fn session_ends_after_its_messages_and_its_days() {
     a.send = SendChain::new(Zeroizing::new([1; 32]), MESSAGE_LIMIT);
     assert_eq!(a.seal(0, b"x").unwrap().counter, MESSAGE_LIMIT);
     assert_eq!(a.seal(0, b"x"), Err(RatchetError::Exhausted));
-    assert_eq!(RatchetError::Exhausted.reason_code(), "rehandshake_required");
+    assert_eq!(
+        RatchetError::Exhausted.reason_code(),
+        "rehandshake_required"
+    );
 }
 
 #[test]
@@ -143,7 +146,10 @@ fn changed_snapshot_or_another_store_key_is_refused() {
     let (a, _) = pair();
     let snapshot = a.snapshot(&[7; 32], &[8; 24]).unwrap();
     assert!(!snapshot.windows(32).any(|part| part == hex(I2R)));
-    assert_eq!(code(Session::restore(&[9; 32], &snapshot)), "snapshot_invalid");
+    assert_eq!(
+        code(Session::restore(&[9; 32], &snapshot)),
+        "snapshot_invalid"
+    );
     for at in 0..snapshot.len() {
         let mut other = snapshot.clone();
         other[at] ^= 1;
@@ -169,7 +175,10 @@ fn body_reads_back_in_one_spelling_alone() {
     ] {
         let mut other: BTreeMap<_, _> = entries.clone();
         other.insert(name.into(), value.into());
-        assert!(SessionMessage::from_entries(&other).is_err(), "{name}: {value}");
+        assert!(
+            SessionMessage::from_entries(&other).is_err(),
+            "{name}: {value}"
+        );
     }
 }
 
@@ -177,7 +186,10 @@ fn body_reads_back_in_one_spelling_alone() {
 fn shown_session_tells_no_key() {
     let (a, _) = pair();
     let shown = format!("{a:?}");
-    assert!(shown.contains(CHANNEL) && !shown.contains(&I2R[..8]), "{shown}");
+    assert!(
+        shown.contains(CHANNEL) && !shown.contains(&I2R[..8]),
+        "{shown}"
+    );
 }
 
 proptest! {

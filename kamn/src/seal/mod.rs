@@ -18,7 +18,7 @@ mod several;
 pub mod v2;
 
 pub use body::SealedBody;
-pub use several::{Recipient, RECIPIENT_LIMIT, open_for, seal_for};
+pub use several::{RECIPIENT_LIMIT, Recipient, open_for, seal_for};
 
 use alloc::{format, string::String, vec::Vec};
 use thiserror::Error as ThisError;

@@ -4,9 +4,7 @@ use alloc::{collections::BTreeMap, string::String, vec::Vec};
 
 use zeroize::Zeroizing;
 
-use super::{
-    Route, SealError, Sealed, SealedBody, check_ref, open, seal_with,
-};
+use super::{Route, SealError, Sealed, SealedBody, check_ref, open, seal_with};
 use crate::{
     bytes::{push_lp, sha256},
     crypto::{NONCE_BYTES, decrypt, encrypt, nonce_of},

@@ -65,7 +65,13 @@ fn message_for_one_is_the_worked_example() {
         key.to_vec(),
         hex("96811470adc5147aba42efe549aa198d2b3ebd1f8ea6fca2d2fb5476a945d864")
     );
-    let opened = open(&route, &bob.agreement, &alice.agreement.public_key(), &sealed).unwrap();
+    let opened = open(
+        &route,
+        &bob.agreement,
+        &alice.agreement.public_key(),
+        &sealed,
+    )
+    .unwrap();
     assert_eq!(opened.as_slice(), b"hello bob");
 }
 
@@ -110,7 +116,10 @@ fn every_changed_bit_of_a_sealed_message_is_refused() {
     for bit in 0..sealed.ciphertext.len() * 8 {
         let mut other = sealed.clone();
         other.ciphertext[bit / 8] ^= 1 << (bit % 8);
-        assert_eq!(open(&route, &bob.agreement, &sender, &other), Err(SealError::Tag));
+        assert_eq!(
+            open(&route, &bob.agreement, &sender, &other),
+            Err(SealError::Tag)
+        );
     }
     for bit in 0..256 {
         let mut bytes = sealed.ephemeral.to_bytes();
@@ -119,12 +128,18 @@ fn every_changed_bit_of_a_sealed_message_is_refused() {
             ephemeral: AgreementKey::from_bytes(&bytes).unwrap(),
             ..sealed.clone()
         };
-        assert!(open(&route, &bob.agreement, &sender, &other).is_err(), "bit {bit}");
+        assert!(
+            open(&route, &bob.agreement, &sender, &other).is_err(),
+            "bit {bit}"
+        );
     }
     for short in 0..sealed.ciphertext.len() {
         let mut other = sealed.clone();
         other.ciphertext.truncate(short);
-        assert_eq!(open(&route, &bob.agreement, &sender, &other), Err(SealError::Tag));
+        assert_eq!(
+            open(&route, &bob.agreement, &sender, &other),
+            Err(SealError::Tag)
+        );
     }
 }
 
@@ -141,7 +156,10 @@ fn sealed_message_opens_only_on_its_route_and_with_its_keys() {
         };
         open(&route, secret, &sender.agreement.public_key(), &sealed).map(|text| text.to_vec())
     };
-    assert_eq!(opened(&a, &b, 1, &bob.agreement, &alice), Ok(b"hello".to_vec()));
+    assert_eq!(
+        opened(&a, &b, 1, &bob.agreement, &alice),
+        Ok(b"hello".to_vec())
+    );
     for refused in [
         opened(&a, &b, 2, &bob.agreement, &alice),
         opened(&b, &a, 1, &bob.agreement, &alice),
@@ -164,13 +182,29 @@ fn nothing_is_sealed_that_could_not_be_told_apart() {
             recipient_ref: &bob.key_ref(),
             nonce,
         };
-        seal(&route, &alice.agreement, &bob.agreement.public_key(), ephemeral(), text)
-            .map_err(|error| error.reason_code())
+        seal(
+            &route,
+            &alice.agreement,
+            &bob.agreement.public_key(),
+            ephemeral(),
+            text,
+        )
+        .map_err(|error| error.reason_code())
     };
     assert_eq!(sealed(&alice.key_ref(), 1, b""), Err("empty_plaintext"));
     assert_eq!(sealed(&alice.key_ref(), 0, b"x"), Err("nonce_invalid"));
-    for key_ref in ["", "#key-agreement-1", "kamn:did:agent:a", "a|b#key-agreement-1", "a #key-agreement-1"] {
-        assert_eq!(sealed(key_ref, 1, b"x"), Err("key_ref_invalid"), "{key_ref}");
+    for key_ref in [
+        "",
+        "#key-agreement-1",
+        "kamn:did:agent:a",
+        "a|b#key-agreement-1",
+        "a #key-agreement-1",
+    ] {
+        assert_eq!(
+            sealed(key_ref, 1, b"x"),
+            Err("key_ref_invalid"),
+            "{key_ref}"
+        );
     }
 }
 
