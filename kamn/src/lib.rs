@@ -29,6 +29,7 @@ pub mod escrow;
 pub mod group;
 pub mod guard;
 pub mod handshake;
+pub mod interop;
 pub mod jcs;
 pub mod kel;
 pub mod key;
