@@ -182,7 +182,9 @@ mod tests {
         let (alice, bob) = (alice(), bob());
         let (payer, payee) = (alice.did.as_did().clone(), bob.did.as_did().clone());
         let mut tasks = Tasks::new();
-        tasks.submit("t", payer.clone(), payee.clone(), &[]).unwrap();
+        tasks
+            .submit("t", payer.clone(), payee.clone(), &[])
+            .unwrap();
         for state in [State::Accepted, State::InProgress, State::Completed] {
             tasks.advance("t", state, &payee).unwrap();
         }
@@ -237,7 +239,9 @@ mod tests {
         let mut payments = Payments::new();
         let early = payments.confirm(&confirmation(&scene), &scene.escrow);
         assert_eq!(early, Err(PaymentError::NoOffer));
-        payments.offer(scene.offer.clone(), task, &scene.escrow).unwrap();
+        payments
+            .offer(scene.offer.clone(), task, &scene.escrow)
+            .unwrap();
         let twice = payments.offer(scene.offer.clone(), task, &scene.escrow);
         assert_eq!(twice, Err(PaymentError::DuplicateOffer));
         let by_payee = Confirmation {
@@ -267,14 +271,26 @@ mod tests {
                 .offer(offer, task, &scene.escrow)
                 .map_err(PaymentError::reason_code)
         };
-        assert_eq!(offered(|o| o.task_id = "u".into()), Err("payment_task_not_completed"));
+        assert_eq!(
+            offered(|o| o.task_id = "u".into()),
+            Err("payment_task_not_completed")
+        );
         assert_eq!(
             offered(|o| o.payee = carol().did.as_did().clone()),
             Err("payment_parties_mismatch")
         );
-        assert_eq!(offered(|o| o.escrow_id.push('0')), Err("payment_escrow_mismatch"));
-        assert_eq!(offered(|o| o.amount = Amount::ZERO), Err("payment_amount_invalid"));
-        assert_eq!(offered(|o| o.amount = Amount::new(101)), Err("payment_amount_invalid"));
+        assert_eq!(
+            offered(|o| o.escrow_id.push('0')),
+            Err("payment_escrow_mismatch")
+        );
+        assert_eq!(
+            offered(|o| o.amount = Amount::ZERO),
+            Err("payment_amount_invalid")
+        );
+        assert_eq!(
+            offered(|o| o.amount = Amount::new(101)),
+            Err("payment_amount_invalid")
+        );
         assert_eq!(offered(|_| ()), Ok(()));
     }
 }

@@ -79,10 +79,8 @@ impl Book {
         (now_ms, height): (u64, u64),
     ) -> Result<(), AttestError> {
         let attestation = signed.attestation();
-        let (created_ms, expires_ms) = (
-            attestation.created.unix_ms(),
-            attestation.expires.unix_ms(),
-        );
+        let (created_ms, expires_ms) =
+            (attestation.created.unix_ms(), attestation.expires.unix_ms());
         let is_in_time = created_ms < expires_ms
             && created_ms <= now_ms.saturating_add(policy.skew_ms)
             && now_ms <= expires_ms
@@ -220,10 +218,7 @@ impl Book {
             return Err(AttestError::SelfIssued);
         }
         let key = signers
-            .signing_key(
-                attestation.issuer.as_did(),
-                attestation.created.unix_ms(),
-            )
+            .signing_key(attestation.issuer.as_did(), attestation.created.unix_ms())
             .ok_or_else(|| AttestError::UnknownIssuer {
                 did: attestation.issuer.to_string(),
             })?;

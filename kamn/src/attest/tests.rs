@@ -84,7 +84,11 @@ fn admitted(list: Vec<SignedAttestation>) -> Vec<Result<(), &'static str>> {
 fn work_that_was_paid_for_raises_a_score() {
     let mut book = Book::new();
     for n in 0..9_u64 {
-        admit(&mut book, signed(completed(), &alice(), &bob(), &format!("deal-{n}"), n)).unwrap();
+        admit(
+            &mut book,
+            signed(completed(), &alice(), &bob(), &format!("deal-{n}"), n),
+        )
+        .unwrap();
     }
     let failed = Kind::TaskFailed { response_ms: 900 };
     admit(&mut book, signed(failed, &alice(), &bob(), "deal-9", 9)).unwrap();
@@ -133,7 +137,10 @@ fn everything_is_said_once() {
     ];
     let twice = Err("attestation_duplicate");
     let nonce = Err("attestation_nonce_replay");
-    assert_eq!(admitted(list), [Ok(()), twice, twice, nonce, Ok(()), Ok(())]);
+    assert_eq!(
+        admitted(list),
+        [Ok(()), twice, twice, nonce, Ok(()), Ok(())]
+    );
 }
 
 #[test]
@@ -161,13 +168,25 @@ fn statements_have_their_time_and_their_block() {
     let good = signed(completed(), &alice(), &bob(), "deal-1", 1);
     let admitted_at = |now_ms, height| {
         let mut book = Book::new();
-        book.admit(good.clone(), &known(), &deals(), &Policy::default(), (now_ms, height))
-            .map_err(|error| error.reason_code())
+        book.admit(
+            good.clone(),
+            &known(),
+            &deals(),
+            &Policy::default(),
+            (now_ms, height),
+        )
+        .map_err(|error| error.reason_code())
     };
     assert_eq!(admitted_at(NOW_MS + DAY_MS, 10), Ok(()));
-    assert_eq!(admitted_at(NOW_MS + DAY_MS + 1, 10), Err("attestation_outside_window"));
+    assert_eq!(
+        admitted_at(NOW_MS + DAY_MS + 1, 10),
+        Err("attestation_outside_window")
+    );
     assert_eq!(admitted_at(NOW_MS - 300_000, 10), Ok(()));
-    assert_eq!(admitted_at(NOW_MS - 300_001, 10), Err("attestation_outside_window"));
+    assert_eq!(
+        admitted_at(NOW_MS - 300_001, 10),
+        Err("attestation_outside_window")
+    );
     assert_eq!(admitted_at(NOW_MS, 9), Err("attestation_height_invalid"));
     let mut book = Book::new();
     admit(&mut book, good).unwrap();
@@ -228,7 +247,9 @@ fn attestations_read_back_in_one_spelling_alone() {
         endorsement(),
         resolved(true),
         Kind::TaskDelegated,
-        Kind::DisputeOpened { reason: "late".into() },
+        Kind::DisputeOpened {
+            reason: "late".into(),
+        },
         Kind::Capability {
             capability: "rust".into(),
             proof_ref: "https://example.com/proof".into(),

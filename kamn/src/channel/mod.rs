@@ -326,7 +326,11 @@ impl Channel {
         if self.id.trim().is_empty() || self.id.len() > 256 {
             return shape("its name is blank or too long");
         }
-        if self.kind.metadata().is_some_and(|text| text.trim().is_empty()) {
+        if self
+            .kind
+            .metadata()
+            .is_some_and(|text| text.trim().is_empty())
+        {
             return shape("what it is about is blank");
         }
         let found = self.members.len();

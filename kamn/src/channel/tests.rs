@@ -25,10 +25,15 @@ fn each_kind_has_its_members_and_its_subject() {
     let made = |kind, names: &[&str]| Channel::new("c", kind, &did("a"), dids(names)).map(|_| ());
     let about = |text: &str| text.to_string();
     assert_eq!(made(Kind::Direct, &["b"]), Ok(()));
-    assert_eq!(code(made(Kind::Direct, &[])), "channel_members_insufficient");
+    assert_eq!(
+        code(made(Kind::Direct, &[])),
+        "channel_members_insufficient"
+    );
     assert_eq!(code(made(Kind::Direct, &["b", "c"])), "channel_invalid");
     assert_eq!(made(Kind::Group, &[]), Ok(()));
-    let task = |text| Kind::Task { task_id: about(text) };
+    let task = |text| Kind::Task {
+        task_id: about(text),
+    };
     assert_eq!(made(task("t"), &["b"]), Ok(()));
     assert_eq!(code(made(task("t"), &[])), "channel_members_insufficient");
     assert_eq!(code(made(task(" "), &["b"])), "channel_invalid");
@@ -41,10 +46,18 @@ fn each_kind_has_its_members_and_its_subject() {
         proposal_scope: about(text),
     };
     assert_eq!(made(vote("p"), &["b", "c"]), Ok(()));
-    assert_eq!(code(made(vote("p"), &["b"])), "channel_members_insufficient");
-    let topic = Kind::Broadcast { topic: about("news") };
+    assert_eq!(
+        code(made(vote("p"), &["b"])),
+        "channel_members_insufficient"
+    );
+    let topic = Kind::Broadcast {
+        topic: about("news"),
+    };
     assert_eq!(made(topic, &[]), Ok(()));
-    assert_eq!(code(Channel::new(" ", Kind::Group, &did("a"), dids(&[]))), "channel_invalid");
+    assert_eq!(
+        code(Channel::new(" ", Kind::Group, &did("a"), dids(&[]))),
+        "channel_invalid"
+    );
 }
 
 #[test]
@@ -53,7 +66,9 @@ fn kinds_begin_with_their_permissions() {
         let channel = Channel::new("c", kind, &did("a"), dids(&["b", "c"])).unwrap();
         channel.authorize(&did(actor), action).is_ok()
     };
-    let news = || Kind::Broadcast { topic: "news".into() };
+    let news = || Kind::Broadcast {
+        topic: "news".into(),
+    };
     let market = || Kind::Marketplace {
         market_scope: "m".into(),
     };
@@ -68,7 +83,11 @@ fn kinds_begin_with_their_permissions() {
         (market(), "z", Action::Read, true),
         (market(), "z", Action::Send, false),
     ] {
-        assert_eq!(permitted(kind.clone(), actor, action), expected, "{kind:?} {actor} {action:?}");
+        assert_eq!(
+            permitted(kind.clone(), actor, action),
+            expected,
+            "{kind:?} {actor} {action:?}"
+        );
     }
 }
 
@@ -152,7 +171,10 @@ fn listings_are_for_members_of_a_market() {
     };
     let market = Channel::new("m", kind, &did("a"), dids(&["b"])).unwrap();
     assert_eq!(market.check_listing(&did("b")), Ok(()));
-    assert_eq!(code(market.check_listing(&did("z"))), "channel_member_invalid");
+    assert_eq!(
+        code(market.check_listing(&did("z"))),
+        "channel_member_invalid"
+    );
     assert_eq!(code(group().check_listing(&did("b"))), "channel_invalid");
 }
 

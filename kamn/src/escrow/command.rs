@@ -135,10 +135,7 @@ impl SignedCommand {
     /// The command as JSON, with `sig`, and `cosigner` and `cosig` where another agreed.
     pub fn to_value(&self) -> Result<Value, EscrowError> {
         let text = |signature: &Signature| multibase::encode(&signature.to_bytes());
-        let mut object = self
-            .command
-            .to_object()?
-            .with("sig", text(&self.signature));
+        let mut object = self.command.to_object()?.with("sig", text(&self.signature));
         if let Some((by, signature)) = &self.cosignature {
             object.set("cosigner", by.to_string());
             object.set("cosig", text(signature));

@@ -169,11 +169,7 @@ impl Machine {
     }
 
     /// The same once `now_ms` has reached the deadline.
-    pub fn refund_after_timeout(
-        &self,
-        now_ms: u64,
-        timeout_ms: u64,
-    ) -> Result<Self, EscrowError> {
+    pub fn refund_after_timeout(&self, now_ms: u64, timeout_ms: u64) -> Result<Self, EscrowError> {
         self.must_be(Phase::Open, "refund")?;
         if now_ms < timeout_ms {
             return Err(EscrowError::TimeoutNotElapsed { now_ms, timeout_ms });

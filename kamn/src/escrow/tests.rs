@@ -97,13 +97,19 @@ fn sequences_are_kamns() {
     );
     let refunded = partly.refund_after_timeout(100, 100).unwrap();
     assert_eq!(refunded.state(), State::Refunded);
-    assert_eq!((refunded.released(), refunded.refunded()), (amount(35), amount(65)));
+    assert_eq!(
+        (refunded.released(), refunded.refunded()),
+        (amount(35), amount(65))
+    );
     assert_eq!(
         code(Machine::fund(amount(10)).unwrap().release(amount(11))),
         "invalid_amount"
     );
     let disputed = machine.release(amount(40)).unwrap().dispute().unwrap();
-    assert_eq!(code(disputed.resolve(amount(30), amount(29))), "resolution_mismatch");
+    assert_eq!(
+        code(disputed.resolve(amount(30), amount(29))),
+        "resolution_mismatch"
+    );
     assert_eq!(
         disputed.resolve(amount(30), amount(30)).unwrap().state(),
         State::Resolved {
@@ -155,21 +161,39 @@ fn nothing_follows_an_end_and_a_dispute_ends_by_a_decision_alone() {
 fn each_command_is_for_those_who_may_give_it() {
     let escrow = arbitrated();
     let (alice, bob, carol) = (alice(), bob(), carol());
-    assert_eq!(code(after(&escrow, Action::Fund, &bob)), "escrow_unauthorized");
-    assert_eq!(code(after(&escrow, Action::RefundByPayee, &bob)), "invalid_transition");
+    assert_eq!(
+        code(after(&escrow, Action::Fund, &bob)),
+        "escrow_unauthorized"
+    );
+    assert_eq!(
+        code(after(&escrow, Action::RefundByPayee, &bob)),
+        "invalid_transition"
+    );
     let funded = after(&escrow, Action::Fund, &alice).unwrap();
     let release = Action::Release { amount: amount(20) };
     for by in [&bob, &carol] {
-        assert_eq!(code(after(&funded, release.clone(), by)), "escrow_unauthorized");
-        assert_eq!(code(after(&funded, Action::TimeoutRefund, by)), "escrow_unauthorized");
+        assert_eq!(
+            code(after(&funded, release.clone(), by)),
+            "escrow_unauthorized"
+        );
+        assert_eq!(
+            code(after(&funded, Action::TimeoutRefund, by)),
+            "escrow_unauthorized"
+        );
     }
     for by in [&alice, &carol] {
-        assert_eq!(code(after(&funded, Action::RefundByPayee, by)), "escrow_unauthorized");
+        assert_eq!(
+            code(after(&funded, Action::RefundByPayee, by)),
+            "escrow_unauthorized"
+        );
     }
     let dispute = Action::Dispute {
         reason: "not what was asked for".into(),
     };
-    assert_eq!(code(after(&funded, dispute.clone(), &carol)), "escrow_unauthorized");
+    assert_eq!(
+        code(after(&funded, dispute.clone(), &carol)),
+        "escrow_unauthorized"
+    );
     let disputed = after(&funded, dispute, &bob).unwrap();
     assert_eq!(disputed.disputed_ms(), Some(CREATED_MS + 2));
     let resolve = Action::Resolve {
@@ -177,11 +201,17 @@ fn each_command_is_for_those_who_may_give_it() {
         to_payer: amount(20),
     };
     for by in [&alice, &bob] {
-        assert_eq!(code(after(&disputed, resolve.clone(), by)), "escrow_unauthorized");
+        assert_eq!(
+            code(after(&disputed, resolve.clone(), by)),
+            "escrow_unauthorized"
+        );
     }
     let resolved = after(&disputed, resolve, &carol).unwrap();
     assert!(resolved.machine().unwrap().state().is_terminal());
-    assert_eq!(code(after(&funded, Action::Fund, &alice)), "invalid_transition");
+    assert_eq!(
+        code(after(&funded, Action::Fund, &alice)),
+        "invalid_transition"
+    );
 }
 
 #[test]
@@ -189,7 +219,9 @@ fn without_an_arbiter_both_decide_together() {
     let (alice, bob, carol) = (alice(), bob(), carol());
     let escrow = Escrow::new(terms()).unwrap();
     let funded = after(&escrow, Action::Fund, &alice).unwrap();
-    let dispute = Action::Dispute { reason: "late".into() };
+    let dispute = Action::Dispute {
+        reason: "late".into(),
+    };
     let disputed = after(&funded, dispute, &alice).unwrap();
     let resolve = Action::Resolve {
         to_payee: amount(60),
@@ -223,12 +255,20 @@ fn the_same_command_again_is_the_same_success_and_another_is_a_conflict() {
     let fund = verified(signed(&escrow, 1, Action::Fund, &alice));
     let (funded, moved) = escrow.apply(&fund, CREATED_MS).unwrap();
     assert_eq!(moved, Moved::Held(amount(120)));
-    assert_eq!(funded.apply(&fund, CREATED_MS), Ok((funded.clone(), Moved::Nothing)));
+    assert_eq!(
+        funded.apply(&fund, CREATED_MS),
+        Ok((funded.clone(), Moved::Nothing))
+    );
     let release = |seq, units| {
-        let action = Action::Release { amount: amount(units) };
+        let action = Action::Release {
+            amount: amount(units),
+        };
         verified(signed(&funded, seq, action, &alice))
     };
-    assert_eq!(code(funded.apply(&release(1, 20), CREATED_MS)), "escrow_conflict");
+    assert_eq!(
+        code(funded.apply(&release(1, 20), CREATED_MS)),
+        "escrow_conflict"
+    );
     for seq in [0, 3] {
         let refused = funded.apply(&release(seq, 20), CREATED_MS);
         assert_eq!(code(refused), "escrow_sequence_invalid");
@@ -236,7 +276,10 @@ fn the_same_command_again_is_the_same_success_and_another_is_a_conflict() {
     let (partly, _) = funded.apply(&release(2, 20), CREATED_MS).unwrap();
     let again = partly.apply(&release(2, 20), CREATED_MS).unwrap();
     assert_eq!(again, (partly.clone(), Moved::Nothing));
-    assert_eq!(code(partly.apply(&release(2, 21), CREATED_MS)), "escrow_conflict");
+    assert_eq!(
+        code(partly.apply(&release(2, 21), CREATED_MS)),
+        "escrow_conflict"
+    );
 }
 
 #[test]
@@ -244,13 +287,19 @@ fn refund_comes_with_the_deadline() {
     let alice = alice();
     let funded = after(&Escrow::new(terms()).unwrap(), Action::Fund, &alice).unwrap();
     let refund = verified(signed(&funded, 2, Action::TimeoutRefund, &alice));
-    assert_eq!(code(funded.apply(&refund, TIMEOUT_MS - 1)), "timeout_not_elapsed");
+    assert_eq!(
+        code(funded.apply(&refund, TIMEOUT_MS - 1)),
+        "timeout_not_elapsed"
+    );
     let (refunded, moved) = funded.apply(&refund, TIMEOUT_MS).unwrap();
     let all_back = Moved::Paid {
         to_payee: Amount::ZERO,
         to_payer: amount(120),
     };
-    assert_eq!((moved, refunded.machine().unwrap().state()), (all_back, State::Refunded));
+    assert_eq!(
+        (moved, refunded.machine().unwrap().state()),
+        (all_back, State::Refunded)
+    );
 }
 
 #[test]
@@ -265,7 +314,10 @@ fn forged_and_foreign_commands_are_refused() {
     assert_eq!(code(stranger.verify(&known)), "escrow_signer_unknown");
     let other = arbitrated();
     let foreign = verified(signed(&other, 1, Action::Fund, &alice));
-    assert_eq!(code(escrow.apply(&foreign, CREATED_MS)), "escrow_command_invalid");
+    assert_eq!(
+        code(escrow.apply(&foreign, CREATED_MS)),
+        "escrow_command_invalid"
+    );
     let blank = Action::Dispute { reason: " ".into() };
     let blank = signed(&escrow, 2, blank, &alice).verify(&known);
     assert_eq!(code(blank), "escrow_command_invalid");
@@ -281,7 +333,11 @@ fn every_field_of_a_command_is_signed() {
     let changes: [fn(&mut Command); 5] = [
         |c| c.escrow_id.push('0'),
         |c| c.seq += 1,
-        |c| c.action = Action::Release { amount: Amount::new(21) },
+        |c| {
+            c.action = Action::Release {
+                amount: Amount::new(21),
+            }
+        },
         |c| c.action = Action::TimeoutRefund,
         |c| c.created = Timestamp::from_unix_ms(CREATED_MS + 2).unwrap(),
     ];
@@ -347,19 +403,33 @@ fn receipts_let_things_happen_when_they_are_final() {
     };
     let done = || Ok(7);
     let reconciled = |receipt| reconcile(&receipt, done);
-    assert_eq!(reconciled(receipt("r", "PENDING")), Ok(Reconciliation::Pending));
-    assert_eq!(reconciled(receipt("r", "FAILED")), Ok(Reconciliation::Rejected));
-    assert_eq!(reconciled(receipt("r", "FINAL")), Ok(Reconciliation::Done(7)));
+    assert_eq!(
+        reconciled(receipt("r", "PENDING")),
+        Ok(Reconciliation::Pending)
+    );
+    assert_eq!(
+        reconciled(receipt("r", "FAILED")),
+        Ok(Reconciliation::Rejected)
+    );
+    assert_eq!(
+        reconciled(receipt("r", "FINAL")),
+        Ok(Reconciliation::Done(7))
+    );
     let nameless = reconciled(receipt(" ", "FINAL"));
     assert_eq!(code(nameless), "missing_receipt_evidence");
-    assert_eq!(code("final".parse::<Finality>()), "invalid_receipt_finality");
+    assert_eq!(
+        code("final".parse::<Finality>()),
+        "invalid_receipt_finality"
+    );
 }
 
 fn any_action() -> impl Strategy<Value = Action> {
     let units = 0..130_u128;
     prop_oneof![
         Just(Action::Fund),
-        units.clone().prop_map(|n| Action::Release { amount: amount(n) }),
+        units
+            .clone()
+            .prop_map(|n| Action::Release { amount: amount(n) }),
         Just(Action::RefundByPayee),
         Just(Action::TimeoutRefund),
         Just(Action::Dispute { reason: "r".into() }),

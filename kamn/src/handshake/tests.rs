@@ -186,7 +186,8 @@ fn tampered_suite_list_fails_on_both_sides() {
 
 #[test]
 fn every_field_that_both_must_see_alike_is_confirmed() {
-    let changes: [(&str, fn(&mut Acceptance)); 4] = [
+    type Change = fn(&mut Acceptance);
+    let changes: [(&str, Change); 4] = [
         ("handshake_confirmation_invalid", |a| a.nonce[0] ^= 1),
         ("handshake_confirmation_invalid", |a| a.confirm[31] ^= 0x80),
         ("handshake_confirmation_invalid", |a| {

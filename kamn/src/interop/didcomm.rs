@@ -30,7 +30,11 @@ const SIGNING: &str = "Ed25519";
 pub fn to_didcomm(envelope: &Envelope, method: &str) -> Result<Value, InteropError> {
     for recipient in &envelope.to {
         let prefix = format!("{recipient}#");
-        if !envelope.recipient_keys.iter().any(|key| key.starts_with(&prefix)) {
+        if !envelope
+            .recipient_keys
+            .iter()
+            .any(|key| key.starts_with(&prefix))
+        {
             return Err(shape("recipient", "it has no key to encrypt to"));
         }
     }
@@ -41,7 +45,9 @@ pub fn to_didcomm(envelope: &Envelope, method: &str) -> Result<Value, InteropErr
     let body = envelope
         .body
         .iter()
-        .fold(Object::new(), |body, (name, text)| body.with(name, text.as_str()));
+        .fold(Object::new(), |body, (name, text)| {
+            body.with(name, text.as_str())
+        });
     let attachments = envelope
         .attachments
         .iter()
@@ -60,7 +66,10 @@ pub fn to_didcomm(envelope: &Envelope, method: &str) -> Result<Value, InteropErr
     let object = Object::new()
         .with("id", envelope.id.as_str())
         .with("typ", MEDIA_TYPE)
-        .with("type", format!("{TYPE_PREFIX}{}", envelope.message_type.name()))
+        .with(
+            "type",
+            format!("{TYPE_PREFIX}{}", envelope.message_type.name()),
+        )
         .with("from", envelope.from.as_w3c())
         .with("to", to)
         .with("created_time", seconds(envelope.created.unix_ms())?)
@@ -118,7 +127,10 @@ pub fn from_didcomm(message: Value) -> Result<(Envelope, String), InteropError> 
         (fields.unsigned("created_time")?, envelope.created),
         (fields.unsigned("expires_time")?, envelope.expires),
     ];
-    if times.iter().any(|(found, time)| *found != time.unix_ms() / 1000) {
+    if times
+        .iter()
+        .any(|(found, time)| *found != time.unix_ms() / 1000)
+    {
         return Err(shape("DIDComm message", "its times are two different ones"));
     }
     let method = kamn.string("verification_method")?;
@@ -185,7 +197,9 @@ mod tests {
         Envelope {
             id: "urn:uuid:00000000-0000-4000-8000-000000000001".into(),
             from: alice().did,
-            to: [carol(), bob()].map(|agent| agent.did.as_did().clone()).into(),
+            to: [carol(), bob()]
+                .map(|agent| agent.did.as_did().clone())
+                .into(),
             created: "2026-02-07T20:15:30.123Z".parse().unwrap(),
             expires: "2026-02-07T20:45:30.123Z".parse().unwrap(),
             thread_id: Some("t".into()),
@@ -236,7 +250,10 @@ mod tests {
             ("\"Ed25519\"", "\"ES256K\""),
             ("plain+json", "signed+json"),
             ("1.0/PaymentOffer", "1.0/Event"),
-            ("\"media_type\":\"application/json\"", "\"media_type\":\"text/plain\""),
+            (
+                "\"media_type\":\"application/json\"",
+                "\"media_type\":\"text/plain\"",
+            ),
             ("\"created_time\":1770495330", "\"created_time\":1770495331"),
             ("\"body\":{", "\"body\":{\"n\":1,"),
             ("\"thid\":", "\"other\":"),

@@ -44,7 +44,10 @@ pub fn to_message(text: &str) -> Result<Mapped, InteropError> {
     }
     let id = rpc.remove("id");
     if !id.as_ref().is_none_or(is_id) {
-        return Err(shape("MCP message", "its id is neither a text nor a whole number"));
+        return Err(shape(
+            "MCP message",
+            "its id is neither a text nor a whole number",
+        ));
     }
     let mut body = BTreeMap::new();
     let message_type = match (rpc.remove("method"), &id) {
@@ -69,7 +72,12 @@ pub fn to_message(text: &str) -> Result<Mapped, InteropError> {
             };
             MessageType::Response
         }
-        _ => return Err(shape("MCP message", "it is neither request, response nor notification")),
+        _ => {
+            return Err(shape(
+                "MCP message",
+                "it is neither request, response nor notification",
+            ));
+        }
     };
     if let Some(id) = id {
         body.insert(ID.into(), id.to_string());
@@ -139,7 +147,10 @@ fn object_text(value: &Value) -> Result<String, InteropError> {
     if value.is_object() {
         Ok(value.to_string())
     } else {
-        Err(shape("MCP message", "parameters, result and error are objects"))
+        Err(shape(
+            "MCP message",
+            "parameters, result and error are objects",
+        ))
     }
 }
 

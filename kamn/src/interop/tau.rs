@@ -43,9 +43,8 @@ pub fn parse_legacy(did: &str) -> Result<LegacyDid, Error> {
     let (trust_root, subject) = name
         .split_once(':')
         .ok_or_else(|| refused("it has no subject after the trust root"))?;
-    let is_part = |part: &str| {
-        !part.is_empty() && part.bytes().all(|b| b.is_ascii_graphic() && b != b'#')
-    };
+    let is_part =
+        |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_graphic() && b != b'#');
     if !is_part(trust_root) || !is_part(subject) || !fragment.is_none_or(is_part) {
         return Err(refused("a part of it is empty or not printable"));
     }
@@ -66,7 +65,10 @@ mod tests {
         assert_eq!(read.trust_root, "root.example");
         assert_eq!(read.subject, "agent:1");
         assert_eq!(read.fragment.as_deref(), Some("keys-1"));
-        assert_eq!(parse_legacy("did:kamn:agent:alice").unwrap().subject, "alice");
+        assert_eq!(
+            parse_legacy("did:kamn:agent:alice").unwrap().subject,
+            "alice"
+        );
     }
 
     #[test]

@@ -35,7 +35,9 @@ use self::book::Book;
 use crate::{
     did::KamnDid,
     error::Error,
-    escrow::{Amount, Escrow, EscrowError, Finality, Moved, Receipt, SignedCommand, Terms, is_symbol},
+    escrow::{
+        Amount, Escrow, EscrowError, Finality, Moved, Receipt, SignedCommand, Terms, is_symbol,
+    },
     jcs,
     signers::Signers,
 };

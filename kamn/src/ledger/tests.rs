@@ -132,17 +132,25 @@ fn nobody_funds_with_what_he_does_not_have() {
 #[test]
 fn the_same_command_settles_once() {
     let (mut ledger, _, id) = funded();
-    let release = Action::Release { amount: amount(120) };
+    let release = Action::Release {
+        amount: amount(120),
+    };
     let release = command(&ledger, &id, release, &alice());
     let first = ledger.apply(release.clone(), &known(), START_MS).unwrap();
     assert!(matches!(first, Outcome::Recorded(_)));
     let after = ledger.clone();
-    assert_eq!(ledger.apply(release, &known(), START_MS), Ok(Outcome::Repeated));
+    assert_eq!(
+        ledger.apply(release, &known(), START_MS),
+        Ok(Outcome::Repeated)
+    );
     assert_eq!(ledger, after);
     let head = ledger.head().copied();
     let more = Action::Release { amount: amount(1) };
     let more = command(&ledger, &id, more, &alice());
-    assert_eq!(code(ledger.apply(more, &known(), START_MS)), "invalid_transition");
+    assert_eq!(
+        code(ledger.apply(more, &known(), START_MS)),
+        "invalid_transition"
+    );
     assert_eq!(ledger.head().copied(), head);
 }
 
@@ -161,8 +169,14 @@ fn receipts_count_when_final_and_once() {
     let again = deposit(&bob(), 5, receipt("tx-1", Finality::Final));
     assert_eq!(code(apply(&mut ledger, again)), "receipt_replay");
     let nameless = deposit(&bob(), 5, receipt(" ", Finality::Final));
-    assert_eq!(code(apply(&mut ledger, nameless)), "missing_receipt_evidence");
-    assert_eq!(code(apply(&mut ledger, deposit(&bob(), 0, None))), "zero_amount");
+    assert_eq!(
+        code(apply(&mut ledger, nameless)),
+        "missing_receipt_evidence"
+    );
+    assert_eq!(
+        code(apply(&mut ledger, deposit(&bob(), 0, None))),
+        "zero_amount"
+    );
     let early = ledger.apply(deposit(&bob(), 5, None), &known(), START_MS - 1);
     assert_eq!(code(early), "ledger_time_invalid");
     let too_much = Entry::Withdraw {
@@ -191,7 +205,9 @@ fn settlement_claims_no_more_than_its_receipts() {
 #[test]
 fn ledger_comes_back_from_its_events() {
     let (mut ledger, mut events, id) = funded();
-    let dispute = Action::Dispute { reason: "late".into() };
+    let dispute = Action::Dispute {
+        reason: "late".into(),
+    };
     for (action, by) in [
         (dispute, bob()),
         (
@@ -224,7 +240,12 @@ fn events_left_out_exchanged_or_changed_are_noticed() {
     let exchanged = [events[1].clone(), events[0].clone(), events[2].clone()];
     assert!(restored(&exchanged).is_err());
     let other_operator = SigningKey::from_seed(&[8; 32]);
-    let refused = restore(&events, &other_operator.public_key(), &known(), ledger.head());
+    let refused = restore(
+        &events,
+        &other_operator.public_key(),
+        &known(),
+        ledger.head(),
+    );
     assert_eq!(code(refused), "signature_invalid");
     // The one who keeps the ledger cannot write what the parties did not sign either.
     let mut forged = events.clone();
@@ -249,13 +270,19 @@ fn what_is_not_there_is_refused() {
     let (mut ledger, _, id) = funded();
     let before = ledger.clone();
     let missing = command(&ledger, "escrow:none", Action::Fund, &alice());
-    assert_eq!(code(ledger.apply(missing, &known(), START_MS)), "ledger_reference_missing");
+    assert_eq!(
+        code(ledger.apply(missing, &known(), START_MS)),
+        "ledger_reference_missing"
+    );
     let twice = ledger.apply(Entry::Open(terms(120, 1)), &known(), START_MS);
     assert_eq!(code(twice), "ledger_reference_missing");
     let stranger = Agent::new("eve", 0x99);
     let release = Action::Release { amount: amount(1) };
     let entry = command(&ledger, &id, release, &stranger);
-    assert_eq!(code(ledger.apply(entry, &known(), START_MS)), "escrow_signer_unknown");
+    assert_eq!(
+        code(ledger.apply(entry, &known(), START_MS)),
+        "escrow_signer_unknown"
+    );
     let bad = Entry::Deposit {
         account: did(&bob()),
         asset: "kamn".into(),
@@ -264,7 +291,10 @@ fn what_is_not_there_is_refused() {
     };
     assert_eq!(code(ledger.apply(bad, &known(), START_MS)), "asset_invalid");
     assert_eq!(ledger, before);
-    assert_eq!(format!("{}", Place::Held(id.clone())).parse(), Ok(Place::Held(id)));
+    assert_eq!(
+        format!("{}", Place::Held(id.clone())).parse(),
+        Ok(Place::Held(id))
+    );
     assert!("nowhere".parse::<Place>().is_err());
 }
 

@@ -126,9 +126,18 @@ mod tests {
         assert_eq!(changed(|b| b[0].bps += 1), Err(TokenError::Sum));
         assert_eq!(changed(|b| b[0].amount -= 1), Err(TokenError::Sum));
         assert_eq!(changed(|b| b[0].bps = u32::MAX), Err(TokenError::Sum));
-        assert_eq!(changed(|b| b[1].name = b[0].name.clone()), Err(TokenError::Bucket));
-        assert_eq!(check("kamn", 18, SUPPLY, &buckets()), Err(TokenError::Symbol));
-        assert_eq!(check("KAMN", 19, SUPPLY, &buckets()), Err(TokenError::Decimals));
+        assert_eq!(
+            changed(|b| b[1].name = b[0].name.clone()),
+            Err(TokenError::Bucket)
+        );
+        assert_eq!(
+            check("kamn", 18, SUPPLY, &buckets()),
+            Err(TokenError::Symbol)
+        );
+        assert_eq!(
+            check("KAMN", 19, SUPPLY, &buckets()),
+            Err(TokenError::Decimals)
+        );
         assert_eq!(TokenError::Sum.reason_code(), "token_allocation_mismatch");
     }
 }

@@ -243,7 +243,11 @@ fn check(
     ];
     // Up to a million, the sum of all cannot overflow.
     let counted = i64::try_from(weights.counted).unwrap_or(i64::MAX);
-    if all.iter().chain([&counted]).any(|weight| !(0..=1_000_000).contains(weight)) {
+    if all
+        .iter()
+        .chain([&counted])
+        .any(|weight| !(0..=1_000_000).contains(weight))
+    {
         return Err(RoutingError::Weights);
     }
     if candidates.is_empty() {
@@ -257,7 +261,10 @@ fn check(
             });
         }
     }
-    if let Some(blank) = required.iter().find(|capability| capability.trim().is_empty()) {
+    if let Some(blank) = required
+        .iter()
+        .find(|capability| capability.trim().is_empty())
+    {
         return Err(RoutingError::Capability {
             capability: beginning(blank),
         });

@@ -16,7 +16,11 @@ fn candidate(name: &str, score: u16) -> Candidate {
 }
 
 fn names(ranking: &Ranking) -> Vec<&str> {
-    ranking.places.iter().map(|place| place.did.label()).collect()
+    ranking
+        .places
+        .iter()
+        .map(|place| place.did.label())
+        .collect()
 }
 
 fn code<T: core::fmt::Debug>(result: Result<T, RoutingError>) -> &'static str {
@@ -52,7 +56,13 @@ fn order_is_routing_then_trust_then_name_then_listing() {
         ..candidate("b", 600)
     };
     let ranking = rank(
-        &[listed("2"), lifted, candidate("a", 600), candidate("d", 590), listed("1")],
+        &[
+            listed("2"),
+            lifted,
+            candidate("a", 600),
+            candidate("d", 590),
+            listed("1"),
+        ],
         &[],
         &Weights::default(),
     )
@@ -67,8 +77,14 @@ fn what_cannot_be_ranked_is_refused() {
     let one = [candidate("a", 500)];
     assert_eq!(code(rank(&[], &[], &weights)), "routing_candidates_empty");
     let twice = [candidate("a", 500), candidate("a", 600)];
-    assert_eq!(code(rank(&twice, &[], &weights)), "routing_candidate_duplicate");
-    assert_eq!(code(rank(&one, &[" "], &weights)), "routing_capability_invalid");
+    assert_eq!(
+        code(rank(&twice, &[], &weights)),
+        "routing_candidate_duplicate"
+    );
+    assert_eq!(
+        code(rank(&one, &[" "], &weights)),
+        "routing_capability_invalid"
+    );
     let negative = Weights {
         dispute: -1,
         ..weights
@@ -78,7 +94,10 @@ fn what_cannot_be_ranked_is_refused() {
         trust: None,
         ..candidate("a", 500)
     };
-    assert_eq!(code(rank(&[unknown], &[], &weights)), "routing_record_missing");
+    assert_eq!(
+        code(rank(&[unknown], &[], &weights)),
+        "routing_record_missing"
+    );
     let ranking = rank(&one, &["b", "a", "b"], &weights).unwrap();
     assert_eq!(ranking.required, ["a", "b"]);
 }
@@ -92,7 +111,10 @@ fn unknown_stale_and_low_scores_are_left_out_and_nobody_is_no_route() {
         ..candidate("unknown", 900)
     };
     let stale = Candidate {
-        trust: Some(Trust { score: 900, at_ms: 999 }),
+        trust: Some(Trust {
+            score: 900,
+            at_ms: 999,
+        }),
         ..candidate("stale", 900)
     };
     let future = Candidate {

@@ -53,8 +53,8 @@ fn message_for_one_is_the_worked_example() {
     );
     let key = key_of(
         &route,
-        &*ephemeral().agree(&bob.agreement.public_key()).unwrap(),
-        &*alice.agreement.agree(&bob.agreement.public_key()).unwrap(),
+        &ephemeral().agree(&bob.agreement.public_key()).unwrap(),
+        &alice.agreement.agree(&bob.agreement.public_key()).unwrap(),
         &[
             sealed.ephemeral.to_bytes(),
             alice.agreement.public_key().to_bytes(),

@@ -145,7 +145,10 @@ fn claim_that_fits_ledger_and_receipt_is_a_go() {
             "all_settlement_reconciliation_checks_passed"
         ]
     );
-    assert_eq!(verdict.key(), "settlement_reconciliation_reason_codes:GO:v1");
+    assert_eq!(
+        verdict.key(),
+        "settlement_reconciliation_reason_codes:GO:v1"
+    );
     let paths = [
         (Outcome::Released, "RELEASED", "PAYOUT"),
         (Outcome::Refunded, "REFUNDED", "REFUND"),
@@ -172,7 +175,10 @@ fn every_failure_of_a_claim_is_named_in_order() {
             "ci_fast_gate_failed"
         ]
     );
-    assert_eq!(verdict.key(), "settlement_reconciliation_reason_codes:NO-GO:v1");
+    assert_eq!(
+        verdict.key(),
+        "settlement_reconciliation_reason_codes:NO-GO:v1"
+    );
     let unknown = claim("escrow:none", Outcome::Released, 1, 0);
     let verdict = reconcile(&unknown, &ledger, TIMEOUT_MS, true);
     assert_eq!(

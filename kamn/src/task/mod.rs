@@ -334,10 +334,7 @@ impl Tasks {
     }
 
     fn set(&mut self, id: &str, change: impl FnOnce(&mut Task)) -> Result<(), TaskError> {
-        self.0
-            .get_mut(id)
-            .map(change)
-            .ok_or_else(|| unknown(id))
+        self.0.get_mut(id).map(change).ok_or_else(|| unknown(id))
     }
 }
 

@@ -11,7 +11,9 @@ fn did(agent: &Agent) -> KamnDid {
 fn tasks() -> Tasks {
     let mut tasks = Tasks::new();
     tasks.submit("a", did(&alice()), did(&bob()), &[]).unwrap();
-    tasks.submit("b", did(&alice()), did(&bob()), &["a"]).unwrap();
+    tasks
+        .submit("b", did(&alice()), did(&bob()), &["a"])
+        .unwrap();
     tasks
 }
 
@@ -29,7 +31,10 @@ fn transitions_are_kamns_table() {
         (Submitted, &[Accepted, Cancelled]),
         (Accepted, &[Delegated, InProgress, Cancelled]),
         (Delegated, &[InProgress, Cancelled]),
-        (InProgress, &[Blocked, InputRequired, Completed, Failed, Cancelled]),
+        (
+            InProgress,
+            &[Blocked, InputRequired, Completed, Failed, Cancelled],
+        ),
         (Blocked, &[InProgress, Failed, Cancelled]),
         (InputRequired, &[InProgress, Failed, Cancelled]),
         (Completed, &[]),
@@ -38,7 +43,11 @@ fn transitions_are_kamns_table() {
     ];
     for (from, allowed) in table {
         for to in State::ALL {
-            assert_eq!(from.leads_to(to), allowed.contains(&to), "{from:?} -> {to:?}");
+            assert_eq!(
+                from.leads_to(to),
+                allowed.contains(&to),
+                "{from:?} -> {to:?}"
+            );
         }
         assert_eq!(from.is_terminal(), allowed.is_empty());
     }
@@ -67,17 +76,38 @@ fn assignee_alone_works_and_both_can_cancel() {
         let refused = tasks.advance("a", State::Accepted, actor);
         assert_eq!(code(refused), "task_unauthorized");
     }
-    assert_eq!(code(tasks.advance("a", State::Cancelled, &carol)), "task_unauthorized");
+    assert_eq!(
+        code(tasks.advance("a", State::Cancelled, &carol)),
+        "task_unauthorized"
+    );
     tasks.advance("a", State::Accepted, &bob).unwrap();
-    assert_eq!(code(tasks.advance("a", State::Delegated, &bob)), "task_invalid_transition");
-    assert_eq!(code(tasks.delegate("a", bob.clone(), &bob)), "task_unauthorized");
-    assert_eq!(code(tasks.delegate("a", carol.clone(), &alice)), "task_unauthorized");
+    assert_eq!(
+        code(tasks.advance("a", State::Delegated, &bob)),
+        "task_invalid_transition"
+    );
+    assert_eq!(
+        code(tasks.delegate("a", bob.clone(), &bob)),
+        "task_unauthorized"
+    );
+    assert_eq!(
+        code(tasks.delegate("a", carol.clone(), &alice)),
+        "task_unauthorized"
+    );
     tasks.delegate("a", carol.clone(), &bob).unwrap();
     assert_eq!(tasks.get("a").unwrap().assignee(), &carol);
-    assert_eq!(code(tasks.advance("a", State::InProgress, &bob)), "task_unauthorized");
-    assert_eq!(code(tasks.delegate("a", bob.clone(), &carol)), "task_invalid_transition");
+    assert_eq!(
+        code(tasks.advance("a", State::InProgress, &bob)),
+        "task_unauthorized"
+    );
+    assert_eq!(
+        code(tasks.delegate("a", bob.clone(), &carol)),
+        "task_invalid_transition"
+    );
     tasks.advance("a", State::Cancelled, &alice).unwrap();
-    assert_eq!(code(tasks.advance("a", State::InProgress, &carol)), "task_invalid_transition");
+    assert_eq!(
+        code(tasks.advance("a", State::InProgress, &carol)),
+        "task_invalid_transition"
+    );
     tasks.advance("b", State::Cancelled, &bob).unwrap();
 }
 
@@ -91,7 +121,10 @@ fn dependencies_are_there_before_and_once() {
     assert_eq!(code(submit("c", &["a", "a"])), "task_dependency_invalid");
     assert_eq!(code(submit("a", &[])), "task_duplicate");
     assert_eq!(code(submit(" ", &[])), "task_id_invalid");
-    assert_eq!(code(tasks.advance("z", State::Accepted, &did(&bob()))), "task_unknown");
+    assert_eq!(
+        code(tasks.advance("z", State::Accepted, &did(&bob()))),
+        "task_unknown"
+    );
     assert_eq!(tasks, before);
     assert_eq!(tasks.get("b").unwrap().dependencies().next(), Some("a"));
 }

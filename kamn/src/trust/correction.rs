@@ -152,7 +152,9 @@ mod tests {
             claimed_hash: [1; 32],
             computed_hash: [1; 32],
             decided_ms: 1000,
-            reviewers: ["kamn:did:human:a", "kamn:did:human:b"].map(String::from).into(),
+            reviewers: ["kamn:did:human:a", "kamn:did:human:b"]
+                .map(String::from)
+                .into(),
         };
         let policy = CorrectionPolicy {
             max_adjustment_points: 40,
@@ -169,14 +171,26 @@ mod tests {
     fn correction_moves_a_score_within_its_bounds() {
         let (evidence, policy) = case();
         let decided = |score, correction| {
-            decide(score, correction, &evidence, &policy, &BTreeSet::new(), 1500)
+            decide(
+                score,
+                correction,
+                &evidence,
+                &policy,
+                &BTreeSet::new(),
+                1500,
+            )
         };
         assert_eq!(decided(600, UP), Ok(640));
         assert_eq!(decided(10, Correction::Dispute { adjustment: -40 }), Ok(0));
         assert_eq!(decided(990, Correction::Reversal { points: 60 }), Ok(1000));
         for (correction, decision) in [
             (Correction::Dispute { adjustment: 41 }, "NO-GO"),
-            (Correction::Dispute { adjustment: i32::MIN }, "NO-GO"),
+            (
+                Correction::Dispute {
+                    adjustment: i32::MIN,
+                },
+                "NO-GO",
+            ),
             (Correction::Dispute { adjustment: 0 }, "NO-GO"),
             (Correction::Reversal { points: 61 }, "HOLD_PENALTY"),
         ] {

@@ -16,7 +16,9 @@ mod tier;
 pub mod v2;
 pub mod v3;
 
-pub use correction::{Correction, CorrectionPolicy, Evidence as CorrectionEvidence, Refusal, decide};
+pub use correction::{
+    Correction, CorrectionPolicy, Evidence as CorrectionEvidence, Refusal, decide,
+};
 pub use tier::{Gates, Tier};
 
 /// The score of an agent nothing is known of.

@@ -181,7 +181,15 @@ mod tests {
     fn scores_are_the_worked_examples() {
         assert_eq!(score(&Evidence::default()).score, 500);
         assert_eq!(score(&some(9, 1, 900, 0)).score, 733);
-        for (age, expected) in [(0, 781), (128, 781), (129, 724), (300, 724), (512, 724), (513, 640), (900, 640)] {
+        for (age, expected) in [
+            (0, 781),
+            (128, 781),
+            (129, 724),
+            (300, 724),
+            (512, 724),
+            (513, 640),
+            (900, 640),
+        ] {
             let known = Evidence {
                 upheld: 1,
                 endorsers: 5,
@@ -201,7 +209,14 @@ mod tests {
         };
         assert_eq!(score(&ring).abuse, Abuse::Ring);
         assert_eq!(score(&Evidence { mutual: 2, ..ring }).abuse, Abuse::None);
-        assert_eq!(score(&Evidence { endorsers: 6, ..ring }).abuse, Abuse::None);
+        assert_eq!(
+            score(&Evidence {
+                endorsers: 6,
+                ..ring
+            })
+            .abuse,
+            Abuse::None
+        );
         let burst = some(12, 10, 900, 0);
         assert_eq!(score(&burst).abuse, Abuse::Burst);
         assert_eq!(score(&some(11, 9, 900, 0)).abuse, Abuse::None);
@@ -211,7 +226,14 @@ mod tests {
             ..some(25, 0, 900, 0)
         };
         assert_eq!(score(&churn).abuse, Abuse::Churn);
-        assert_eq!(score(&Evidence { completed: 26, ..churn }).abuse, Abuse::None);
+        assert_eq!(
+            score(&Evidence {
+                completed: 26,
+                ..churn
+            })
+            .abuse,
+            Abuse::None
+        );
         let both = Evidence { upheld: 5, ..burst };
         assert_eq!((score(&both).abuse, both.failed), (Abuse::Compound, 10));
         assert_eq!(Abuse::Compound.points(), 140);
@@ -236,18 +258,27 @@ mod tests {
         let few = 0..60_u64;
         (
             (few.clone(), few.clone(), 0..40_000_u64, few.clone()),
-            (few.clone(), 0..60_000_u64, few, prop::option::of(0..700_u64)),
+            (
+                few.clone(),
+                0..60_000_u64,
+                few,
+                prop::option::of(0..700_u64),
+            ),
         )
-            .prop_map(|((completed, failed, response_ms, upheld), (endorsers, sum, mutual, age))| Evidence {
-                completed,
-                failed,
-                response_ms,
-                upheld,
-                endorsers,
-                endorser_scores: sum,
-                mutual: mutual.min(endorsers),
-                age,
-            })
+            .prop_map(
+                |((completed, failed, response_ms, upheld), (endorsers, sum, mutual, age))| {
+                    Evidence {
+                        completed,
+                        failed,
+                        response_ms,
+                        upheld,
+                        endorsers,
+                        endorser_scores: sum,
+                        mutual: mutual.min(endorsers),
+                        age,
+                    }
+                },
+            )
     }
 
     proptest! {

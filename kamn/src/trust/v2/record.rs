@@ -274,9 +274,10 @@ impl Record {
     fn respond(&mut self, response_ms: u64) -> Result<(), RecordError> {
         let before = u128::from(self.completed) + u128::from(self.failed);
         let sum = u128::from(self.response_ms) * before + u128::from(response_ms);
-        self.response_ms = u64::try_from(sum / (before + 1)).map_err(|_| RecordError::Overflow {
-            what: "response time",
-        })?;
+        self.response_ms =
+            u64::try_from(sum / (before + 1)).map_err(|_| RecordError::Overflow {
+                what: "response time",
+            })?;
         Ok(())
     }
 

@@ -88,8 +88,14 @@ fn scores_are_kamns_fixtures() {
 
 #[test]
 fn version_1_has_neither_multiplier_nor_abuse() {
-    assert_eq!(score_v1(&inputs(&ROWS[0])), Some(500 + 172 + 100 - 7 + 14 + 6));
-    assert_eq!(score_v1(&inputs(&ROWS[3])), Some(500 + 72 + 50 - 51 + 1 + 2));
+    assert_eq!(
+        score_v1(&inputs(&ROWS[0])),
+        Some(500 + 172 + 100 - 7 + 14 + 6)
+    );
+    assert_eq!(
+        score_v1(&inputs(&ROWS[3])),
+        Some(500 + 72 + 50 - 51 + 1 + 2)
+    );
 }
 
 #[test]
@@ -154,15 +160,23 @@ fn refused_events_change_nothing_and_say_why() {
     let code = |event, height| record.apply(event, height).unwrap_err().reason_code();
     assert_eq!(code(Event::Scored, 0), "height_invalid");
     assert_eq!(code(Event::Scored, 9), "height_invalid");
-    assert_eq!(code(endorsement("e", "kamn:did:agent:b", 11), 10), "height_invalid");
-    assert_eq!(code(endorsement(" ", "kamn:did:agent:b", 10), 10), "field_blank");
+    assert_eq!(
+        code(endorsement("e", "kamn:did:agent:b", 11), 10),
+        "height_invalid"
+    );
+    assert_eq!(
+        code(endorsement(" ", "kamn:did:agent:b", 10), 10),
+        "field_blank"
+    );
     assert_eq!(code(endorsement("e", "did:key:b", 10), 10), "did_invalid");
     let too_much = Event::Completed {
         response_ms: 1,
         earned: u128::MAX,
     };
     assert_eq!(code(too_much, 10), "overflow");
-    let endorsed = record.apply(endorsement("e", "kamn:did:agent:b", 10), 10).unwrap();
+    let endorsed = record
+        .apply(endorsement("e", "kamn:did:agent:b", 10), 10)
+        .unwrap();
     let again = endorsed.apply(endorsement("e", "kamn:did:agent:c", 10), 10);
     assert_eq!(again.unwrap_err().reason_code(), "duplicate");
     assert_eq!(endorsed.earned_and_spent(), (7, 0));
@@ -184,5 +198,9 @@ fn response_time_is_the_mean_over_finished_tasks() {
     }
     // Mean 3000: 50 points. 2 of 3: trunc(0.1666… · 400) = 66. Under 25 tasks, no history: 900.
     assert_eq!(record.computed().unwrap().score, 500 + 66 + 50);
-    assert!(record.state_key().starts_with("kamn.reputation.scores:agent:alice--keyh-"));
+    assert!(
+        record
+            .state_key()
+            .starts_with("kamn.reputation.scores:agent:alice--keyh-")
+    );
 }
