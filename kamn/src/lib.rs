@@ -33,6 +33,7 @@ pub mod keys;
 pub mod multibase;
 pub mod proof;
 pub mod ratchet;
+pub mod registry;
 pub mod seal;
 #[cfg(test)]
 mod testing;
