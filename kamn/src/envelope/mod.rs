@@ -10,13 +10,17 @@
 //! anything: what is refused earlier can be sent again, and nobody can burn another's numbers.
 //! Recipients, keys and times are inside of the signature.
 
+mod antispam;
 mod error;
+mod lifecycle;
 mod read;
 mod receive;
 mod shape;
 mod write;
 
+pub use antispam::{AntiSpam, Policy, Spam};
 pub use error::Error;
+pub use lifecycle::{Stage, StageError};
 pub use receive::{Arrival, Received, Resolver, Verified, receive};
 pub use write::SignedEnvelope;
 

@@ -139,10 +139,13 @@ impl Guard {
             None => Lane::new(self.order).check(delivery.nonce)?,
         }
         if sender.ids.len() >= self.limits.ids_per_sender {
+            // What is forgotten here has ended, and stays so.
+            self.latest_ms = now_ms;
             sender.ids.retain(|_, until_ms| *until_ms >= now_ms);
         }
         let is_new = !sender.lanes.contains_key(&delivery.lane);
         if is_new && sender.lanes.len() >= self.limits.lanes_per_sender {
+            self.latest_ms = now_ms;
             sender.forget_lanes(self.order, now_ms);
         }
         room(sender.ids.len() < self.limits.ids_per_sender, "messages")?;

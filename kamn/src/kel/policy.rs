@@ -46,6 +46,26 @@ impl State {
         Ok(key)
     }
 
+    /// The key that signed messages at `created_ms`, under the same rule: for what does not name it.
+    pub fn signing_key_of(&self, created_ms: u64, now_ms: u64) -> Result<&PublicKey, Error> {
+        let mut refusal = Error::NotActive {
+            id: format!("{}#keys", self.did),
+            at_ms: created_ms,
+        };
+        // No two of them count at one moment.
+        for entry in &self.keys {
+            if let Key::Signing(key) = &entry.key {
+                let id = format!("{}#{}", self.did, entry.fragment);
+                match check(entry, &id, created_ms, now_ms, None) {
+                    Ok(()) => return Ok(key),
+                    Err(Error::NotActive { at_ms, .. }) if at_ms == created_ms => {}
+                    Err(error) => refusal = error,
+                }
+            }
+        }
+        Err(refusal)
+    }
+
     /// The key that signs messages now, if there is one.
     #[must_use]
     pub fn current_signing(&self) -> Option<(&str, &PublicKey)> {

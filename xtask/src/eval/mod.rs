@@ -3,6 +3,7 @@
 mod obey;
 mod safety;
 mod train;
+mod trust;
 
 use crate::process::{self, cargo};
 use anyhow::Result;
@@ -27,6 +28,9 @@ enum Subject {
     /// A model that obeys every instruction it reads, over scripted attacks: what it gets out and
     /// changes, and whether the same tasks finish without them.
     Obey(obey::Args),
+    /// The trust score against rings, sybils, whitewashers and slander: how far it gets from the truth,
+    /// and what each attack costs.
+    Trust(trust::Args),
 }
 
 /// The list that is owed, and one that nothing was tuned to.
@@ -42,6 +46,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         Subject::Safety(args) => safety::run(args),
         Subject::Train(args) => train::run(args),
         Subject::Obey(args) => obey::run(args),
+        Subject::Trust(args) => trust::run(args),
     }
 }
 
