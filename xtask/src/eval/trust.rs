@@ -44,8 +44,8 @@ const RESPONSE_MS: u64 = 3_000;
 pub(crate) fn run(args: &Args) -> Result<()> {
     honest(args)?;
     println!(
-        "\n{:<12} {:>8} {:>5} {:>5} {:>9} {:>9}  what it cost",
-        "attack", "deserved", "v2", "v3", "gain v2", "gain v3"
+        "\n{:<10} {:>8} {:>12} {:>12}  what it cost",
+        "attack", "deserved", "v2", "v3"
     );
     ring(args)?;
     sybils(args)?;
@@ -95,11 +95,10 @@ fn honest(args: &Args) -> Result<()> {
 fn ring(args: &Args) -> Result<()> {
     let mut world = World::new(args.seed);
     population(&mut world, args)?;
-    let ring = (0..10)
-        .map(|_| world.agent())
-        .collect::<Result<Vec<_>>>()?;
+    let ring = (0..10).map(|_| world.agent()).collect::<Result<Vec<_>>>()?;
     let target = ring[0];
     world.work(target, BAD, args.tasks)?;
+    let before = world.scores(target)?;
     for by in &ring {
         for of in &ring {
             if by != of {
@@ -107,7 +106,12 @@ fn ring(args: &Args) -> Result<()> {
             }
         }
     }
-    world.report("ring", target, "10 identities, 90 endorsements")
+    world.report(
+        "ring",
+        target,
+        (BAD, before),
+        "10 identities, 90 endorsements",
+    )
 }
 
 /// A hundred identities that do nothing but endorse one.
@@ -116,11 +120,13 @@ fn sybils(args: &Args) -> Result<()> {
     population(&mut world, args)?;
     let target = world.agent()?;
     world.work(target, BAD, args.tasks)?;
+    let before = world.scores(target)?;
     for _ in 0..100 {
         let sybil = world.agent()?;
         world.say(endorsement(), sybil, target, None)?;
     }
-    world.report("sybils", target, "101 identities, 100 endorsements")
+    let cost = "101 identities, 100 endorsements";
+    world.report("sybils", target, (BAD, before), cost)
 }
 
 /// An agent who pays itself, through an identity of its own, for tasks that nobody did.
@@ -130,12 +136,13 @@ fn wash_trade(args: &Args) -> Result<()> {
         population(&mut world, args)?;
         let target = world.agent()?;
         world.work(target, BAD, args.tasks)?;
+        let before = world.scores(target)?;
         let payer = world.agent()?;
         for _ in 0..tasks {
             world.deal(payer, target, true)?;
         }
         let cost = format!("2 identities, {tasks} escrows funded and released to oneself");
-        world.report(&format!("wash {tasks}"), target, &cost)?;
+        world.report(&format!("wash {tasks}"), target, (BAD, before), &cost)?;
     }
     Ok(())
 }
@@ -146,13 +153,15 @@ fn whitewash(args: &Args) -> Result<()> {
     population(&mut world, args)?;
     let old = world.agent()?;
     world.work(old, 0.1, args.tasks)?;
-    let (was_v2, was_v3) = (world.v2(old)?, world.v3(old));
+    let before = world.scores(old)?;
     let new = world.agent()?;
+    let gate = Gates::default().escrow;
+    let passes = world.v3(new) >= gate;
     let cost = format!(
-        "1 identity; left behind: {was_v2} (v2), {was_v3} (v3); now {} at v3's neutral {DEFAULT_SCORE}",
-        if world.v3(new) >= Gates::default().escrow { "passes for escrows" } else { "does not pass" },
+        "1 identity, and a name without history: {DEFAULT_SCORE}, which {} {gate} for an escrow",
+        if passes { "reaches" } else { "does not reach" }
     );
-    world.report_of("whitewash", new, deserved(0.1), &cost)
+    world.report("whitewash", new, (0.1, before), &cost)
 }
 
 /// Strangers who file disputes against a good agent.
@@ -161,7 +170,7 @@ fn slander(args: &Args) -> Result<()> {
     population(&mut world, args)?;
     let target = world.agent()?;
     world.work(target, 0.95, args.tasks)?;
-    let before = world.refused;
+    let (before, refused) = (world.scores(target)?, world.refused);
     for n in 0..20 {
         let stranger = world.agent()?;
         let dispute = Kind::DisputeOpened {
@@ -173,9 +182,9 @@ fn slander(args: &Args) -> Result<()> {
     }
     let cost = format!(
         "20 identities, 40 statements of which {} were refused",
-        world.refused - before
+        world.refused - refused
     );
-    world.report_of("slander", target, deserved(0.95), &cost)
+    world.report("slander", target, (0.95, before), &cost)
 }
 
 /// A good agent who turns: how long its name carries it.
@@ -184,7 +193,7 @@ fn traitor(args: &Args) -> Result<()> {
     population(&mut world, args)?;
     let target = world.agent()?;
     world.work(target, 0.98, 100)?;
-    let (good_v2, good_v3) = (world.v2(target)?, world.v3(target));
+    let before = world.scores(target)?;
     let gate = Gates::default().escrow;
     let (mut until_v2, mut until_v3) = (None, None);
     for failures in 1..=400_u32 {
@@ -202,11 +211,11 @@ fn traitor(args: &Args) -> Result<()> {
     }
     let shown = |until: Option<u32>| until.map_or("more than 400".into(), |n| n.to_string());
     let cost = format!(
-        "100 tasks done well ({good_v2} v2, {good_v3} v3); failures until below {gate}: {} (v2), {} (v3)",
+        "100 tasks done well; failures until below {gate}: {} (v2), {} (v3)",
         shown(until_v2),
         shown(until_v3)
     );
-    world.report_of("traitor", target, deserved(0.0), &cost)
+    world.report("traitor", target, (0.0, before), &cost)
 }
 
 /// Honest agents who pay each other, each with a chance of doing what it is paid for.
@@ -413,17 +422,25 @@ impl World {
         score.score
     }
 
-    fn report(&self, name: &str, agent: usize, cost: &str) -> Result<()> {
-        self.report_of(name, agent, deserved(BAD), cost)
+    fn scores(&self, agent: usize) -> Result<(u16, u16)> {
+        Ok((self.v2(agent)?, self.v3(agent)))
     }
 
-    fn report_of(&self, name: &str, agent: usize, truth: f64, cost: &str) -> Result<()> {
-        let (v2, v3) = (self.v2(agent)?, self.v3(agent));
-        let gain = |score: u16| f64::from(score) - truth;
+    /// One line: what the agent deserves by its chance, and its scores before and after.
+    fn report(
+        &self,
+        name: &str,
+        agent: usize,
+        (chance, before): (f64, (u16, u16)),
+        cost: &str,
+    ) -> Result<()> {
+        let after = self.scores(agent)?;
+        let moved = |from: u16, to: u16| format!("{from} -> {to}");
         println!(
-            "{name:<12} {truth:>8.0} {v2:>5} {v3:>5} {:>+9.0} {:>+9.0}  {cost}",
-            gain(v2),
-            gain(v3)
+            "{name:<10} {:>8.0} {:>12} {:>12}  {cost}",
+            deserved(chance),
+            moved(before.0, after.0),
+            moved(before.1, after.1)
         );
         Ok(())
     }
