@@ -1,16 +1,19 @@
-//! KAMN identities: DIDs, keys and signatures, without any IO.
+//! KAMN: who an agent is, and messages between agents that can be believed, without any IO.
 //!
 //! ```text
-//!   32-byte seed ─> SigningKey ─> Signature            key     Ed25519, strict verification
-//!                       │
-//!                  PublicKey ──> did:key:z6Mk…          did     DidKey: the key is the name
-//!                       └──────> kamn:did:agent:…       did     AgentDid: a name bound to the key
-//!                                did:kamn:agent:…               the same name as W3C writes it
+//!   32-byte seed ─> KeyTree ─> SigningKey, AgreementSecret     keys    all keys from one secret
+//!                                  │
+//!                 PublicKey ──> did:key:z6Mk…                  did     DidKey: the key is the name
+//!                     └───────> kamn:did:agent:…               did     AgentDid: a name bound to the key
+//!                                  │
+//!                               KeyLog ── State                kel     its keys change, the name does not
+//!                                  └────> Document             did_doc, did_web, registry
+//!   Envelope ── proof ──> bytes ── receive ── guard ──> once   envelope, proof, guard, notice, instruction
 //! ```
 //!
 //! Invariants: time and randomness are the caller's, a seed above all; a secret has neither `Clone`
 //! nor `Serialize`, shows nothing in `Debug` and is wiped when dropped; what does not parse exactly
-//! is refused, with a stable [`Error::reason_code`].
+//! is refused, with a stable `reason_code`; what is refused changes nothing.
 
 #![no_std]
 

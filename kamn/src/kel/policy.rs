@@ -145,7 +145,7 @@ fn check(
 
 fn purpose(key_id: &str, purpose: &'static str) -> Error {
     Error::Purpose {
-        id: format!("{}", beginning(key_id)),
+        id: beginning(key_id),
         purpose,
     }
 }

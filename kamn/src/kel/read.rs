@@ -40,7 +40,7 @@ impl SignedEvent {
             created,
             change,
         };
-        let signature = |text: Option<_>| text.map(|text| Signature::from_multibase(text));
+        let signature = |text: Option<_>| text.map(Signature::from_multibase);
         let sig = fields.optional_string("sig")?;
         let previous_sig = fields.optional_string("previous_sig")?;
         let read = Self {

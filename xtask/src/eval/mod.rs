@@ -1,5 +1,6 @@
 //! `cargo xtask eval`: how good Tau is at what it claims, from lists and corpora.
 
+mod kamn;
 mod obey;
 mod safety;
 mod train;
@@ -23,6 +24,8 @@ enum Subject {
     /// The detectors and the egress decision on public corpora, and how fast they are, natively and
     /// as WebAssembly.
     Safety(safety::Args),
+    /// Keys, signatures, DIDs and canonical JSON on public vectors: what is taken and refused.
+    Kamn(kamn::Args),
     /// Make the tables of the injection detector from corpora.
     Train(train::Args),
     /// A model that obeys every instruction it reads, over scripted attacks: what it gets out and
@@ -44,6 +47,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     match &args.subject {
         Subject::Embedded => embedded(),
         Subject::Safety(args) => safety::run(args),
+        Subject::Kamn(args) => kamn::run(args),
         Subject::Train(args) => train::run(args),
         Subject::Obey(args) => obey::run(args),
         Subject::Trust(args) => trust::run(args),
