@@ -64,6 +64,22 @@ pub enum Error {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// Not lower-case hex of its length.
+    #[error("{what} is not {bytes} bytes in lower-case hex")]
+    Hex {
+        /// What it should have been.
+        what: &'static str,
+        /// How many bytes that has.
+        bytes: usize,
+    },
+    /// Not a moment as it is written in signed objects.
+    #[error("{text:?} is not a moment like 2026-02-07T20:15:30.123Z: {why}")]
+    Timestamp {
+        /// The beginning of what was given.
+        text: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
 }
 
 impl Error {
@@ -79,6 +95,8 @@ impl Error {
             Self::Did { .. } => "did_invalid",
             Self::Role { .. } => "did_role_unknown",
             Self::Label { .. } => "did_label_invalid",
+            Self::Hex { .. } => "hex_invalid",
+            Self::Timestamp { .. } => "timestamp_invalid",
         }
     }
 }

@@ -1,9 +1,10 @@
 //! An agent's DID, bound to its identity key: `kamn:did:agent:<label>--keyh-<32 hex>`.
 //!
 //! The hex is the first half of SHA-256 over the 32 bytes of the identity key, so nobody can put
-//! another key under the same name. The identity key is meant to outlive the keys that sign messages;
-//! as long as there are no key event logs, an agent may have one fresh key for both. An equal DID is
-//! still no proof of an equal key, since its owner could have made two.
+//! another key under the same name. That key is the one the agent's key event log begins with; those
+//! that sign messages are others, and change without a change of the DID; an agent without a log may
+//! have one key for both. An equal DID is still no proof of an equal key, since its owner could have
+//! made two.
 
 use alloc::{format, string::String};
 use core::{fmt, str::FromStr};
@@ -23,6 +24,15 @@ const FINGERPRINT_DIGITS: usize = 2 * FINGERPRINT_BYTES;
 /// The DID of an agent. One that was parsed may be bound to no key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AgentDid(KamnDid);
+
+/// How much a DID proves by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// It names the key it is bound to: its key event log proves whose it is.
+    Bound,
+    /// It is only a name: whose it is, only a registry can say that is trusted to.
+    Unbound,
+}
 
 impl AgentDid {
     /// The DID of the agent called `label` whose identity key is `identity`.
@@ -66,6 +76,15 @@ impl AgentDid {
     #[must_use]
     pub fn fingerprint(&self) -> Option<&str> {
         self.binding().map(|(_, fingerprint)| fingerprint)
+    }
+
+    /// How much it proves by itself.
+    #[must_use]
+    pub fn trust(&self) -> Trust {
+        match self.binding() {
+            Some(_) => Trust::Bound,
+            None => Trust::Unbound,
+        }
     }
 
     /// Whether it is bound to `identity`. An unbound DID is bound to no key.

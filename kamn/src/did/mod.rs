@@ -6,7 +6,7 @@
 mod agent;
 mod did_key;
 
-pub use agent::AgentDid;
+pub use agent::{AgentDid, Trust};
 pub use did_key::DidKey;
 
 use alloc::{format, string::String};

@@ -4,8 +4,10 @@
 //! point has. Signatures are verified strictly (RFC 8032 with canonical encodings, and no key or
 //! commitment of small order), so that all homes agree about every signature.
 
+mod agreement;
 mod secret;
 
+pub use agreement::AgreementSecret;
 pub use secret::SigningKey;
 
 use alloc::{format, string::String, vec::Vec};
@@ -58,6 +60,12 @@ impl PublicKey {
     /// Its text, `z6Mk…`.
     #[must_use]
     pub fn to_multikey(&self) -> String {
+        multibase::encode(&self.to_codec_bytes())
+    }
+
+    /// Its bytes after the code that says what they are, `ed01`.
+    #[must_use]
+    pub fn to_codec_bytes(&self) -> Vec<u8> {
         join(ED25519, &self.to_bytes())
     }
 
@@ -116,7 +124,7 @@ impl AgreementKey {
     /// Its text, `z6LS…`.
     #[must_use]
     pub fn to_multikey(&self) -> String {
-        join(X25519, &self.0)
+        multibase::encode(&join(X25519, &self.0))
     }
 }
 
@@ -136,10 +144,21 @@ impl Signature {
         sized("Ed25519 signature", bytes).map(|bytes| Self(*bytes))
     }
 
+    /// The signature of a text such as `z5pd…`.
+    pub fn from_multibase(text: &str) -> Result<Self, Error> {
+        Self::from_bytes(&multibase::decode(text)?)
+    }
+
     /// Its bytes.
     #[must_use]
     pub fn to_bytes(&self) -> [u8; 64] {
         self.0
+    }
+
+    /// Its text: `z` and base58btc.
+    #[must_use]
+    pub fn to_multibase(&self) -> String {
+        multibase::encode(&self.0)
     }
 }
 
@@ -159,10 +178,10 @@ fn split(bytes: &[u8]) -> Result<([u8; 2], Vec<u8>), Error> {
     }
 }
 
-fn join(code: [u8; 2], key: &[u8; 32]) -> String {
+fn join(code: [u8; 2], key: &[u8; 32]) -> Vec<u8> {
     let mut bytes = Vec::from(code);
     bytes.extend_from_slice(key);
-    multibase::encode(&bytes)
+    bytes
 }
 
 fn unsupported(code: &[u8]) -> Error {

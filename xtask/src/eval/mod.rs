@@ -1,8 +1,10 @@
 //! `cargo xtask eval`: how good Tau is at what it claims, from lists and corpora.
 
+mod kamn;
 mod obey;
 mod safety;
 mod train;
+mod trust;
 
 use crate::process::{self, cargo};
 use anyhow::Result;
@@ -22,11 +24,16 @@ enum Subject {
     /// The detectors and the egress decision on public corpora, and how fast they are, natively and
     /// as WebAssembly.
     Safety(safety::Args),
+    /// Keys, signatures, DIDs and canonical JSON on public vectors: what is taken and refused.
+    Kamn(kamn::Args),
     /// Make the tables of the injection detector from corpora.
     Train(train::Args),
     /// A model that obeys every instruction it reads, over scripted attacks: what it gets out and
     /// changes, and whether the same tasks finish without them.
     Obey(obey::Args),
+    /// The trust score against rings, sybils, whitewashers and slander: how far it gets from the truth,
+    /// and what each attack costs.
+    Trust(trust::Args),
 }
 
 /// The list that is owed, and one that nothing was tuned to.
@@ -40,8 +47,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     match &args.subject {
         Subject::Embedded => embedded(),
         Subject::Safety(args) => safety::run(args),
+        Subject::Kamn(args) => kamn::run(args),
         Subject::Train(args) => train::run(args),
         Subject::Obey(args) => obey::run(args),
+        Subject::Trust(args) => trust::run(args),
     }
 }
 

@@ -1,0 +1,328 @@
+//! What was admitted, and what follows from it.
+
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    string::{String, ToString},
+    vec::Vec,
+};
+
+use super::{AttestError, Dealings, Kind, SignedAttestation};
+use crate::{
+    did::{AgentDid, KamnDid},
+    signers::Signers,
+    trust::v3::{self, Evidence},
+};
+
+/// What is admitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// How many of one issuer in a window.
+    pub rate: usize,
+    /// How long that window is.
+    pub rate_window_ms: u64,
+    /// How old one may be when it comes.
+    pub max_age_ms: u64,
+    /// How far clocks may be apart.
+    pub skew_ms: u64,
+    /// How many are kept at most. A full book admits nothing more: it forgets nothing.
+    pub limit: usize,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            rate: 120,
+            rate_window_ms: 60 * 60 * 1000,
+            max_age_ms: 30 * 24 * 60 * 60 * 1000,
+            skew_ms: 300_000,
+            limit: 1 << 20,
+        }
+    }
+}
+
+/// Issuer, kind, reference.
+type Said = (String, &'static str, String);
+
+/// The attestations that count.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Book {
+    admitted: Vec<SignedAttestation>,
+    said: BTreeSet<Said>,
+    nonces: BTreeSet<(String, u64)>,
+    /// Tasks whose end is known, and disputes decided, by subject and reference.
+    ended: BTreeSet<(String, &'static str, String)>,
+    last_height: BTreeMap<String, u64>,
+    /// When the newest of each issuer came.
+    arrivals: BTreeMap<String, Vec<u64>>,
+}
+
+impl Book {
+    /// Nothing admitted.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What was admitted, in the order it came: all that a score is computed from.
+    #[must_use]
+    pub fn admitted(&self) -> &[SignedAttestation] {
+        &self.admitted
+    }
+
+    /// Admits an attestation, or says why not. `height` is the present block.
+    pub fn admit(
+        &mut self,
+        signed: SignedAttestation,
+        signers: &dyn Signers,
+        dealings: &dyn Dealings,
+        policy: &Policy,
+        (now_ms, height): (u64, u64),
+    ) -> Result<(), AttestError> {
+        let attestation = signed.attestation();
+        let (created_ms, expires_ms) =
+            (attestation.created.unix_ms(), attestation.expires.unix_ms());
+        let is_in_time = created_ms < expires_ms
+            && created_ms <= now_ms.saturating_add(policy.skew_ms)
+            && now_ms <= expires_ms
+            && now_ms.saturating_sub(created_ms) <= policy.max_age_ms;
+        if !is_in_time {
+            return Err(AttestError::Window);
+        }
+        if attestation.height > height {
+            return Err(self.height_error(&signed, height));
+        }
+        if self.admitted.len() >= policy.limit {
+            return Err(AttestError::Full);
+        }
+        let issuer = attestation.issuer.to_string();
+        let oldest_ms = now_ms.saturating_sub(policy.rate_window_ms);
+        let recent = self.arrivals.get(&issuer).map_or(0, |times| {
+            times.iter().filter(|at_ms| **at_ms > oldest_ms).count()
+        });
+        if recent >= policy.rate {
+            return Err(AttestError::Rate);
+        }
+        self.check(&signed, signers, dealings, height)?;
+        let times = self.arrivals.entry(issuer).or_default();
+        times.retain(|at_ms| *at_ms > oldest_ms);
+        times.push(now_ms);
+        self.keep(signed);
+        Ok(())
+    }
+
+    /// The book of attestations admitted before, each checked again but for its time of arrival.
+    pub fn restore(
+        admitted: impl IntoIterator<Item = SignedAttestation>,
+        signers: &dyn Signers,
+        dealings: &dyn Dealings,
+    ) -> Result<Self, AttestError> {
+        let mut book = Self::new();
+        for signed in admitted {
+            book.check(&signed, signers, dealings, u64::MAX)?;
+            book.keep(signed);
+        }
+        Ok(book)
+    }
+
+    /// What is known of an agent at a block.
+    #[must_use]
+    pub fn evidence(&self, subject: &AgentDid, height: u64) -> Evidence {
+        let mut known = self.own_evidence(subject, height);
+        let endorsers = self.endorsers(subject);
+        let own: BTreeSet<&AgentDid> = self
+            .of_kind("endorsement")
+            .filter(|signed| signed.attestation.issuer == *subject)
+            .map(|signed| &signed.attestation.subject)
+            .collect();
+        for endorser in &endorsers {
+            known.endorsers += 1;
+            known.mutual += u64::from(own.contains(endorser));
+            // An endorser's weight is what it did itself, so endorsements cannot lift each other.
+            let weight = v3::score(&self.own_evidence(endorser, height)).score;
+            known.endorser_scores += u64::from(weight);
+        }
+        known
+    }
+
+    /// The score of an agent at a block.
+    #[must_use]
+    pub fn score(&self, subject: &AgentDid, height: u64) -> v3::Score {
+        v3::score(&self.evidence(subject, height))
+    }
+
+    /// What others say that an agent can do.
+    #[must_use]
+    pub fn capabilities(&self, subject: &AgentDid) -> BTreeSet<&str> {
+        self.of_kind("capability")
+            .filter(|signed| signed.attestation.subject == *subject)
+            .filter_map(|signed| match &signed.attestation.kind {
+                Kind::Capability { capability, .. } => Some(capability.as_str()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Everything but endorsements.
+    fn own_evidence(&self, subject: &AgentDid, height: u64) -> Evidence {
+        let mut known = Evidence::default();
+        let mut response_sum = 0_u128;
+        let mut last_completed = None;
+        for signed in &self.admitted {
+            let attestation = &signed.attestation;
+            if attestation.subject != *subject || attestation.height > height {
+                continue;
+            }
+            match &attestation.kind {
+                Kind::TaskCompleted { response_ms } => {
+                    known.completed += 1;
+                    response_sum += u128::from(*response_ms);
+                    last_completed = last_completed.max(Some(attestation.height));
+                }
+                Kind::TaskFailed { response_ms } => {
+                    known.failed += 1;
+                    response_sum += u128::from(*response_ms);
+                }
+                Kind::DisputeResolved { is_upheld: true } => known.upheld += 1,
+                _ => {}
+            }
+        }
+        let finished = u128::from(known.completed + known.failed).max(1);
+        known.response_ms = u64::try_from(response_sum / finished).unwrap_or(u64::MAX);
+        known.age = last_completed.map(|at| height.saturating_sub(at));
+        known
+    }
+
+    fn endorsers(&self, subject: &AgentDid) -> BTreeSet<&AgentDid> {
+        self.of_kind("endorsement")
+            .filter(|signed| signed.attestation.subject == *subject)
+            .map(|signed| &signed.attestation.issuer)
+            .collect()
+    }
+
+    fn of_kind(&self, name: &'static str) -> impl Iterator<Item = &SignedAttestation> {
+        self.admitted
+            .iter()
+            .filter(move |signed| signed.attestation.kind.name() == name)
+    }
+
+    /// All that does not depend on when it came.
+    fn check(
+        &self,
+        signed: &SignedAttestation,
+        signers: &dyn Signers,
+        dealings: &dyn Dealings,
+        height: u64,
+    ) -> Result<(), AttestError> {
+        let attestation = signed.attestation();
+        if attestation.issuer == attestation.subject {
+            return Err(AttestError::SelfIssued);
+        }
+        let key = signers
+            .signing_key(attestation.issuer.as_did(), attestation.created.unix_ms())
+            .ok_or_else(|| AttestError::UnknownIssuer {
+                did: attestation.issuer.to_string(),
+            })?;
+        signed.verify(&key)?;
+        let issuer = attestation.issuer.to_string();
+        if self.nonces.contains(&(issuer, attestation.nonce)) {
+            return Err(AttestError::NonceReplay);
+        }
+        let end = ended(signed).is_some_and(|end| self.ended.contains(&end));
+        if end || self.said.contains(&said(signed)) {
+            return Err(AttestError::Duplicate);
+        }
+        let last = self.last_of(signed);
+        if attestation.height < last || attestation.height == 0 {
+            return Err(self.height_error(signed, height));
+        }
+        if is_between_parties(signed, dealings) {
+            Ok(())
+        } else {
+            Err(AttestError::Parties {
+                reference: attestation.reference.clone(),
+            })
+        }
+    }
+
+    fn keep(&mut self, signed: SignedAttestation) {
+        let attestation = &signed.attestation;
+        self.said.insert(said(&signed));
+        self.ended.extend(ended(&signed));
+        self.nonces
+            .insert((attestation.issuer.to_string(), attestation.nonce));
+        self.last_height
+            .insert(attestation.subject.to_string(), attestation.height);
+        self.admitted.push(signed);
+    }
+
+    fn last_of(&self, signed: &SignedAttestation) -> u64 {
+        let subject = signed.attestation.subject.to_string();
+        self.last_height.get(&subject).copied().unwrap_or(0)
+    }
+
+    fn height_error(&self, signed: &SignedAttestation, now: u64) -> AttestError {
+        AttestError::Height {
+            found: signed.attestation.height,
+            last: self.last_of(signed),
+            now,
+        }
+    }
+}
+
+fn said(signed: &SignedAttestation) -> Said {
+    let attestation = &signed.attestation;
+    (
+        attestation.issuer.to_string(),
+        attestation.kind.name(),
+        attestation.reference.clone(),
+    )
+}
+
+/// What there is once of a subject and a reference, whoever says it: the end of a task, and the
+/// decision of a dispute.
+fn ended(signed: &SignedAttestation) -> Option<(String, &'static str, String)> {
+    let attestation = &signed.attestation;
+    let what = match attestation.kind {
+        Kind::TaskCompleted { .. } | Kind::TaskFailed { .. } => "task",
+        Kind::DisputeResolved { .. } => "dispute",
+        _ => return None,
+    };
+    Some((
+        attestation.subject.to_string(),
+        what,
+        attestation.reference.clone(),
+    ))
+}
+
+/// Whether the two dealt with each other in what is referred to, and in the way that is said.
+fn is_between_parties(signed: &SignedAttestation, dealings: &dyn Dealings) -> bool {
+    let attestation = &signed.attestation;
+    let (issuer, subject) = (attestation.issuer.as_did(), attestation.subject.as_did());
+    let needs_dealing = !matches!(
+        attestation.kind,
+        Kind::Endorsement { .. } | Kind::Capability { .. }
+    );
+    if !needs_dealing {
+        return true;
+    }
+    let Some(dealing) = dealings.dealing(&attestation.reference) else {
+        return false;
+    };
+    let is_party = |did: &KamnDid| *did == dealing.payer || *did == dealing.payee;
+    match &attestation.kind {
+        // The one who paid says how it went.
+        Kind::TaskCompleted { .. } | Kind::TaskFailed { .. } => {
+            *issuer == dealing.payer && *subject == dealing.payee
+        }
+        // The other party cannot decide its own dispute: the arbiter does, or the record shows it.
+        Kind::DisputeResolved { is_upheld } => {
+            let by_arbiter = dealing.arbiter.as_ref() == Some(issuer);
+            let shown = dealing.arbiter.is_none()
+                && is_party(issuer)
+                && dealing.lost.is_some()
+                && (dealing.lost.as_ref() == Some(subject)) == *is_upheld;
+            is_party(subject) && (by_arbiter || shown)
+        }
+        _ => is_party(issuer) && is_party(subject),
+    }
+}
