@@ -2,11 +2,11 @@
 
 use alloc::{format, vec::Vec};
 use tau_core::{
-    ids::SessionId,
+    ids::{SessionId, UnixMillis},
     journal::{self, Body, Chain, ForkPoint, JournalError, Summary, replay::End},
     order,
     policy::Grant,
-    session::{Journal, Range, Session, StoreError},
+    session::{Answer, CommandError, Effect, Journal, Range, Session, StoreError},
 };
 use thiserror::Error;
 
@@ -34,6 +34,38 @@ pub enum OpenError {
         /// What is wrong with it.
         error: JournalError,
     },
+}
+
+/// Why a command was not carried out.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ChangeError {
+    /// The session did not take it. Nothing changed.
+    #[error(transparent)]
+    Refused(#[from] CommandError),
+    /// It could not be stored. The session is unusable until it is opened again.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// It needs what only a whole home can do.
+    #[error("this command asks for more than a store")]
+    NotAlone,
+}
+
+/// Stores what a session at rest has decided, by a command that needs nothing but the store: an
+/// undo, a switch, a name, a merge.
+pub async fn store(
+    storage: &impl Storage,
+    session: &mut Session,
+    now: UnixMillis,
+) -> Result<(), ChangeError> {
+    while let Some((id, effect)) = session.poll_effect() {
+        let Effect::Commit(batch) = effect else {
+            return Err(ChangeError::NotAlone);
+        };
+        let stored = storage.commit(batch).await;
+        session.answer(id, Answer::Committed(stored.clone()), now);
+        stored?;
+    }
+    Ok(())
 }
 
 /// The stored records of a session.

@@ -9,7 +9,9 @@ mod record;
 pub mod replay;
 pub mod verify;
 
-pub use record::{Body, Created, FinishedBy, ForkPoint, MovedBy, NextAttempt, Record, VERSION};
+pub use record::{
+    Body, Copied, Created, FinishedBy, ForkPoint, MovedBy, NextAttempt, Record, VERSION,
+};
 
 use alloc::{
     format,

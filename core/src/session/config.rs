@@ -32,6 +32,9 @@ pub struct Config {
     pub compaction: bool,
     /// Whether the memory tools are offered, and which part of memory they see.
     pub memory_namespace: Option<String>,
+    /// Whether the agent is offered a tool to take back what it did last.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub undo_tool: bool,
 }
 
 impl Config {

@@ -30,6 +30,7 @@ mod event;
 mod graph;
 mod open;
 mod outbox;
+mod stage;
 mod state;
 mod view;
 
@@ -39,10 +40,13 @@ pub use effect::{
     Answer, Batch, Effect, GenerateError, HeaderValue, HttpError, HttpHead, HttpRequest, Range,
     StoreError,
 };
-pub use entries::{Entries, Entry};
+pub use entries::{Entries, Entry, Origin};
 pub use event::{Budget, Event, Failure, FailureKind, Outcome};
+pub use graph::{Graph, GraphBookmark, GraphBranch, GraphEntry, Mark, MarkKind, MergeHow};
+pub(crate) use graph::{UNDO, tool_spec as undo_spec};
 pub use open::{Journal, WaitingCall};
-pub(crate) use state::{Attempt, CallStatus, Stage, State, Turn};
+pub(crate) use stage::{Attempt, CallState, CallStatus, Stage, Turn};
+pub(crate) use state::State;
 pub use view::{View, ViewEntry, ViewWaiting};
 
 use alloc::{string::String, vec::Vec};
@@ -123,6 +127,12 @@ impl Session {
             Command::Undo => self.undo(now)?,
             Command::Redo => self.redo(now)?,
             Command::Switch { to } => self.switch(&to, now)?,
+            Command::SwitchTo { name } => self.switch_to(&name, now)?,
+            Command::Branch { name, at } => self.branch(&name, at.as_ref(), now)?,
+            Command::Bookmark { name, at } => self.bookmark(&name, at.as_ref(), now)?,
+            Command::Forget { name } => self.forget(&name, now)?,
+            Command::Rename { from, to } => self.rename(from.as_deref(), &to, now)?,
+            Command::Merge { from, how } => self.merge(&from, how, now)?,
             Command::SetPolicy { policy } => {
                 if let Some(rule) = Gate::new(&policy).bad_rule().cloned() {
                     return Err(CommandError::BadRule { rule });

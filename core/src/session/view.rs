@@ -104,11 +104,6 @@ impl Session {
         let state = &self.state;
         let entries = &state.entries;
         let on_path = marked(entries.len(), entries.path_back().map(|(place, _)| place));
-        let parents = marked(
-            entries.len(),
-            entries.iter().filter_map(|entry| entry.parent),
-        );
-        let tips = entries.iter().enumerate();
         View {
             session: state.id.clone(),
             title: state.title.clone(),
@@ -135,9 +130,10 @@ impl Session {
                     on_path: on_path[place],
                 })
                 .collect(),
-            tips: tips
-                .filter(|(place, _)| !parents[*place])
-                .map(|(_, entry)| entry.id.clone())
+            tips: entries
+                .tips()
+                .into_iter()
+                .filter_map(|place| entries.id(Some(place)))
                 .collect(),
             waiting: self.waiting().into_iter().map(Into::into).collect(),
             usage: state.usage,

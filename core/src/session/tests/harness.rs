@@ -91,6 +91,7 @@ pub(crate) fn config() -> Config {
         retry: Retry::default(),
         compaction: true,
         memory_namespace: Some("default".into()),
+        undo_tool: false,
     }
 }
 

@@ -5,55 +5,33 @@
 //! the byte. So a replay proves two things: no record was changed since it was written, and this
 //! Tau decides as the one that wrote it did.
 
+mod inputs;
+mod lines;
+
+pub use lines::End;
+
 use alloc::{
     collections::BTreeMap,
     format,
     string::{String, ToString},
     vec::Vec,
 };
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::Serialize;
 use thiserror::Error;
 
-use super::{Body, Chain, FinishedBy, MovedBy, Record, sha256_hex};
+use super::{Body, FinishedBy, Record};
 use crate::{
     context::summary_message,
-    ids::{CallId, EffectId, EntryId, SessionId, UnixMillis},
-    json::{self, FromJson, ToJson},
-    message::{Message, Part, ToolResult},
+    ids::{CallId, EffectId, SessionId, UnixMillis},
+    json::ToJson,
+    message::ToolResult,
     model::{Delta, StopReason, Usage},
     safety::Gate,
     session::{Answer, Budget, Command, Effect, GenerateError, Journal, Outcome, Session},
     tool::ToolOutput,
 };
-
-/// The last line of an exported session.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
-#[serde(tag = "type", rename = "end")]
-pub struct End {
-    /// Records of the last session in the file.
-    pub records: u64,
-    /// SHA-256 of its last record, in lower-case hex.
-    pub hash: String,
-}
-
-impl End {
-    /// The end that `line` is, byte for byte.
-    #[must_use]
-    pub fn read(line: &[u8]) -> Option<Self> {
-        let end: Self = json::from_slice(line).ok()?;
-        let written = end.line();
-        (written.strip_suffix(b"\n") == Some(line)).then_some(end)
-    }
-
-    /// It as a line of JSON, with the line's end.
-    #[must_use]
-    pub fn line(&self) -> Vec<u8> {
-        let mut line = json::to_vec(self);
-        line.push(b'\n');
-        line
-    }
-}
+use inputs::{deltas, differing, movement, prompt, reason};
+use lines::{check_links, split};
 
 /// A replay that went the same way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToJson)]
@@ -116,73 +94,6 @@ pub fn replay<'a>(lines: impl IntoIterator<Item = &'a [u8]>) -> Result<Replayed,
         records: (first_line - 1) as u64,
         hash: chain.hash.clone(),
     })
-}
-
-/// The journals of a file, each beginning with its creation, and the last line.
-fn split<'a>(
-    lines: impl IntoIterator<Item = &'a [u8]>,
-) -> Result<(Vec<Journal>, Option<End>), Diverged> {
-    #[derive(Deserialize, FromJson)]
-    struct Kind {
-        #[serde(rename = "type")]
-        kind: String,
-    }
-    let mut journals: Vec<Journal> = Vec::new();
-    let mut end = None;
-    for (number, line) in lines.into_iter().enumerate() {
-        let diverged = |why: String| Diverged {
-            line: number + 1,
-            why,
-        };
-        if end.is_some() {
-            return Err(diverged("something follows the last line".into()));
-        }
-        let kind: Kind = json::from_slice(line)
-            .map_err(|error| diverged(format!("this is no record: {error}")))?;
-        match (kind.kind.as_str(), journals.last_mut()) {
-            ("end", _) => {
-                let read = json::from_slice(line);
-                end = Some(read.map_err(|error| diverged(format!("not readable: {error}")))?);
-            }
-            ("created", _) => journals.push(alloc::vec![line.to_vec()]),
-            (_, Some(journal)) => journal.push(line.to_vec()),
-            (_, None) => return Err(diverged("a session begins with its creation".into())),
-        }
-    }
-    Ok((journals, end))
-}
-
-/// Checks numbers and links, and says which of two records was changed when they do not fit.
-fn check_links(journal: &Journal, first_line: usize, end: Option<&End>) -> Result<(), Diverged> {
-    let mut chain = Chain::default();
-    for (place, bytes) in journal.iter().enumerate() {
-        let line = first_line + place;
-        match chain.read(bytes) {
-            Ok(_) => {}
-            Err(super::JournalError::Broken { .. }) => {
-                // If the next record still fits this one, this one is as it was written.
-                let next = journal.get(place + 1);
-                let intact = match next {
-                    Some(next) => links_to(next, bytes),
-                    None => end.is_some_and(|end| end.hash == sha256_hex(bytes)),
-                };
-                let line = if intact && place > 0 { line - 1 } else { line };
-                let why = "the record was changed after it was written".into();
-                return Err(Diverged { line, why });
-            }
-            Err(error) => {
-                return Err(Diverged {
-                    line,
-                    why: error.to_string(),
-                });
-            }
-        }
-    }
-    Ok(())
-}
-
-fn links_to(next: &[u8], bytes: &[u8]) -> bool {
-    Record::read(next).is_ok_and(|next| next.prev == sha256_hex(bytes))
 }
 
 /// One journal on its way through a session.
@@ -327,7 +238,15 @@ impl<'a> Replay<'a> {
             }
             Body::PolicySet { policy } => self.submit(Command::SetPolicy { policy }, at),
             Body::Compacting { .. } => self.submit(Command::Compact, at),
-            Body::Moved { to, by } => self.submit(movement(to, by), at),
+            body @ (Body::Moved { .. }
+            | Body::Named { .. }
+            | Body::Unnamed { .. }
+            | Body::Renamed { .. }
+            | Body::Appended { .. }
+            | Body::Squashed { .. }) => match movement(body) {
+                Some(command) => self.submit(command, at),
+                None => Err(self.diverged("the session does not decide this now")),
+            },
             Body::ToolApproved { call_id, extent } => self.submit(
                 Command::Approve {
                     call_id,
@@ -537,86 +456,6 @@ fn restore(
     recorded.reverse();
     session.replaying = Some(recorded);
     Ok(session)
-}
-
-/// The command that moved; a switch is always to an entry.
-fn movement(to: Option<EntryId>, by: MovedBy) -> Command {
-    match (by, to) {
-        (MovedBy::Switch, Some(to)) => Command::Switch { to },
-        (MovedBy::Redo, _) => Command::Redo,
-        (MovedBy::Undo | MovedBy::Switch, _) => Command::Undo,
-    }
-}
-
-fn prompt(message: Message) -> (String, Vec<crate::message::Image>) {
-    let text = message.joined_text();
-    let images = message.parts.into_iter().filter_map(|part| match part {
-        Part::Image(image) => Some(image),
-        _ => None,
-    });
-    (text, images.collect())
-}
-
-fn deltas(message: &Message) -> Vec<Delta> {
-    let mut deltas = Vec::new();
-    for (index, part) in (0..).zip(&message.parts) {
-        match part {
-            Part::Text { text } => deltas.push(Delta::Text { text: text.clone() }),
-            Part::Thinking { text, signature } => {
-                deltas.push(Delta::Thinking { text: text.clone() });
-                deltas.extend(
-                    signature
-                        .clone()
-                        .map(|signature| Delta::ThinkingSignature { signature }),
-                );
-            }
-            Part::ToolCall(call) => {
-                let (id, name) = (call.id.0.clone(), call.name.clone());
-                deltas.push(Delta::ToolCallStart { index, id, name });
-                let fragment = match &call.arguments {
-                    Value::String(words) => words.clone(),
-                    arguments => json::to_string(arguments),
-                };
-                deltas.push(Delta::ToolCallArguments { index, fragment });
-            }
-            Part::Image(_) | Part::ToolResult(_) => {}
-        }
-    }
-    deltas
-}
-
-/// The words a person gave with a refusal, from the text the model was told.
-fn reason(told: &str) -> Option<String> {
-    let told: Value = json::from_str(told).ok()?;
-    let said = told.get("reason")?.as_str()?;
-    let words = said
-        .strip_prefix("the person said no: ")
-        .or_else(|| said.strip_prefix("it needs a yes, and "))?;
-    Some(words.into())
-}
-
-/// The fields in which two records differ.
-fn differing(recorded: &[u8], written: &[u8]) -> String {
-    let read =
-        |bytes: &[u8]| json::from_slice::<BTreeMap<String, Value>>(bytes).unwrap_or_default();
-    let (recorded, written) = (read(recorded), read(written));
-    let shown = |value: Option<&Value>| match value {
-        Some(value) => json::to_string(value).chars().take(80).collect(),
-        None => String::from("nothing"),
-    };
-    let fields: Vec<String> = recorded
-        .keys()
-        .chain(written.keys().filter(|key| !recorded.contains_key(*key)))
-        .filter(|key| recorded.get(*key) != written.get(*key))
-        .map(|key| {
-            format!(
-                "{key} was {}, is {}",
-                shown(recorded.get(key)),
-                shown(written.get(key))
-            )
-        })
-        .collect();
-    fields.join("; ")
 }
 
 #[cfg(test)]
