@@ -3,7 +3,7 @@
 use alloc::{format, vec::Vec};
 use tau_core::{
     ids::{SessionId, UnixMillis},
-    journal::{self, Body, Chain, ForkPoint, JournalError, Summary, replay::End},
+    journal::{self, Body, Chain, ForkPoint, JournalError, Summary, sections},
     order,
     policy::Grant,
     session::{Answer, CommandError, Effect, Journal, Range, Session, StoreError},
@@ -78,24 +78,11 @@ pub struct Stored {
 }
 
 impl Stored {
-    /// The records as JSON lines, what it continues first, then an [`End`] with the number and the
-    /// hash of its own: what an export holds and a replay reads.
+    /// The records as JSON lines, what it continues first, between a header and an end: what an
+    /// export holds and a replay reads.
     #[must_use]
     pub fn export(&self) -> Vec<u8> {
-        let mut text = Vec::new();
-        for record in self.ancestors.iter().chain([&self.journal]).flatten() {
-            text.extend_from_slice(record);
-            text.push(b'\n');
-        }
-        let last = self.journal.last();
-        let end = End {
-            records: self.journal.len() as u64,
-            hash: last
-                .map(|record| journal::sha256_hex(record))
-                .unwrap_or_default(),
-        };
-        text.extend_from_slice(&end.line());
-        text
+        sections::session_section(&self.ancestors, &self.journal)
     }
 }
 

@@ -7,10 +7,12 @@
 
 mod record;
 pub mod replay;
+pub mod sections;
 pub mod verify;
 
 pub use record::{
-    Body, Copied, Created, FinishedBy, ForkPoint, MovedBy, NextAttempt, Record, VERSION,
+    Body, Copied, Created, FinishedBy, ForkPoint, ImportedEntry, MovedBy, NextAttempt, Record,
+    VERSION,
 };
 
 use alloc::{

@@ -268,6 +268,21 @@ pub enum Body {
         /// The model call that follows.
         effect: EffectId,
     },
+    /// What was said elsewhere was taken over: the entries here or, where there are none, all that
+    /// the session holds by now. Approvals and the policy of before do not hold any more then.
+    Imported {
+        /// Where it is from, in a word.
+        from: String,
+        /// Whether the person says that nobody else wrote any of it.
+        #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+        own: bool,
+        /// Entries, parents before their children.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        entries: Vec<ImportedEntry>,
+        /// Where the session stands afterwards; where it stood, without one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        head: Option<EntryId>,
+    },
     /// The session was opened with work unfinished by the process before.
     Resumed,
     /// A turn ended.
@@ -313,6 +328,21 @@ pub struct Copied {
     pub entry: EntryId,
     /// The entry it is a copy of.
     pub of: EntryId,
+}
+
+/// An entry that was said elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
+pub struct ImportedEntry {
+    /// Its name.
+    pub entry: EntryId,
+    /// The entry it follows.
+    pub parent: Option<EntryId>,
+    /// The turn it belongs to.
+    pub turn: TurnId,
+    /// When it was said.
+    pub at: UnixMillis,
+    /// The message.
+    pub message: Message,
 }
 
 /// The attempt after a failed one.

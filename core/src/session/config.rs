@@ -38,6 +38,21 @@ pub struct Config {
 }
 
 impl Config {
+    /// Asks nobody and offers nothing.
+    pub(crate) fn bare() -> Self {
+        Self {
+            models: alloc::vec![Arc::new(ModelConfig::none())],
+            system: String::new(),
+            tools: Vec::new(),
+            policy: Policy::default(),
+            budgets: Budgets::default(),
+            retry: Retry::default(),
+            compaction: false,
+            memory_namespace: None,
+            undo_tool: false,
+        }
+    }
+
     /// Lets what a model will read of it through the gate, before it is stored; returns what was
     /// found where.
     pub(crate) fn vet(&mut self, gate: &Gate) -> Vec<(Source, Vec<Screened>)> {

@@ -89,6 +89,16 @@ impl Entries {
         }
     }
 
+    /// Every entry is what `labels` say, too.
+    pub(crate) fn label_all(&mut self, labels: Labels) {
+        for entry in &mut self.all {
+            if entry.labels.with(labels) != entry.labels {
+                let entry = Arc::make_mut(entry);
+                entry.labels = entry.labels.with(labels);
+            }
+        }
+    }
+
     /// Goes on from the entry at `place`; from the beginning without one.
     pub(crate) fn set_head(&mut self, place: Option<usize>) {
         self.head = place;

@@ -51,6 +51,22 @@ impl Session {
         session
     }
 
+    /// A new conversation with a given name, to be filled with what was said elsewhere. It has no
+    /// model: who opens it gives it one ([`Session::configure`]).
+    #[must_use]
+    pub fn taken_over(id: SessionId, seed: [u8; 32], now: UnixMillis) -> Self {
+        let config = Config::bare();
+        let gate = Gate::new(&config.policy);
+        let created = Created {
+            session: id,
+            seed: journal::hex(&seed),
+            config,
+            forked_from: None,
+        };
+        let state = State::new(&created, seed, now, &gate);
+        Self::begin(state, created, now)
+    }
+
     /// A new conversation that continues this one from where it stands. The two share their past;
     /// what is stored for the fork is its difference. `None` while a turn is running.
     #[must_use]

@@ -87,13 +87,13 @@ impl State {
         state
     }
 
-    fn govern(&mut self, policy: &Policy) {
+    pub(super) fn govern(&mut self, policy: &Policy) {
         self.policy = policy.clone();
         self.gate = self.gate.under(policy);
     }
 
     /// What every request holds, through the gate that is in force.
-    fn offer(&mut self) {
+    pub(super) fn offer(&mut self) {
         let config = self.config.clone();
         let own = config.memory_namespace.is_some().then(memory::tool_specs);
         let undo = config.undo_tool.then(undo_spec);
@@ -191,6 +191,9 @@ impl State {
             | Body::Appended { .. }
             | Body::Squashed { .. }
             | Body::TakenBack { .. } => self.apply_graph(&record.body, at)?,
+            Body::Imported {
+                own, entries, head, ..
+            } => self.imported(*own, entries, head.as_ref())?,
             Body::Resumed => {}
             Body::TurnFinished { .. } => {
                 self.turn.take().ok_or("no turn is running")?;
@@ -500,7 +503,7 @@ impl State {
 }
 
 /// The first line of the first prompt, at most 80 characters.
-fn title(message: &Message) -> String {
+pub(super) fn title(message: &Message) -> String {
     let text = message.joined_text();
     let line = text
         .lines()

@@ -6,9 +6,8 @@
 //! Tau decides as the one that wrote it did.
 
 mod inputs;
-mod lines;
 
-pub use lines::End;
+pub use super::sections::{Diverged, End};
 
 use alloc::{
     collections::BTreeMap,
@@ -17,9 +16,8 @@ use alloc::{
     vec::Vec,
 };
 use serde::Serialize;
-use thiserror::Error;
 
-use super::{Body, FinishedBy, Record};
+use super::{Body, FinishedBy, Record, sections::Reader};
 use crate::{
     context::summary_message,
     ids::{CallId, EffectId, SessionId, UnixMillis},
@@ -27,11 +25,10 @@ use crate::{
     message::ToolResult,
     model::{Delta, StopReason, Usage},
     safety::Gate,
-    session::{Answer, Budget, Command, Effect, GenerateError, Journal, Outcome, Session},
+    session::{Answer, Budget, Command, Effect, GenerateError, Import, Journal, Outcome, Session},
     tool::ToolOutput,
 };
 use inputs::{deltas, differing, movement, prompt, reason};
-use lines::{check_links, split};
 
 /// A replay that went the same way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToJson)]
@@ -44,29 +41,25 @@ pub struct Replayed {
     pub hash: String,
 }
 
-/// Where a replay went another way.
-#[derive(Clone, Debug, PartialEq, Eq, Error, Serialize, ToJson)]
-#[error("line {line}: {why}")]
-pub struct Diverged {
-    /// The line of the file, from 1.
-    pub line: usize,
-    /// What is wrong there.
-    pub why: String,
-}
-
-/// Runs an exported session again: journal records as JSON lines, the sessions it continues first,
-/// and optionally an [`End`].
+/// Runs exported sessions again: journal records as JSON lines, the sessions one continues first, in
+/// [`super::sections`].
 pub fn replay<'a>(lines: impl IntoIterator<Item = &'a [u8]>) -> Result<Replayed, Diverged> {
-    let (journals, end) = split(lines)?;
-    let mut first_line = 1;
-    let mut ancestors: Vec<Journal> = Vec::new();
+    let mut reader = Reader::default();
+    for line in lines {
+        reader.line(line)?;
+    }
+    let mut records = 0;
     let mut last = None;
-    for journal in journals {
-        check_links(&journal, first_line, end.as_ref())?;
-        let session = Replay::new(&ancestors, &journal, first_line)?.run()?;
-        first_line += journal.len();
-        ancestors.push(journal);
-        last = Some(session);
+    for section in reader.finish()? {
+        let mut first_line = section.first_line;
+        let mut ancestors: Vec<Journal> = Vec::new();
+        for journal in section.journals {
+            let session = Replay::new(&ancestors, &journal, first_line)?.run()?;
+            first_line += journal.len();
+            records += journal.len() as u64;
+            ancestors.push(journal);
+            last = Some(session);
+        }
     }
     let Some(session) = last else {
         return Err(Diverged {
@@ -74,25 +67,10 @@ pub fn replay<'a>(lines: impl IntoIterator<Item = &'a [u8]>) -> Result<Replayed,
             why: "there are no records".into(),
         });
     };
-    let chain = session.chain();
-    if let Some(end) = end
-        && (end.records != chain.next_seq || end.hash != chain.hash)
-    {
-        let line = first_line - 1;
-        let why = if end.records == chain.next_seq {
-            "the record was changed: its hash is not the one in the last line".into()
-        } else {
-            format!(
-                "{} records are here, the last line tells of {}",
-                chain.next_seq, end.records
-            )
-        };
-        return Err(Diverged { line, why });
-    }
     Ok(Replayed {
         session: session.id().clone(),
-        records: (first_line - 1) as u64,
-        hash: chain.hash.clone(),
+        records,
+        hash: session.chain().hash.clone(),
     })
 }
 
@@ -247,6 +225,21 @@ impl<'a> Replay<'a> {
                 Some(command) => self.submit(command, at),
                 None => Err(self.diverged("the session does not decide this now")),
             },
+            Body::Imported {
+                from,
+                own,
+                entries,
+                head,
+            } => {
+                let import = Import {
+                    from,
+                    own,
+                    entries,
+                    head,
+                };
+                let taken = self.session.import(import, at);
+                taken.map_err(|error| self.diverged(format!("the session refuses: {error}")))
+            }
             Body::ToolApproved { call_id, extent } => self.submit(
                 Command::Approve {
                     call_id,

@@ -116,7 +116,7 @@ impl Names {
         Ok(())
     }
 
-    pub(super) fn stand_on(&mut self, branch: Option<&str>) {
+    pub(crate) fn stand_on(&mut self, branch: Option<&str>) {
         self.branch = branch.map(Into::into);
     }
 
