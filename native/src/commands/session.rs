@@ -2,6 +2,7 @@
 
 mod export;
 pub(crate) mod graph;
+mod import;
 pub(crate) mod moves;
 mod repair;
 mod show;
@@ -138,15 +139,26 @@ enum Command {
     },
     /// Print a session's records as they are stored, for `tau replay` and for keeping.
     ///
-    /// One JSON object a line; of a fork, the sessions it continues come first. The last line
-    /// holds the number of records and the transcript's hash.
+    /// One JSON object a line; of a fork, the sessions it continues come first. The first line
+    /// holds the format, the last one the number of records and the transcript's hash.
+    #[command(after_help = EXPORT_EXAMPLES)]
     Export {
         /// A session, or the beginning of its name [default: the last written].
+        #[arg(conflicts_with = "all")]
         session: Option<String>,
+        /// All sessions and memories, to move them to another store. Approvals stay behind.
+        #[arg(long)]
+        all: bool,
         /// Write to a file instead of stdout.
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
+    /// Take over sessions and memories from a file, all of it or nothing.
+    ///
+    /// Names stay as they are, and importing a file again changes nothing. What is imported counts
+    /// as words of others; approvals and policies in it do not hold here.
+    #[command(after_help = IMPORT_EXAMPLES)]
+    Import(import::Args),
     /// Save what can still be read of a damaged store.
     ///
     /// The damaged file is kept beside the new one. No other Tau may run meanwhile.
@@ -175,6 +187,19 @@ Examples:
   tau session switch main              back to the line that was left
   tau session merge try-sql --squash   bring in short what was said there";
 
+const EXPORT_EXAMPLES: &str = "\
+Examples:
+  tau session export > talk.jsonl      the last written session
+  tau session export --all -o all.jsonl
+  tau replay talk.jsonl                decide all of it again
+  tau verify all.jsonl                 find what was changed";
+
+const IMPORT_EXAMPLES: &str = "\
+Examples:
+  tau session import all.jsonl --own   what you exported yourself
+  tau session import talk.jsonl --dry-run
+  tau session import ~/.claude/projects/-home-me-work/4f2a….jsonl";
+
 /// Runs the command.
 pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
     if let Command::Repair { json } = args.command {
@@ -195,9 +220,18 @@ pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
                 let format = if json { graph::Format::Json } else { format };
                 graph::run(&storage, ui, session, format).await?;
             }
-            Command::Export { session, output } => {
-                export::run(&storage, ui, session, output).await?;
+            Command::Export {
+                session,
+                all,
+                output,
+            } => {
+                let which = match all {
+                    true => export::Which::All,
+                    false => export::Which::One(session),
+                };
+                export::run(&storage, ui, which, output).await?;
             }
+            Command::Import(args) => import::run(&storage, home, ui, args).await?,
             Command::Repair { .. } => {}
             command => moves::run(&storage, home, ui, command).await?,
         }

@@ -8,6 +8,7 @@ mod containers;
 mod credentials;
 mod decisions;
 mod exit_codes;
+mod graph;
 mod help;
 mod hostile_input;
 mod inside;
