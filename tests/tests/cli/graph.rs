@@ -131,8 +131,8 @@ fn the_graph_is_shown_in_four_formats() {
             .stdout
             .clone()
     };
-    assert_eq!(format("mermaid").matches("-->").count(), 4);
-    assert_eq!(format("dot").matches("->").count(), 4);
+    assert_eq!(format("mermaid").matches("-->").count(), 5);
+    assert_eq!(format("dot").matches("->").count(), 5);
 }
 
 #[test]

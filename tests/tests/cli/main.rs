@@ -15,6 +15,7 @@ mod inside;
 #[cfg(target_os = "linux")]
 mod keyring;
 mod killed;
+mod killed_transfers;
 mod net;
 mod one_shot;
 mod own_tools;
@@ -28,4 +29,5 @@ mod store;
 mod support;
 mod tool_build;
 mod tools;
+mod transfer;
 mod wasm;
