@@ -50,7 +50,7 @@ pub use import::{Import, ImportError};
 pub use open::{Journal, WaitingCall};
 pub(crate) use stage::{Attempt, CallState, CallStatus, Stage, Turn};
 pub(crate) use state::State;
-pub use view::{View, ViewEntry, ViewWaiting};
+pub use view::{View, ViewEntry, ViewName, ViewWaiting};
 
 use alloc::{string::String, vec::Vec};
 use sha2::{Digest, Sha256};
