@@ -3,7 +3,7 @@
 use alloc::{format, vec::Vec};
 use tau_core::{
     ids::{SessionId, UnixMillis},
-    journal::{self, Body, Chain, ForkPoint, JournalError, Summary, sections},
+    journal::{self, Blobs, Body, Chain, ForkPoint, JournalError, Summary, blob, sections},
     order,
     policy::Grant,
     session::{Answer, CommandError, Effect, Journal, Range, Session, StoreError},
@@ -75,6 +75,8 @@ pub struct Stored {
     pub ancestors: Vec<Journal>,
     /// Its own records.
     pub journal: Journal,
+    /// The contents that the records refer to, as far as they are there.
+    pub blobs: Blobs,
 }
 
 impl Stored {
@@ -82,7 +84,7 @@ impl Stored {
     /// export holds and a replay reads.
     #[must_use]
     pub fn export(&self) -> Vec<u8> {
-        sections::session_section(&self.ancestors, &self.journal)
+        sections::session_section(&self.ancestors, &self.journal, &self.blobs)
     }
 }
 
@@ -117,7 +119,12 @@ pub async fn list(storage: &impl Storage) -> Result<Vec<Summary>, StoreError> {
 /// [`Session::resume`].
 pub async fn open(storage: &impl Storage, id: &SessionId) -> Result<Session, OpenError> {
     let stored = load(storage, id).await?;
-    Session::restore(&stored.ancestors, &stored.journal).map_err(|error| OpenError::Journal {
+    let Stored {
+        ancestors,
+        journal,
+        blobs,
+    } = &stored;
+    Session::restore_whole(ancestors, journal, blobs).map_err(|error| OpenError::Journal {
         session: id.clone(),
         error,
     })
@@ -143,7 +150,24 @@ pub async fn load(storage: &impl Storage, id: &SessionId) -> Result<Stored, Open
         ancestors.push(records);
     }
     ancestors.reverse();
-    Ok(Stored { ancestors, journal })
+    let mut blobs = Blobs::default();
+    for record in ancestors.iter().chain([&journal]).flatten() {
+        for hash in blob::referred(record) {
+            // One that is missing is told by the restore, with its record.
+            if let Some(content) = storage.get(blob::key(&hash)).await? {
+                let added = blobs.add(&hash, content);
+                added.map_err(|error| OpenError::Journal {
+                    session: id.clone(),
+                    error,
+                })?;
+            }
+        }
+    }
+    Ok(Stored {
+        ancestors,
+        journal,
+        blobs,
+    })
 }
 
 /// The first `limit` records of one session.

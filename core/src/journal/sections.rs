@@ -12,7 +12,7 @@ use alloc::{
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{Chain, JournalError, Record, sha256_hex};
+use super::{Blobs, Chain, JournalError, Record, blob, sha256_hex};
 use crate::{
     json::{self, FromJson, ToJson},
     session::Journal,
@@ -37,6 +37,16 @@ pub struct Row {
     pub key: String,
     /// Its value, which is text.
     pub value: String,
+}
+
+/// A large content that records refer to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
+#[serde(tag = "type", rename = "blob")]
+pub struct BlobLine {
+    /// SHA-256 of the content, in lower-case hex.
+    pub hash: String,
+    /// The content.
+    pub content: String,
 }
 
 /// The last line of a section.
@@ -72,10 +82,14 @@ fn line(thing: &impl ToJson) -> Vec<u8> {
     line
 }
 
-/// One session as a section: what it continues first, its own records last.
+/// One session as a section: large contents first, then what it continues, its own records last.
 #[must_use]
-pub fn session_section(ancestors: &[Journal], journal: &Journal) -> Vec<u8> {
+pub fn session_section(ancestors: &[Journal], journal: &Journal, blobs: &Blobs) -> Vec<u8> {
     let mut text = line(&Header { format: FORMAT });
+    for (hash, content) in blobs.iter() {
+        let (hash, content) = (hash.into(), content.into());
+        text.extend_from_slice(&line(&BlobLine { hash, content }));
+    }
     for record in ancestors.iter().chain([journal]).flatten() {
         text.extend_from_slice(record);
         text.push(b'\n');
@@ -124,6 +138,8 @@ pub struct Diverged {
 pub struct Section {
     /// The line of the first record or row, from 1.
     pub first_line: usize,
+    /// Contents that the records refer to.
+    pub blobs: Blobs,
     /// Sessions, those that others continue first.
     pub journals: Vec<Journal>,
     /// Rows.
@@ -195,6 +211,12 @@ impl Reader {
                     .rows
                     .push(json::from_slice(line).map_err(unreadable)?);
             }
+            ("blob", None) if section.format > 1 && section.rows.is_empty() => {
+                let blob: BlobLine = json::from_slice(line).map_err(unreadable)?;
+                let added = section.blobs.add(&blob.hash, blob.content.into_bytes());
+                added.map_err(|error| error.to_string())?;
+                section.first_line += 1;
+            }
             ("created", _) if section.rows.is_empty() => {
                 section.journals.push(alloc::vec![line.to_vec()]);
             }
@@ -218,6 +240,7 @@ impl Section {
         let mut first_line = self.first_line;
         for journal in &self.journals {
             check_links(journal, first_line, self.end.as_ref())?;
+            self.check_contents(journal, first_line)?;
             first_line += journal.len();
         }
         let Some(end) = &self.end else {
@@ -263,6 +286,23 @@ impl Section {
             ),
         };
         Err(Diverged { line, why })
+    }
+}
+
+impl Section {
+    /// Whether all that the records refer to is here.
+    fn check_contents(&self, journal: &Journal, first_line: usize) -> Result<(), Diverged> {
+        for (place, record) in journal.iter().enumerate() {
+            for hash in blob::referred(record) {
+                if !self.blobs.has(&hash) {
+                    return Err(Diverged {
+                        line: first_line + place,
+                        why: format!("it refers to the content {hash}, which is missing"),
+                    });
+                }
+            }
+        }
+        Ok(())
     }
 }
 

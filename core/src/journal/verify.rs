@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     GENESIS, VERSION,
-    sections::{End, FORMAT, Header, chained},
+    sections::{BlobLine, End, FORMAT, Header, chained},
     sha256_hex,
 };
 use crate::json::{self, FromJson, ToJson};
@@ -127,6 +127,7 @@ impl Walk {
         let kind: Option<Kind> = json::from_slice(line).ok();
         match kind.as_ref().map(|kind| kind.kind.as_str()) {
             Some("export") => return self.begin(line),
+            Some("blob") if !self.ended && self.next_seq == 0 => return Self::content(line),
             Some("row") if !self.ended && self.next_seq == 0 => {
                 self.rows += 1;
                 self.rows_hash = chained(&self.rows_hash, line);
@@ -192,6 +193,16 @@ impl Walk {
         self.hash = sha256_hex(line);
         self.known.insert(self.hash.clone());
         Ok(())
+    }
+
+    /// A content is what its name says.
+    fn content(line: &[u8]) -> Result<(), String> {
+        let blob: BlobLine =
+            json::from_slice(line).map_err(|error| format!("it is no content: {error}"))?;
+        match sha256_hex(blob.content.as_bytes()) == blob.hash {
+            true => Ok(()),
+            false => Err("the content was changed after it was written".into()),
+        }
     }
 
     /// Another part of the file.

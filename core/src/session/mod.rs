@@ -57,7 +57,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     ids::{EffectId, EntryId, UnixMillis},
-    journal::{self, Body, Chain, Summary},
+    journal::{self, Blobs, Body, Chain, Summary},
     json,
     safety::{Gate, Screened, Source},
     turn::ModelCall,
@@ -78,6 +78,8 @@ pub struct Session {
     stopped: bool,
     /// Model calls are answered from a recording, whatever API they would use.
     pub(crate) replaying: Option<Recorded>,
+    /// The first record whose large contents are stored apart: in a recording, the first that was.
+    pub(crate) apart_from: u64,
     /// Restored in the middle of a turn, and not resumed: nobody runs what the state calls running.
     pub(crate) at_rest: bool,
 }
@@ -252,7 +254,16 @@ impl Session {
 
     fn append(&mut self, body: Body, now: UnixMillis) {
         let seq = self.chain.next_seq;
-        let (record, bytes) = self.chain.append(body, now);
+        let (record, bytes, blobs) = if seq < self.apart_from {
+            let (record, bytes) = self.chain.append(body, now);
+            (record, bytes, Blobs::default())
+        } else {
+            self.chain.append_apart(body, now)
+        };
+        for (hash, text) in blobs.iter() {
+            let row = (journal::blob::key(hash), text.as_bytes().to_vec());
+            self.staged.batch.put.push(row);
+        }
         let key = journal::key(&self.state.id, seq);
         self.staged.batch.require_absent.push(key.clone());
         self.staged.batch.put.push((key, bytes));

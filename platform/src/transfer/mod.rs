@@ -265,6 +265,8 @@ struct Plan<'a, S> {
     /// The journals as they will be.
     journals: BTreeMap<SessionId, Journal>,
     rows: BTreeMap<String, String>,
+    /// Contents that new records refer to.
+    blobs: Vec<(String, Vec<u8>)>,
     report: Report,
 }
 
@@ -276,22 +278,29 @@ impl<'a, S: Storage> Plan<'a, S> {
             batch: Batch::default(),
             journals: BTreeMap::new(),
             rows: BTreeMap::new(),
+            blobs: Vec::new(),
             report: Report::default(),
         }
     }
 
-    async fn finish(self, is_rehearsal: bool) -> Result<Report, TransferError> {
+    async fn finish(mut self, is_rehearsal: bool) -> Result<Report, TransferError> {
         if !is_rehearsal && !(self.batch.put.is_empty() && self.batch.delete.is_empty()) {
+            self.batch.put.append(&mut self.blobs);
             self.storage.commit(self.batch).await?;
         }
         Ok(self.report)
     }
 
     async fn section(&mut self, section: Section) -> Result<(), TransferError> {
+        for (hash, content) in section.blobs.iter() {
+            let row = (journal::blob::key(hash), content.as_bytes().to_vec());
+            self.blobs.push(row);
+        }
         let mut first_line = section.first_line;
         for (place, journal) in section.journals.iter().enumerate() {
             let ancestors = &section.journals[..place];
-            let session = Session::restore(ancestors, journal).map_err(|error| Diverged {
+            let restored = Session::restore_whole(ancestors, journal, &section.blobs);
+            let session = restored.map_err(|error| Diverged {
                 line: first_line,
                 why: error.to_string(),
             })?;

@@ -17,7 +17,7 @@ use alloc::{
 };
 use serde::Serialize;
 
-use super::{Body, FinishedBy, Record, sections::Reader};
+use super::{Blobs, Body, FinishedBy, Record, blob, sections::Reader};
 use crate::{
     context::summary_message,
     ids::{CallId, EffectId, SessionId, UnixMillis},
@@ -53,8 +53,8 @@ pub fn replay<'a>(lines: impl IntoIterator<Item = &'a [u8]>) -> Result<Replayed,
     for section in reader.finish()? {
         let mut first_line = section.first_line;
         let mut ancestors: Vec<Journal> = Vec::new();
-        for journal in section.journals {
-            let session = Replay::new(&ancestors, &journal, first_line)?.run()?;
+        for journal in section.journals.clone() {
+            let session = Replay::new(&ancestors, &journal, &section.blobs, first_line)?.run()?;
             first_line += journal.len();
             records += journal.len() as u64;
             ancestors.push(journal);
@@ -79,6 +79,7 @@ struct Replay<'a> {
     session: Session,
     ancestors: &'a [Journal],
     journal: &'a Journal,
+    blobs: &'a Blobs,
     /// The next record to compare.
     next: usize,
     first_line: usize,
@@ -92,12 +93,14 @@ impl<'a> Replay<'a> {
     fn new(
         ancestors: &'a [Journal],
         journal: &'a Journal,
+        blobs: &'a Blobs,
         first_line: usize,
     ) -> Result<Self, Diverged> {
         let mut replay = Self {
-            session: restore(ancestors, journal, 1, first_line)?,
+            session: restore(ancestors, journal, blobs, 1, first_line)?,
             ancestors,
             journal,
+            blobs,
             next: 1,
             first_line,
             model: None,
@@ -178,9 +181,10 @@ impl<'a> Replay<'a> {
             return Ok(None);
         };
         let record = Record::read(bytes);
-        record
-            .map(Some)
-            .map_err(|error| self.diverged(error.to_string()))
+        let mut record = record.map_err(|error| self.diverged(error.to_string()))?;
+        let missing = |hash| self.diverged(format!("the content {hash} is missing"));
+        blob::attach(&mut record.body, self.blobs).map_err(missing)?;
+        Ok(Some(record))
     }
 
     /// Gives the session the input that made it write the next record.
@@ -216,30 +220,6 @@ impl<'a> Replay<'a> {
             }
             Body::PolicySet { policy } => self.submit(Command::SetPolicy { policy }, at),
             Body::Compacting { .. } => self.submit(Command::Compact, at),
-            body @ (Body::Moved { .. }
-            | Body::Named { .. }
-            | Body::Unnamed { .. }
-            | Body::Renamed { .. }
-            | Body::Appended { .. }
-            | Body::Squashed { .. }) => match movement(body) {
-                Some(command) => self.submit(command, at),
-                None => Err(self.diverged("the session does not decide this now")),
-            },
-            Body::Imported {
-                from,
-                own,
-                entries,
-                head,
-            } => {
-                let import = Import {
-                    from,
-                    own,
-                    entries,
-                    head,
-                };
-                let taken = self.session.import(import, at);
-                taken.map_err(|error| self.diverged(format!("the session refuses: {error}")))
-            }
             Body::ToolApproved { call_id, extent } => self.submit(
                 Command::Approve {
                     call_id,
@@ -293,7 +273,31 @@ impl<'a> Replay<'a> {
                 self.session.handle_timeout(at);
                 Ok(())
             }
-            _ => Err(self.diverged("the session does not decide this now")),
+            body => self.move_or_import(body, at),
+        }
+    }
+
+    /// Gives the session what a person did with the conversation as a whole.
+    fn move_or_import(&mut self, body: Body, at: UnixMillis) -> Result<(), Diverged> {
+        if let Body::Imported {
+            from,
+            own,
+            entries,
+            head,
+        } = body
+        {
+            let import = Import {
+                from,
+                own,
+                entries,
+                head,
+            };
+            let taken = self.session.import(import, at);
+            return taken.map_err(|error| self.diverged(format!("the session refuses: {error}")));
+        }
+        match movement(body) {
+            Some(command) => self.submit(command, at),
+            None => Err(self.diverged("the session does not decide this now")),
         }
     }
 
@@ -344,7 +348,8 @@ impl<'a> Replay<'a> {
 
     /// Another process opened the session here.
     fn start_over(&mut self) -> Result<(), Diverged> {
-        self.session = restore(self.ancestors, self.journal, self.next, self.first_line)?;
+        let (ancestors, journal, blobs) = (self.ancestors, self.journal, self.blobs);
+        self.session = restore(ancestors, journal, blobs, self.next, self.first_line)?;
         (self.model, self.piece) = (None, None);
         self.tools.clear();
         Ok(())
@@ -431,11 +436,12 @@ impl<'a> Replay<'a> {
 fn restore(
     ancestors: &[Journal],
     journal: &Journal,
+    blobs: &Blobs,
     records: usize,
     first_line: usize,
 ) -> Result<Session, Diverged> {
     let past = journal.iter().take(records).cloned().collect();
-    let restored = Session::restore_behind(&Gate::open(), ancestors, &past);
+    let restored = Session::restore_behind(&Gate::open(), ancestors, &past, blobs);
     let mut session = restored.map_err(|error| Diverged {
         line: first_line,
         why: error.to_string(),
@@ -448,6 +454,11 @@ fn restore(
     let mut recorded: Vec<_> = recorded.collect();
     recorded.reverse();
     session.replaying = Some(recorded);
+    // Who wrote it may not have stored contents apart yet.
+    let apart = journal
+        .iter()
+        .position(|record| !blob::referred(record).is_empty());
+    session.apart_from = apart.map_or(u64::MAX, |place| place as u64);
     Ok(session)
 }
 

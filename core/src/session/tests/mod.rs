@@ -10,4 +10,5 @@ mod graph_back;
 mod graph_merge;
 mod graph_names;
 pub(crate) mod harness;
+mod large;
 mod screening;
