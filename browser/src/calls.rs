@@ -7,7 +7,7 @@ use tau_core::{
     json::{self, FromJson},
     message::Image,
     policy::Extent,
-    session::Command,
+    session::{Command, MergeHow},
 };
 use tau_platform::{Host, HostTools, open};
 use tau_target_indexeddb::estimate;
@@ -48,7 +48,27 @@ struct Deny {
 #[derive(FromJson)]
 struct Switch {
     session: SessionId,
-    to: EntryId,
+    #[serde(default)]
+    to: Option<EntryId>,
+    /// Of a branch or a bookmark, instead.
+    #[serde(default)]
+    name: Option<String>,
+}
+
+#[derive(FromJson)]
+struct Branch {
+    session: SessionId,
+    name: String,
+    #[serde(default)]
+    at: Option<EntryId>,
+}
+
+#[derive(FromJson)]
+struct Merge {
+    session: SessionId,
+    from: EntryId,
+    #[serde(default)]
+    how: MergeHow,
 }
 
 #[derive(FromJson)]
@@ -221,8 +241,28 @@ fn command(name: &str, arguments: &str) -> Result<Option<(SessionId, Command)>, 
             )))
         }
         "switch" => {
-            let Switch { session, to } = read(name, arguments)?;
-            Ok(Some((session, Command::Switch { to })))
+            let Switch {
+                session,
+                to,
+                name: branch,
+            } = read(name, arguments)?;
+            match (to, branch) {
+                (Some(to), None) => Ok(Some((session, Command::Switch { to }))),
+                (None, Some(name)) => Ok(Some((session, Command::SwitchTo { name }))),
+                _ => Err(Refused::bad_request("switch takes either to or name")),
+            }
+        }
+        "branch" => {
+            let Branch {
+                session,
+                name: branch,
+                at,
+            } = read(name, arguments)?;
+            Ok(Some((session, Command::Branch { name: branch, at })))
+        }
+        "merge" => {
+            let Merge { session, from, how } = read(name, arguments)?;
+            Ok(Some((session, Command::Merge { from, how })))
         }
         "interrupt" => plain(Command::Interrupt),
         "undo" => plain(Command::Undo),

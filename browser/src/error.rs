@@ -92,6 +92,11 @@ impl From<CommandError> for Refused {
             CommandError::NothingToRedo => "nothing_to_redo",
             CommandError::UnknownEntry { .. } => "unknown_entry",
             CommandError::MidTurn { .. } => "mid_turn",
+            CommandError::UnknownName { .. } => "unknown_name",
+            CommandError::NameTaken { .. } => "name_taken",
+            CommandError::BadName { .. } => "bad_name",
+            CommandError::NothingToName => "nothing_to_name",
+            CommandError::NothingToMerge { .. } => "nothing_to_merge",
             CommandError::Stopped => "stopped",
         };
         Self::new(code, error.to_string())

@@ -258,6 +258,7 @@ impl Settings {
             // A model this small invents when it summarises.
             compaction: !is_embedded,
             memory_namespace: self.memory.then(|| NAMESPACE.into()),
+            undo_tool: true,
         })
     }
 }

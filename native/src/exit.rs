@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use std::process::ExitCode;
 use tau_core::session::{CommandError, Failure, FailureKind, Outcome, StoreError};
-use tau_platform::open::OpenError;
+use tau_platform::open::{ChangeError, OpenError};
 use tau_target_native::LockError;
 
 /// The exit codes, with what each means.
@@ -251,6 +251,20 @@ impl From<LockError> for Error {
     }
 }
 
+impl From<ChangeError> for Error {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::Refused(CommandError::Busy) => {
+                Self::usage("the session's last turn is unfinished")
+                    .hint("`tau run --session ID` goes on with it")
+            }
+            ChangeError::Refused(error) => error.into(),
+            ChangeError::Store(error) => error.into(),
+            ChangeError::NotAlone => Self::internal(error.to_string()),
+        }
+    }
+}
+
 impl From<CommandError> for Error {
     fn from(error: CommandError) -> Self {
         let (exit, hint) = match &error {
@@ -276,10 +290,20 @@ impl From<CommandError> for Error {
             CommandError::NothingToCompact => (Exit::Usage, "say something first"),
             CommandError::NothingToUndo => (Exit::Usage, "nothing was said yet"),
             CommandError::NothingToRedo => (Exit::Usage, "a redo follows an undo"),
-            CommandError::UnknownEntry { .. } | CommandError::MidTurn { .. } => (
+            CommandError::UnknownEntry { .. }
+            | CommandError::MidTurn { .. }
+            | CommandError::UnknownName { .. } => (
                 Exit::Usage,
-                "`tau session export` shows the entries of a session",
+                "`tau session graph` shows the entries of a session and their names",
             ),
+            CommandError::NameTaken { .. } => {
+                (Exit::Usage, "take another, or take that name away first")
+            }
+            CommandError::BadName { .. } => (Exit::Usage, "take another"),
+            CommandError::NothingToName => (Exit::Usage, "say something first"),
+            CommandError::NothingToMerge { .. } => {
+                (Exit::Usage, "`tau session branch` lists branches")
+            }
             CommandError::Stopped => (Exit::Store, "open the session again"),
         };
         Self::new(exit, error.to_string()).hint(hint)

@@ -92,6 +92,8 @@ pub(crate) async fn begin(
         // A model this small invents when it summarises.
         compaction: profile.compaction && !is_embedded,
         memory_namespace: profile.memory.then(|| NAMESPACE.into()),
+        // A model this small takes back what it should not.
+        undo_tool: !is_embedded,
     };
     let answers = answers(&flags.policy, &tools.specs())?;
     let storage = home.store()?;

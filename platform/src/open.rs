@@ -2,11 +2,11 @@
 
 use alloc::{format, vec::Vec};
 use tau_core::{
-    ids::SessionId,
-    journal::{self, Body, Chain, ForkPoint, JournalError, Summary, replay::End},
+    ids::{SessionId, UnixMillis},
+    journal::{self, Blobs, Body, Chain, ForkPoint, JournalError, Summary, blob, sections},
     order,
     policy::Grant,
-    session::{Journal, Range, Session, StoreError},
+    session::{Answer, CommandError, Effect, Journal, Range, Session, StoreError},
 };
 use thiserror::Error;
 
@@ -36,6 +36,38 @@ pub enum OpenError {
     },
 }
 
+/// Why a command was not carried out.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ChangeError {
+    /// The session did not take it. Nothing changed.
+    #[error(transparent)]
+    Refused(#[from] CommandError),
+    /// It could not be stored. The session is unusable until it is opened again.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// It needs what only a whole home can do.
+    #[error("this command asks for more than a store")]
+    NotAlone,
+}
+
+/// Stores what a session at rest has decided, by a command that needs nothing but the store: an
+/// undo, a switch, a name, a merge.
+pub async fn store(
+    storage: &impl Storage,
+    session: &mut Session,
+    now: UnixMillis,
+) -> Result<(), ChangeError> {
+    while let Some((id, effect)) = session.poll_effect() {
+        let Effect::Commit(batch) = effect else {
+            return Err(ChangeError::NotAlone);
+        };
+        let stored = storage.commit(batch).await;
+        session.answer(id, Answer::Committed(stored.clone()), now);
+        stored?;
+    }
+    Ok(())
+}
+
 /// The stored records of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
@@ -43,27 +75,16 @@ pub struct Stored {
     pub ancestors: Vec<Journal>,
     /// Its own records.
     pub journal: Journal,
+    /// The contents that the records refer to, as far as they are there.
+    pub blobs: Blobs,
 }
 
 impl Stored {
-    /// The records as JSON lines, what it continues first, then an [`End`] with the number and the
-    /// hash of its own: what an export holds and a replay reads.
+    /// The records as JSON lines, what it continues first, between a header and an end: what an
+    /// export holds and a replay reads.
     #[must_use]
     pub fn export(&self) -> Vec<u8> {
-        let mut text = Vec::new();
-        for record in self.ancestors.iter().chain([&self.journal]).flatten() {
-            text.extend_from_slice(record);
-            text.push(b'\n');
-        }
-        let last = self.journal.last();
-        let end = End {
-            records: self.journal.len() as u64,
-            hash: last
-                .map(|record| journal::sha256_hex(record))
-                .unwrap_or_default(),
-        };
-        text.extend_from_slice(&end.line());
-        text
+        sections::session_section(&self.ancestors, &self.journal, &self.blobs)
     }
 }
 
@@ -98,7 +119,12 @@ pub async fn list(storage: &impl Storage) -> Result<Vec<Summary>, StoreError> {
 /// [`Session::resume`].
 pub async fn open(storage: &impl Storage, id: &SessionId) -> Result<Session, OpenError> {
     let stored = load(storage, id).await?;
-    Session::restore(&stored.ancestors, &stored.journal).map_err(|error| OpenError::Journal {
+    let Stored {
+        ancestors,
+        journal,
+        blobs,
+    } = &stored;
+    Session::restore_whole(ancestors, journal, blobs).map_err(|error| OpenError::Journal {
         session: id.clone(),
         error,
     })
@@ -124,7 +150,24 @@ pub async fn load(storage: &impl Storage, id: &SessionId) -> Result<Stored, Open
         ancestors.push(records);
     }
     ancestors.reverse();
-    Ok(Stored { ancestors, journal })
+    let mut blobs = Blobs::default();
+    for record in ancestors.iter().chain([&journal]).flatten() {
+        for hash in blob::referred(record) {
+            // One that is missing is told by the restore, with its record.
+            if let Some(content) = storage.get(blob::key(&hash)).await? {
+                let added = blobs.add(&hash, content);
+                added.map_err(|error| OpenError::Journal {
+                    session: id.clone(),
+                    error,
+                })?;
+            }
+        }
+    }
+    Ok(Stored {
+        ancestors,
+        journal,
+        blobs,
+    })
 }
 
 /// The first `limit` records of one session.

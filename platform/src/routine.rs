@@ -8,7 +8,7 @@ use alloc::{string::ToString, vec::Vec};
 use futures_util::StreamExt;
 use tau_core::{
     ids::{SessionId, UnixMillis},
-    journal::{self, Body, Chain},
+    journal::{self, Body, Chain, blob},
     routine::{self, Routine, Run},
     session::{Batch, Command, CommandError, Event, StoreError},
 };
@@ -191,7 +191,8 @@ async fn complete(
         let Ok(record) = chain.read(row) else { break };
         match record.body {
             Body::Prompt { turn, message, .. }
-                if record.at >= run.started && message.joined_text() == routine.prompt =>
+                if record.at >= run.started
+                    && blob::stands_for(&message.joined_text(), &routine.prompt) =>
             {
                 run.turn.get_or_insert(turn);
             }

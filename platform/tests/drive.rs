@@ -58,6 +58,7 @@ fn session(home: &SimHost, api: Api, preset: Preset) -> Session {
         retry: Retry::default(),
         compaction: false,
         memory_namespace: None,
+        undo_tool: false,
     };
     Session::new(config, [7; 32], home.clock().now())
 }

@@ -143,6 +143,7 @@ fn config(context_tokens: u32) -> Config {
         retry: Retry::default(),
         compaction: false,
         memory_namespace: Some("default".into()),
+        undo_tool: false,
     }
 }
 

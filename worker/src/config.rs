@@ -265,6 +265,7 @@ impl Settings {
             retry: Retry::default(),
             compaction: true,
             memory_namespace: Some(NAMESPACE.into()),
+            undo_tool: true,
         })
     }
 }

@@ -109,6 +109,11 @@ impl From<CommandError> for ApiError {
             CommandError::NothingToRedo => (409, "nothing_to_redo"),
             CommandError::UnknownEntry { .. } => (422, "unknown_entry"),
             CommandError::MidTurn { .. } => (422, "mid_turn"),
+            CommandError::UnknownName { .. } => (422, "unknown_name"),
+            CommandError::NameTaken { .. } => (409, "name_taken"),
+            CommandError::BadName { .. } => (422, "bad_name"),
+            CommandError::NothingToName => (409, "nothing_to_name"),
+            CommandError::NothingToMerge { .. } => (409, "nothing_to_merge"),
             CommandError::Stopped => (503, "stopped"),
         };
         let told = Self::new(status, code, error.to_string());

@@ -5,11 +5,17 @@
 //! is found, and told at its record. Readers ignore fields they do not know; a record of an
 //! unknown type or a newer version is refused rather than misread.
 
+pub mod blob;
 mod record;
 pub mod replay;
+pub mod sections;
 pub mod verify;
 
-pub use record::{Body, Created, FinishedBy, ForkPoint, MovedBy, NextAttempt, Record, VERSION};
+pub use blob::Blobs;
+pub use record::{
+    Body, Copied, Created, FinishedBy, ForkPoint, ImportedEntry, MovedBy, NextAttempt, Record,
+    VERSION,
+};
 
 use alloc::{
     format,
@@ -142,6 +148,20 @@ pub enum JournalError {
         /// The later of the two.
         seq: u64,
     },
+    /// A content that a record refers to is not stored.
+    #[error("record {seq} refers to the content {hash}, which is missing")]
+    MissingContent {
+        /// The record.
+        seq: u64,
+        /// The content's SHA-256.
+        hash: String,
+    },
+    /// A content is not what its name says.
+    #[error("the content {hash} was changed after it was written")]
+    AlteredContent {
+        /// The SHA-256 it had.
+        hash: String,
+    },
     /// A record that makes no sense where it stands.
     #[error("record {seq} does not fit what comes before: {detail}")]
     OutOfPlace {
@@ -201,7 +221,30 @@ impl Chain {
         (record, bytes)
     }
 
-    /// Reads the next record and checks that it continues the chain.
+    /// The same, with large contents apart from the record: they are to be stored beside it.
+    pub(crate) fn append_apart(
+        &mut self,
+        mut body: Body,
+        at: UnixMillis,
+    ) -> (Record, Vec<u8>, Blobs) {
+        let blobs = blob::detach(&mut body);
+        let (mut record, bytes) = self.append(body, at);
+        let attached = blob::attach(&mut record.body, &blobs);
+        debug_assert_eq!(attached, Ok(()), "what was taken out is put back");
+        (record, bytes, blobs)
+    }
+
+    /// The same as [`Chain::read`], with the contents that the record refers to.
+    pub fn read_whole(&mut self, bytes: &[u8], blobs: &Blobs) -> Result<Record, JournalError> {
+        let seq = self.next_seq;
+        let mut record = self.read(bytes)?;
+        blob::attach(&mut record.body, blobs)
+            .map_err(|hash| JournalError::MissingContent { seq, hash })?;
+        Ok(record)
+    }
+
+    /// Reads the next record and checks that it continues the chain. What is stored apart from it
+    /// stands there by name ([`blob`]).
     pub fn read(&mut self, bytes: &[u8]) -> Result<Record, JournalError> {
         let seq = self.next_seq;
         let unreadable = |error: json::Error| JournalError::Unreadable {

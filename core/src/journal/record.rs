@@ -10,7 +10,7 @@ use crate::{
     model::{StopReason, Usage},
     policy::{Extent, Policy},
     safety::{Screened, Source},
-    session::{Config, Outcome},
+    session::{Config, MarkKind, Outcome},
     tool::notice::Notice,
     wire::ProviderError,
 };
@@ -83,6 +83,63 @@ pub enum Body {
         to: Option<EntryId>,
         /// Why.
         by: MovedBy,
+        /// The branch it goes on with, if it was named.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        branch: Option<String>,
+    },
+    /// A place got a name. What goes on from a branch's beginning goes on from here.
+    Named {
+        /// The name.
+        name: String,
+        /// What it is for.
+        kind: MarkKind,
+        /// The entry; none is the conversation's beginning.
+        entry: Option<EntryId>,
+    },
+    /// A name was taken away.
+    Unnamed {
+        /// The name.
+        name: String,
+    },
+    /// A branch, a bookmark or the session got another name.
+    Renamed {
+        /// The name before; none is the session's own.
+        from: Option<String>,
+        /// The name from here on.
+        to: String,
+    },
+    /// Another branch was merged, entry by entry.
+    Appended {
+        /// The turn that the copies belong to.
+        turn: TurnId,
+        /// The other branch's last entry.
+        from: EntryId,
+        /// The entry that the first copy follows.
+        parent: Option<EntryId>,
+        /// The copies, each following the one before.
+        copies: Vec<Copied>,
+    },
+    /// Another branch was merged as one entry that tells it in short.
+    Squashed {
+        /// The turn that the entry belongs to.
+        turn: TurnId,
+        /// The other branch's last entry.
+        from: EntryId,
+        /// The entry.
+        entry: EntryId,
+        /// The entry it follows.
+        parent: Option<EntryId>,
+        /// What it tells.
+        message: Message,
+    },
+    /// The agent took back what it did last; its turn goes on from an earlier place.
+    TakenBack {
+        /// The running turn.
+        turn: TurnId,
+        /// The entry it goes on from; none is the conversation's beginning.
+        to: Option<EntryId>,
+        /// What of the running turn stays, as copies, each following the one before.
+        copies: Vec<Copied>,
     },
     /// The gate found something in what the next record holds, or in a prompt that was withheld.
     Screened {
@@ -211,6 +268,21 @@ pub enum Body {
         /// The model call that follows.
         effect: EffectId,
     },
+    /// What was said elsewhere was taken over: the entries here or, where there are none, all that
+    /// the session holds by now. Approvals and the policy of before do not hold any more then.
+    Imported {
+        /// Where it is from, in a word.
+        from: String,
+        /// Whether the person says that nobody else wrote any of it.
+        #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+        own: bool,
+        /// Entries, parents before their children.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        entries: Vec<ImportedEntry>,
+        /// Where the session stands afterwards; where it stood, without one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        head: Option<EntryId>,
+    },
     /// The session was opened with work unfinished by the process before.
     Resumed,
     /// A turn ended.
@@ -247,6 +319,30 @@ pub struct ForkPoint {
     pub records: u64,
     /// The chain's hash after them.
     pub hash: String,
+}
+
+/// An entry with the message of another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
+pub struct Copied {
+    /// The entry.
+    pub entry: EntryId,
+    /// The entry it is a copy of.
+    pub of: EntryId,
+}
+
+/// An entry that was said elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
+pub struct ImportedEntry {
+    /// Its name.
+    pub entry: EntryId,
+    /// The entry it follows.
+    pub parent: Option<EntryId>,
+    /// The turn it belongs to.
+    pub turn: TurnId,
+    /// When it was said.
+    pub at: UnixMillis,
+    /// The message.
+    pub message: Message,
 }
 
 /// The attempt after a failed one.

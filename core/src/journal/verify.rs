@@ -8,7 +8,11 @@
 use alloc::{collections::BTreeSet, format, string::String};
 use serde::{Deserialize, Serialize};
 
-use super::{GENESIS, VERSION, replay::End, sha256_hex};
+use super::{
+    GENESIS, VERSION,
+    sections::{BlobLine, End, FORMAT, Header, chained},
+    sha256_hex,
+};
 use crate::json::{self, FromJson, ToJson};
 
 /// What came of looking at every link.
@@ -39,6 +43,12 @@ struct Link {
     prev: String,
     #[serde(default)]
     forked_from: Option<Fork>,
+}
+
+#[derive(Deserialize, FromJson)]
+struct Kind {
+    #[serde(rename = "type")]
+    kind: String,
 }
 
 #[derive(Deserialize, FromJson)]
@@ -75,6 +85,9 @@ impl Walk {
         if let Some((line, why)) = self.suspect.take() {
             return self.bad(line, why);
         }
+        if self.is_open && !self.ended {
+            return self.bad(checked, "the end is missing after it".into());
+        }
         if checked == 0 {
             return self.bad(1, "there is nothing to verify".into());
         }
@@ -101,16 +114,38 @@ struct Walk {
     later_holds: Option<bool>,
     ended: bool,
     checked: u64,
+    /// Whether the part of the file has a header, and so an end.
+    is_open: bool,
+    /// Rows of this part, and the hash over them.
+    rows: u64,
+    rows_hash: String,
 }
 
 impl Walk {
     fn step(&mut self, number: u64, line: &[u8]) -> Result<(), String> {
         self.checked = number;
+        let kind: Option<Kind> = json::from_slice(line).ok();
+        match kind.as_ref().map(|kind| kind.kind.as_str()) {
+            Some("export") => return self.begin(line),
+            Some("blob") if !self.ended && self.next_seq == 0 => return Self::content(line),
+            Some("row") if !self.ended && self.next_seq == 0 => {
+                self.rows += 1;
+                self.rows_hash = chained(&self.rows_hash, line);
+                return Ok(());
+            }
+            _ => {}
+        }
         if self.ended {
             return Err("it stands after the end".into());
         }
         if let Some(end) = End::read(line) {
             self.ended = true;
+            if self.rows > 0 {
+                return match (end.records, &end.hash) == (self.rows, &self.rows_hash) {
+                    true => Ok(()),
+                    false => Err("a row before it was changed or is missing".into()),
+                };
+            }
             if end.records != self.next_seq {
                 return Err(format!(
                     "the end speaks of {} records, {} came",
@@ -157,6 +192,34 @@ impl Walk {
         self.next_seq += 1;
         self.hash = sha256_hex(line);
         self.known.insert(self.hash.clone());
+        Ok(())
+    }
+
+    /// A content is what its name says.
+    fn content(line: &[u8]) -> Result<(), String> {
+        let blob: BlobLine =
+            json::from_slice(line).map_err(|error| format!("it is no content: {error}"))?;
+        match sha256_hex(blob.content.as_bytes()) == blob.hash {
+            true => Ok(()),
+            false => Err("the content was changed after it was written".into()),
+        }
+    }
+
+    /// Another part of the file.
+    fn begin(&mut self, line: &[u8]) -> Result<(), String> {
+        let header: Header =
+            json::from_slice(line).map_err(|error| format!("it is not a header: {error}"))?;
+        if header.format > FORMAT {
+            let found = header.format;
+            return Err(format!("it has format {found}, a later one"));
+        }
+        if self.checked > 1 && !self.ended {
+            return Err("the part before it has no end".into());
+        }
+        self.ended = false;
+        self.is_open = true;
+        (self.next_seq, self.rows) = (0, 0);
+        self.rows_hash.clear();
         Ok(())
     }
 

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::MergeHow;
 use crate::{
     ids::{CallId, EntryId},
     json::{FromJson, ToJson},
@@ -61,6 +62,50 @@ pub enum Command {
     Switch {
         /// The entry that the next prompt will follow; one at which a conversation can rest.
         to: EntryId,
+    },
+    /// Go on from what has a name: a branch or a bookmark. Refused while a turn is running.
+    SwitchTo {
+        /// The name.
+        name: String,
+    },
+    /// Begin a branch with a name, and go on from its beginning. Refused while a turn is running.
+    Branch {
+        /// Its name.
+        name: String,
+        /// The entry it begins after; where the session stands, without one.
+        #[serde(default)]
+        at: Option<EntryId>,
+    },
+    /// Give a place a name that stays there. Refused while a turn is running.
+    Bookmark {
+        /// The name.
+        name: String,
+        /// The entry; where the session stands, without one.
+        #[serde(default)]
+        at: Option<EntryId>,
+    },
+    /// Take a name away from a branch or a bookmark: what was said there stays. Refused while a
+    /// turn is running.
+    Forget {
+        /// The name.
+        name: String,
+    },
+    /// Give a branch, a bookmark or the session another name. Refused while a turn is running.
+    Rename {
+        /// The name it has; the session's own without one.
+        #[serde(default)]
+        from: Option<String>,
+        /// The name it gets.
+        to: String,
+    },
+    /// Bring what was said on another branch into the conversation as it stands. Refused while a
+    /// turn is running.
+    Merge {
+        /// The last entry of the other branch.
+        from: EntryId,
+        /// Entry by entry, or in short.
+        #[serde(default)]
+        how: MergeHow,
     },
     /// Replace the policy, from the next tool call on.
     SetPolicy {
@@ -143,6 +188,35 @@ pub enum CommandError {
     #[error("there is no entry {entry} in this session")]
     UnknownEntry {
         /// The id given.
+        entry: EntryId,
+    },
+    /// Nothing has that name.
+    #[error("there is no branch or bookmark {name} in this session")]
+    UnknownName {
+        /// The name given.
+        name: String,
+    },
+    /// The name is given to something else.
+    #[error("the name {name} is given already")]
+    NameTaken {
+        /// The name.
+        name: String,
+    },
+    /// No name for anything.
+    #[error("{name:?} is no name: a name {why}")]
+    BadName {
+        /// What was given, or its beginning.
+        name: String,
+        /// What a name is.
+        why: &'static str,
+    },
+    /// There is no entry yet that could have a name.
+    #[error("there is nothing to name yet")]
+    NothingToName,
+    /// All of it is in the conversation already.
+    #[error("there is nothing to merge: all up to entry {entry} is in the conversation already")]
+    NothingToMerge {
+        /// The end of the other branch.
         entry: EntryId,
     },
     /// A conversation cannot go on from there: tool calls would be without their results.

@@ -32,9 +32,27 @@ pub struct Config {
     pub compaction: bool,
     /// Whether the memory tools are offered, and which part of memory they see.
     pub memory_namespace: Option<String>,
+    /// Whether the agent is offered a tool to take back what it did last.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub undo_tool: bool,
 }
 
 impl Config {
+    /// Asks nobody and offers nothing.
+    pub(crate) fn bare() -> Self {
+        Self {
+            models: alloc::vec![Arc::new(ModelConfig::none())],
+            system: String::new(),
+            tools: Vec::new(),
+            policy: Policy::default(),
+            budgets: Budgets::default(),
+            retry: Retry::default(),
+            compaction: false,
+            memory_namespace: None,
+            undo_tool: false,
+        }
+    }
+
     /// Lets what a model will read of it through the gate, before it is stored; returns what was
     /// found where.
     pub(crate) fn vet(&mut self, gate: &Gate) -> Vec<(Source, Vec<Screened>)> {

@@ -32,6 +32,33 @@ pub struct Entry {
     pub usage: Option<Usage>,
     /// For a summary: the place of the last entry it stands for.
     pub covers: Option<usize>,
+    /// For what was merged or carried over: where it came from.
+    pub origin: Option<Origin>,
+}
+
+/// Where an entry came from that was not said in its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// It is a copy.
+    Copied {
+        /// The place of the original.
+        of: usize,
+    },
+    /// It tells in short what was said on another branch.
+    Squashed {
+        /// The place of that branch's last entry.
+        from: usize,
+    },
+}
+
+impl Origin {
+    /// The place of the entry it came from.
+    pub(crate) fn place(self) -> usize {
+        match self {
+            Self::Copied { of } => of,
+            Self::Squashed { from } => from,
+        }
+    }
 }
 
 /// All entries, in the order they were stored.
@@ -62,6 +89,16 @@ impl Entries {
         }
     }
 
+    /// Every entry is what `labels` say, too.
+    pub(crate) fn label_all(&mut self, labels: Labels) {
+        for entry in &mut self.all {
+            if entry.labels.with(labels) != entry.labels {
+                let entry = Arc::make_mut(entry);
+                entry.labels = entry.labels.with(labels);
+            }
+        }
+    }
+
     /// Goes on from the entry at `place`; from the beginning without one.
     pub(crate) fn set_head(&mut self, place: Option<usize>) {
         self.head = place;
@@ -74,7 +111,12 @@ impl Entries {
 
     /// The name of the last entry of the conversation.
     pub(crate) fn head_id(&self) -> Option<EntryId> {
-        Some(self.get(self.head?)?.id.clone())
+        self.id(self.head)
+    }
+
+    /// The name of the entry at a place.
+    pub(crate) fn id(&self, place: Option<usize>) -> Option<EntryId> {
+        Some(self.get(place?)?.id.clone())
     }
 
     /// All entries, on all branches, in the order they were stored.
@@ -107,7 +149,15 @@ impl Entries {
 
     /// The conversation from the head back to its beginning, with places.
     pub fn path_back(&self) -> impl Iterator<Item = (usize, &Arc<Entry>)> {
-        core::iter::successors(self.head, |place| self.get(*place)?.parent)
+        self.back_from(self.head)
+    }
+
+    /// The entry at a place and all that it follows, the newest first.
+    pub(crate) fn back_from(
+        &self,
+        place: Option<usize>,
+    ) -> impl Iterator<Item = (usize, &Arc<Entry>)> {
+        core::iter::successors(place, |place| self.get(*place)?.parent)
             .filter_map(|place| Some((place, self.get(place)?)))
     }
 

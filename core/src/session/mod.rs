@@ -27,9 +27,12 @@ mod config;
 mod effect;
 mod entries;
 mod event;
+pub mod foreign;
 mod graph;
+mod import;
 mod open;
 mod outbox;
+mod stage;
 mod state;
 mod view;
 
@@ -39,18 +42,22 @@ pub use effect::{
     Answer, Batch, Effect, GenerateError, HeaderValue, HttpError, HttpHead, HttpRequest, Range,
     StoreError,
 };
-pub use entries::{Entries, Entry};
+pub use entries::{Entries, Entry, Origin};
 pub use event::{Budget, Event, Failure, FailureKind, Outcome};
+pub use graph::{Graph, GraphBookmark, GraphBranch, GraphEntry, Mark, MarkKind, MergeHow};
+pub(crate) use graph::{UNDO, tool_spec as undo_spec};
+pub use import::{Import, ImportError};
 pub use open::{Journal, WaitingCall};
-pub(crate) use state::{Attempt, CallStatus, Stage, State, Turn};
-pub use view::{View, ViewEntry, ViewWaiting};
+pub(crate) use stage::{Attempt, CallState, CallStatus, Stage, Turn};
+pub(crate) use state::State;
+pub use view::{View, ViewEntry, ViewName, ViewWaiting};
 
 use alloc::{string::String, vec::Vec};
 use sha2::{Digest, Sha256};
 
 use crate::{
     ids::{EffectId, EntryId, UnixMillis},
-    journal::{self, Body, Chain, Summary},
+    journal::{self, Blobs, Body, Chain, Summary},
     json,
     safety::{Gate, Screened, Source},
     turn::ModelCall,
@@ -71,6 +78,8 @@ pub struct Session {
     stopped: bool,
     /// Model calls are answered from a recording, whatever API they would use.
     pub(crate) replaying: Option<Recorded>,
+    /// The first record whose large contents are stored apart: in a recording, the first that was.
+    pub(crate) apart_from: u64,
     /// Restored in the middle of a turn, and not resumed: nobody runs what the state calls running.
     pub(crate) at_rest: bool,
 }
@@ -123,6 +132,12 @@ impl Session {
             Command::Undo => self.undo(now)?,
             Command::Redo => self.redo(now)?,
             Command::Switch { to } => self.switch(&to, now)?,
+            Command::SwitchTo { name } => self.switch_to(&name, now)?,
+            Command::Branch { name, at } => self.branch(&name, at.as_ref(), now)?,
+            Command::Bookmark { name, at } => self.bookmark(&name, at.as_ref(), now)?,
+            Command::Forget { name } => self.forget(&name, now)?,
+            Command::Rename { from, to } => self.rename(from.as_deref(), &to, now)?,
+            Command::Merge { from, how } => self.merge(&from, how, now)?,
             Command::SetPolicy { policy } => {
                 if let Some(rule) = Gate::new(&policy).bad_rule().cloned() {
                     return Err(CommandError::BadRule { rule });
@@ -239,7 +254,16 @@ impl Session {
 
     fn append(&mut self, body: Body, now: UnixMillis) {
         let seq = self.chain.next_seq;
-        let (record, bytes) = self.chain.append(body, now);
+        let (record, bytes, blobs) = if seq < self.apart_from {
+            let (record, bytes) = self.chain.append(body, now);
+            (record, bytes, Blobs::default())
+        } else {
+            self.chain.append_apart(body, now)
+        };
+        for (hash, text) in blobs.iter() {
+            let row = (journal::blob::key(hash), text.as_bytes().to_vec());
+            self.staged.batch.put.push(row);
+        }
         let key = journal::key(&self.state.id, seq);
         self.staged.batch.require_absent.push(key.clone());
         self.staged.batch.put.push((key, bytes));

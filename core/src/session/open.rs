@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     ids::{CallId, SessionId, UnixMillis},
-    journal::{self, Body, Chain, Created, ForkPoint, JournalError, Record},
+    journal::{self, Blobs, Body, Chain, Created, ForkPoint, JournalError, Record},
     message::ToolCall,
     model::Usage,
     policy::Policy,
@@ -51,6 +51,22 @@ impl Session {
         session
     }
 
+    /// A new conversation with a given name, to be filled with what was said elsewhere. It has no
+    /// model: who opens it gives it one ([`Session::configure`]).
+    #[must_use]
+    pub fn taken_over(id: SessionId, seed: [u8; 32], now: UnixMillis) -> Self {
+        let config = Config::bare();
+        let gate = Gate::new(&config.policy);
+        let created = Created {
+            session: id,
+            seed: journal::hex(&seed),
+            config,
+            forked_from: None,
+        };
+        let state = State::new(&created, seed, now, &gate);
+        Self::begin(state, created, now)
+    }
+
     /// A new conversation that continues this one from where it stands. The two share their past;
     /// what is stored for the fork is its difference. `None` while a turn is running.
     #[must_use]
@@ -86,6 +102,7 @@ impl Session {
             next_passing: 0,
             stopped: false,
             replaying: None,
+            apart_from: 0,
             at_rest: false,
         };
         let (_, bytes) = session.chain.append(Body::Created(Box::new(created)), now);
@@ -100,7 +117,16 @@ impl Session {
     ///
     /// What was unfinished stays at rest until [`Session::resume`].
     pub fn restore(ancestors: &[Journal], journal: &Journal) -> Result<Self, JournalError> {
-        Self::restore_behind(&Gate::default(), ancestors, journal)
+        Self::restore_whole(ancestors, journal, &Blobs::default())
+    }
+
+    /// The same with the contents that the records refer to ([`journal::blob`]).
+    pub fn restore_whole(
+        ancestors: &[Journal],
+        journal: &Journal,
+        blobs: &Blobs,
+    ) -> Result<Self, JournalError> {
+        Self::restore_behind(&Gate::default(), ancestors, journal, blobs)
     }
 
     /// The same behind that gate, under whatever policy the journal names.
@@ -108,6 +134,7 @@ impl Session {
         gate: &Gate,
         ancestors: &[Journal],
         journal: &Journal,
+        blobs: &Blobs,
     ) -> Result<Self, JournalError> {
         let mut past: Option<(State, Chain)> = None;
         for (generation, records) in ancestors.iter().chain([journal]).enumerate() {
@@ -118,7 +145,7 @@ impl Session {
                 Some(child) => fork_point(child)?.map_or(0, |point| point.records),
                 None => u64::MAX,
             };
-            past = Some(read(past, records, limit, gate)?);
+            past = Some(read(past, records, limit, gate, blobs)?);
         }
         let (state, chain) = past.ok_or(JournalError::Empty)?;
         let at_rest = state.turn.is_some();
@@ -131,6 +158,7 @@ impl Session {
             next_passing: 0,
             stopped: false,
             replaying: None,
+            apart_from: 0,
             at_rest,
         })
     }
@@ -287,6 +315,7 @@ fn read(
     records: &Journal,
     limit: u64,
     gate: &Gate,
+    blobs: &Blobs,
 ) -> Result<(State, Chain), JournalError> {
     let mut chain = Chain::default();
     let first = records.first().ok_or(JournalError::Empty)?;
@@ -329,7 +358,7 @@ fn read(
     let rest = usize::try_from(limit.saturating_sub(1)).unwrap_or(usize::MAX);
     for bytes in records.iter().skip(1).take(rest) {
         let seq = chain.next_seq;
-        let record = chain.read(bytes)?;
+        let record = chain.read_whole(bytes, blobs)?;
         state
             .apply(&record)
             .map_err(|detail| JournalError::OutOfPlace { seq, detail })?;

@@ -5,20 +5,20 @@
 
 use alloc::{format, string::String, sync::Arc, vec::Vec};
 
-use super::{Config, Entries, Entry};
+use super::{
+    Attempt, CallState, CallStatus, Config, Entries, Entry, Origin, Stage, Turn, graph::Names,
+    undo_spec,
+};
 use crate::{
     context::{Window, estimate_message, estimate_tool},
     ids::{CallId, EffectId, EntryId, SessionId, TurnId, UnixMillis},
-    journal::{Body, Created, FinishedBy, MovedBy, NextAttempt, Record},
+    journal::{Body, Created, FinishedBy, NextAttempt, Record},
     memory,
-    message::{Message, Part, Role, ToolCall, ToolResult},
+    message::{Message, Part, Role},
     model::Usage,
     policy::{Extent, Policy, rates},
-    safety::{Gate, Source, Untrusted, Vetted},
-    tool::{
-        ToolSpec,
-        notice::{self, Notice},
-    },
+    safety::{Gate, Labels, Source, Untrusted, Vetted},
+    tool::{ToolSpec, notice},
 };
 
 /// What the journal says.
@@ -41,6 +41,7 @@ pub(crate) struct State {
     pub(crate) entries: Entries,
     /// Where undos came from, the last one last.
     pub(crate) undone: Vec<Option<EntryId>>,
+    pub(crate) names: Names,
     pub(crate) window: Window,
     pub(crate) turns: u32,
     pub(crate) title: String,
@@ -53,111 +54,6 @@ pub(crate) struct State {
     pub(crate) system: Vetted<Arc<str>>,
     /// Estimated tokens of system prompt and tools.
     pub(crate) fixed_tokens: u64,
-}
-
-/// The durable part of a running turn.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Turn {
-    pub(crate) id: TurnId,
-    pub(crate) started: UnixMillis,
-    pub(crate) usage: Usage,
-    /// Model calls answered.
-    pub(crate) steps: u32,
-    /// The place of the prompt; for a turn that only summarises, of the entry before it.
-    pub(crate) prompt: usize,
-    /// Whether a summary was tried in vain.
-    pub(crate) no_summary: bool,
-    pub(crate) stage: Stage,
-}
-
-/// What a turn waits for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Stage {
-    /// A model's answer.
-    Model(Attempt),
-    /// Tool calls of the last answer.
-    Tools(Vec<CallState>),
-    /// A summary of everything up to the entry at `covers`.
-    Summary { covers: usize, attempt: Attempt },
-    /// Its own end: nothing is left to do.
-    Ending,
-}
-
-/// One attempt at a model call.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Attempt {
-    pub(crate) effect: EffectId,
-    /// The model's place in the configuration.
-    pub(crate) model: usize,
-    /// From 1, at this model.
-    pub(crate) number: u32,
-    /// When it may start.
-    pub(crate) not_before: UnixMillis,
-}
-
-/// A tool call and how far it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct CallState {
-    pub(crate) call: ToolCall,
-    pub(crate) status: CallStatus,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum CallStatus {
-    /// Still to be decided about, or waiting for a free place to run.
-    Ready { approved: bool },
-    /// Waits for a person.
-    Asked {
-        reason: String,
-        since: UnixMillis,
-        may_have_run: bool,
-        notice: Notice,
-    },
-    /// Runs.
-    Running { effect: EffectId, since: UnixMillis },
-    /// Ended.
-    Finished(ToolResult),
-}
-
-impl Attempt {
-    pub(crate) fn first(effect: EffectId) -> Self {
-        Self {
-            effect,
-            model: 0,
-            number: 1,
-            not_before: UnixMillis(0),
-        }
-    }
-}
-
-impl CallState {
-    pub(crate) fn is_finished(&self) -> bool {
-        matches!(self.status, CallStatus::Finished(_))
-    }
-}
-
-impl Turn {
-    /// The attempt at a model call that is under way, whatever for.
-    pub(crate) fn attempt(&self) -> Option<&Attempt> {
-        match &self.stage {
-            Stage::Model(attempt) | Stage::Summary { attempt, .. } => Some(attempt),
-            Stage::Tools(_) | Stage::Ending => None,
-        }
-    }
-
-    pub(crate) fn calls(&self) -> &[CallState] {
-        match &self.stage {
-            Stage::Tools(calls) => calls,
-            _ => &[],
-        }
-    }
-
-    fn call(&mut self, id: &CallId) -> Option<&mut CallState> {
-        match &mut self.stage {
-            Stage::Tools(calls) => calls.iter_mut().find(|state| state.call.id == *id),
-            _ => None,
-        }
-    }
 }
 
 impl State {
@@ -176,6 +72,7 @@ impl State {
             recent: rates::Window::default(),
             entries: Entries::default(),
             undone: Vec::new(),
+            names: Names::default(),
             window: Window::default(),
             turns: 0,
             title: String::new(),
@@ -190,16 +87,17 @@ impl State {
         state
     }
 
-    fn govern(&mut self, policy: &Policy) {
+    pub(super) fn govern(&mut self, policy: &Policy) {
         self.policy = policy.clone();
         self.gate = self.gate.under(policy);
     }
 
     /// What every request holds, through the gate that is in force.
-    fn offer(&mut self) {
+    pub(super) fn offer(&mut self) {
         let config = self.config.clone();
         let own = config.memory_namespace.is_some().then(memory::tool_specs);
-        let own = own.into_iter().flatten();
+        let undo = config.undo_tool.then(undo_spec);
+        let own = own.into_iter().flatten().chain(undo);
         let own = own.map(|spec| Untrusted::new(spec, Source::Runtime));
         let specs = config.tools.iter().map(|spec| {
             let name = spec.name.clone();
@@ -286,7 +184,16 @@ impl State {
             | Body::Compacted { .. }
             | Body::SummaryGivenUp { .. }
             | Body::LeftOut { .. } => self.apply_window(&record.body, at)?,
-            Body::Moved { to, by } => self.moved(to.as_ref(), *by)?,
+            Body::Moved { .. }
+            | Body::Named { .. }
+            | Body::Unnamed { .. }
+            | Body::Renamed { .. }
+            | Body::Appended { .. }
+            | Body::Squashed { .. }
+            | Body::TakenBack { .. } => self.apply_graph(&record.body, at)?,
+            Body::Imported {
+                own, entries, head, ..
+            } => self.imported(*own, entries, head.as_ref())?,
             Body::Resumed => {}
             Body::TurnFinished { .. } => {
                 self.turn.take().ok_or("no turn is running")?;
@@ -414,23 +321,6 @@ impl State {
         Ok(())
     }
 
-    fn moved(&mut self, to: Option<&EntryId>, by: MovedBy) -> Result<(), String> {
-        if self.turn.is_some() {
-            return Err("a turn is running".into());
-        }
-        let place = to.map(|id| self.place(id)).transpose()?;
-        match by {
-            MovedBy::Undo => self.undone.push(self.entries.head_id()),
-            MovedBy::Redo => {
-                self.undone.pop();
-            }
-            MovedBy::Switch => self.undone.clear(),
-        }
-        self.entries.set_head(place);
-        self.window = Window::rebuild(&self.entries);
-        Ok(())
-    }
-
     fn begin(&mut self, id: TurnId, stage: Stage, at: UnixMillis) -> Result<(), String> {
         if self.turn.is_some() {
             return Err("a turn is already running".into());
@@ -538,7 +428,7 @@ impl State {
 
     /// Lets a stored message through the gate again: what it took away when the message was written
     /// stays away, and it may know more by now.
-    fn vet(&self, message: &Message, source: Source) -> Vetted<Arc<Message>> {
+    pub(super) fn vet(&self, message: &Message, source: Source) -> Vetted<Arc<Message>> {
         let message = Untrusted::new(message.clone(), source);
         self.gate.vet(message).0.shared()
     }
@@ -550,6 +440,24 @@ impl State {
         turn: TurnId,
         message: Vetted<Arc<Message>>,
         at: UnixMillis,
+    ) -> Result<(), String> {
+        self.push_from(id, parent, turn, message, at, Labels::NONE, None)
+    }
+
+    /// Adds an entry after the head, with what came into sight beside its own words.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the fields of an entry, each of another type"
+    )]
+    pub(super) fn push_from(
+        &mut self,
+        id: &EntryId,
+        parent: Option<&EntryId>,
+        turn: TurnId,
+        message: Vetted<Arc<Message>>,
+        at: UnixMillis,
+        brought: Labels,
+        origin: Option<Origin>,
     ) -> Result<(), String> {
         if self.entries.head_id().as_ref() != parent {
             return Err(format!("entry {id} does not follow the entry before it"));
@@ -563,11 +471,16 @@ impl State {
             turn,
             at,
             tokens: estimate_message(&message),
-            labels: before.unwrap_or_default().with(message.labels()),
+            labels: before
+                .unwrap_or_default()
+                .with(message.labels())
+                .with(brought),
             message,
             usage: None,
             covers: None,
+            origin,
         });
+        self.names.grow(parent, place);
         if let Some(entry) = self.entries.get(place) {
             self.window.push(place, entry);
         }
@@ -578,7 +491,7 @@ impl State {
         self.entries.set_usage(usage);
     }
 
-    fn place(&self, id: &EntryId) -> Result<usize, String> {
+    pub(super) fn place(&self, id: &EntryId) -> Result<usize, String> {
         self.entries
             .place(id)
             .ok_or_else(|| format!("there is no entry {id}"))
@@ -590,7 +503,7 @@ impl State {
 }
 
 /// The first line of the first prompt, at most 80 characters.
-fn title(message: &Message) -> String {
+pub(super) fn title(message: &Message) -> String {
     let text = message.joined_text();
     let line = text
         .lines()

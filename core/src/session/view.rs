@@ -4,7 +4,7 @@ use alloc::{string::String, sync::Arc, vec, vec::Vec};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Session, WaitingCall};
+use super::{MarkKind, Session, WaitingCall};
 use crate::{
     ids::{CallId, EntryId, SessionId, TurnId, UnixMillis},
     json::ToJson,
@@ -37,8 +37,14 @@ pub struct View {
     pub head: Option<EntryId>,
     /// All entries, in the order they were stored: parents before their children.
     pub entries: Vec<ViewEntry>,
-    /// Where branches end: the entries that nothing follows.
+    /// Where branches end: the last entries at which a conversation can rest.
     pub tips: Vec<EntryId>,
+    /// The branch that the session stands on, if it has a name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
+    /// Branches and bookmarks with a name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<ViewName>,
     /// Tool calls that wait for a person.
     pub waiting: Vec<ViewWaiting>,
     /// Tokens and cost of all turns.
@@ -65,6 +71,17 @@ pub struct ViewEntry {
     pub summary: bool,
     /// Whether it belongs to the conversation as it stands.
     pub on_path: bool,
+}
+
+/// A name in a [`View`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToJson)]
+pub struct ViewName {
+    /// The name.
+    pub name: String,
+    /// What it is for.
+    pub kind: MarkKind,
+    /// Where it points; none is the beginning.
+    pub entry: Option<EntryId>,
 }
 
 /// A tool call of a [`View`] that waits for a person.
@@ -104,11 +121,6 @@ impl Session {
         let state = &self.state;
         let entries = &state.entries;
         let on_path = marked(entries.len(), entries.path_back().map(|(place, _)| place));
-        let parents = marked(
-            entries.len(),
-            entries.iter().filter_map(|entry| entry.parent),
-        );
-        let tips = entries.iter().enumerate();
         View {
             session: state.id.clone(),
             title: state.title.clone(),
@@ -135,9 +147,21 @@ impl Session {
                     on_path: on_path[place],
                 })
                 .collect(),
-            tips: tips
-                .filter(|(place, _)| !parents[*place])
-                .map(|(_, entry)| entry.id.clone())
+            tips: entries
+                .tips()
+                .into_iter()
+                .filter_map(|place| entries.id(Some(place)))
+                .collect(),
+            branch: state.names.branch().map(Into::into),
+            names: state
+                .names
+                .all()
+                .iter()
+                .map(|mark| ViewName {
+                    name: mark.name.clone(),
+                    kind: mark.kind,
+                    entry: entries.id(mark.at),
+                })
                 .collect(),
             waiting: self.waiting().into_iter().map(Into::into).collect(),
             usage: state.usage,

@@ -16,7 +16,7 @@ use crate::{
     memory,
     message::{Message, ToolCall, ToolResult, ToolStatus},
     safety::{Labels, Source},
-    session::{Budget, CallStatus, Effect, Event, Session, StoreError},
+    session::{Budget, CallStatus, Effect, Event, Session, StoreError, UNDO},
     tool::{
         OnRestore, ToolOutput, ToolRun,
         dispatch::{Seen, Standing, Verdict, dispatch},
@@ -65,6 +65,11 @@ impl Session {
             now,
         };
         match dispatch(call, tools.iter().map(|spec| &***spec), &standing) {
+            Verdict::Run { .. } if !approved && self.is_undo(call) && self.hides_words() => {
+                let reason = "it would take back what you said, after words of others were read";
+                let notice = plain_notice(call);
+                self.ask(call, reason.into(), false, notice, now);
+            }
             Verdict::Run { run, rule } => self.start_tool(call, run, rule, now),
             Verdict::Ask { run, .. } if approved => {
                 self.start_tool(call, run, "approved: this call".into(), now);
@@ -120,7 +125,13 @@ impl Session {
                 break;
             }
         }
-        seen.untrusted = seen.untrusted.or(brought);
+        // What was taken back or merged in short is not there any more; that it was read stays.
+        let unseen = |labelled: bool| labelled.then(|| "an earlier part".into());
+        seen.private = seen.private.or_else(|| unseen(labels.private));
+        seen.untrusted = seen
+            .untrusted
+            .or(brought)
+            .or_else(|| unseen(labels.untrusted));
         seen
     }
 
@@ -173,8 +184,17 @@ impl Session {
             (memory::RECALL, Some(namespace)) => {
                 self.emit(effect, Effect::Load(memory::range(&namespace)));
             }
+            _ if self.is_undo(call) => {
+                let (status, told) = self.take_back(now);
+                self.finished(own_result(call, status, told), FinishedBy::Core, now);
+            }
             _ => self.emit(effect, Effect::RunTool(run)),
         }
+    }
+
+    /// Whether the core's own tool for taking back is called.
+    fn is_undo(&self, call: &ToolCall) -> bool {
+        self.state.config.undo_tool && call.name == UNDO
     }
 
     fn running_tools(&self) -> usize {
@@ -372,10 +392,7 @@ impl Session {
                 self.run_tool(effect, call, run, now);
             }
             OnRestore::Ask => {
-                let notice = Notice {
-                    digest: notice::digest(call),
-                    ..Notice::default()
-                };
+                let notice = plain_notice(call);
                 self.ask(call, format!("it {MAY_HAVE_RUN}"), true, notice, now);
             }
             OnRestore::Fail => self.lost(call, now),
@@ -408,6 +425,14 @@ impl Session {
         let turn = self.state.turn.as_ref()?;
         let state = turn.calls().iter().find(|state| state.call.id == *id)?;
         matches!(state.status, CallStatus::Asked { .. }).then(|| state.call.clone())
+    }
+}
+
+/// What a person is shown of a call that no rule could cover.
+fn plain_notice(call: &ToolCall) -> Notice {
+    Notice {
+        digest: notice::digest(call),
+        ..Notice::default()
     }
 }
 

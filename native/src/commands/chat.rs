@@ -10,7 +10,10 @@ use tau_core::{
     session::{Command, Event},
 };
 
-use super::block_on;
+use super::{
+    block_on,
+    session::{graph, moves},
+};
 use crate::{
     cli::AgentFlags,
     conversation::{Begin, Conversation, Ended},
@@ -125,11 +128,48 @@ async fn message(conversation: &mut Conversation, text: &str) -> Result<Next, Er
             turn(conversation, Begin::Command(Command::SetPolicy { policy })).await?;
             ui.tell(format!("policy: {}", conversation.session.policy().preset));
         }
-        Ok(Slash::Undo) => turn(conversation, Begin::Command(Command::Undo)).await?,
-        Ok(Slash::Redo) => turn(conversation, Begin::Command(Command::Redo)).await?,
+        Ok(Slash::Undo) => {
+            moved(conversation, Command::Undo).await?;
+            ui.note(moves::OUTSIDE);
+        }
+        Ok(Slash::Redo) => moved(conversation, Command::Redo).await?,
+        Ok(Slash::Branch(None)) => {
+            moves::list_branches(ui, &conversation.session.graph(), false);
+        }
+        Ok(Slash::Graph) => {
+            let lines = graph::lines(&conversation.session.graph());
+            lines.into_iter().for_each(|line| ui.tell(line));
+        }
+        Ok(Slash::Branch(Some(name))) => {
+            moved(conversation, Command::Branch { name, at: None }).await?;
+        }
+        Ok(Slash::Bookmark(name)) => {
+            moved(conversation, Command::Bookmark { name, at: None }).await?;
+        }
+        Ok(Slash::Rename(to)) => {
+            moved(conversation, Command::Rename { from: None, to }).await?;
+        }
+        Ok(Slash::Switch(to)) => match moves::switch(&conversation.session, to) {
+            Ok(command) => moved(conversation, command).await?,
+            Err(error) => ui.error(&error),
+        },
+        Ok(Slash::Merge(from, squash)) => match moves::find(&conversation.session, &from) {
+            Ok(from) => {
+                let how = moves::how(squash);
+                moved(conversation, Command::Merge { from, how }).await?;
+            }
+            Err(error) => ui.error(&error),
+        },
         Ok(Slash::Compact) => turn(conversation, Begin::Command(Command::Compact)).await?,
     }
     Ok(Next::Message)
+}
+
+/// Carries out what asks no model, and says where the conversation stands then.
+async fn moved(conversation: &mut Conversation, command: Command) -> Result<(), Error> {
+    turn(conversation, Begin::Command(command)).await?;
+    conversation.ui.note(moves::sentence(&conversation.session));
+    Ok(())
 }
 
 /// Runs and shows one turn. What failed is said; the conversation goes on where it can.

@@ -1,25 +1,25 @@
-//! `tau session`: what is stored.
+//! `tau session`: what is stored, and where each conversation stands.
 
-use serde_json::json;
-use std::{fs, path::PathBuf};
-use tau_core::{
-    ids::SessionId,
-    message::{Part, Role},
-    session::{Entry, Session},
-};
-use tau_platform::{Clock, open};
-use tau_target_native::{SqliteStorage, TokioClock, sqlite};
+mod export;
+pub(crate) mod graph;
+mod import;
+pub(crate) mod moves;
+mod repair;
+mod show;
+
+use std::path::PathBuf;
+use tau_core::ids::SessionId;
+use tau_target_native::SqliteStorage;
 
 use super::block_on;
 use crate::{
     exit::{Error, Exit},
     home::Home,
-    printer::{result_lines, usage_line},
     sessions,
-    ui::{self, Ui},
+    ui::Ui,
 };
 
-/// List, show and export sessions; repair the store.
+/// List, show and export sessions, move in them; repair the store.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -48,17 +48,117 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Print a session's records as they are stored, for `tau replay` and for keeping.
+    /// Go back behind the last turn; a prompt from there begins a branch.
     ///
-    /// One JSON object a line; of a fork, the sessions it continues come first. The last line
-    /// holds the number of records and the transcript's hash.
-    Export {
+    /// Nothing is deleted, and `redo` takes it back. What tools did outside is not undone.
+    Undo {
         /// A session, or the beginning of its name [default: the last written].
         session: Option<String>,
+        /// Go back behind so many turns.
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        turns: u32,
+        /// Print one JSON object: where the session stands now.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take the last undo back, until something was said.
+    Redo {
+        /// A session, or the beginning of its name [default: the last written].
+        session: Option<String>,
+        /// Print one JSON object: where the session stands now.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Begin a branch and stand on it; without a name, list branches.
+    #[command(after_help = BRANCH_EXAMPLES)]
+    Branch {
+        /// Its name.
+        name: Option<String>,
+        /// Begin at a branch, a bookmark or an entry [default: where the session stands].
+        #[arg(long, value_name = "WHERE", conflicts_with = "delete")]
+        at: Option<String>,
+        /// Take the name away instead; what was said on it stays.
+        #[arg(long, requires = "name")]
+        delete: bool,
+        #[command(flatten)]
+        of: Of,
+    },
+    /// Go on from a branch, a bookmark or an entry.
+    Switch {
+        /// A name, or the beginning of an entry's id as `tau session graph` shows it.
+        to: String,
+        #[command(flatten)]
+        of: Of,
+    },
+    /// Bring what was said on another branch into this one.
+    ///
+    /// Its turns follow as they are, or as one entry that tells them in short. Nothing is merged
+    /// twice, and one undo takes a merge back.
+    Merge {
+        /// The branch, by name or by its last entry.
+        from: String,
+        /// Bring it in short, as one entry.
+        #[arg(long)]
+        squash: bool,
+        #[command(flatten)]
+        of: Of,
+    },
+    /// Give a place a name that stays there; without a name, list bookmarks.
+    Bookmark {
+        /// The name.
+        name: Option<String>,
+        /// A branch, a bookmark or an entry [default: where the session stands].
+        #[arg(long, value_name = "WHERE", conflicts_with = "delete")]
+        at: Option<String>,
+        /// Take the name away instead.
+        #[arg(long, requires = "name")]
+        delete: bool,
+        #[command(flatten)]
+        of: Of,
+    },
+    /// Give the session, a branch or a bookmark another name.
+    Rename {
+        /// The name it gets.
+        name: String,
+        /// The branch or bookmark [default: the session itself].
+        #[arg(long, value_name = "NAME")]
+        from: Option<String>,
+        #[command(flatten)]
+        of: Of,
+    },
+    /// Show all entries on all branches, and what points where.
+    Graph {
+        /// A session, or the beginning of its name [default: the last written].
+        session: Option<String>,
+        /// How.
+        #[arg(long, value_enum, default_value_t)]
+        format: graph::Format,
+        /// The same as --format json.
+        #[arg(long, conflicts_with = "format")]
+        json: bool,
+    },
+    /// Print a session's records as they are stored, for `tau replay` and for keeping.
+    ///
+    /// One JSON object a line; of a fork, the sessions it continues come first. The first line
+    /// holds the format, the last one the number of records and the transcript's hash.
+    #[command(after_help = EXPORT_EXAMPLES)]
+    Export {
+        /// A session, or the beginning of its name [default: the last written].
+        #[arg(conflicts_with = "all")]
+        session: Option<String>,
+        /// All sessions and memories, to move them to another store. Approvals stay behind.
+        #[arg(long)]
+        all: bool,
         /// Write to a file instead of stdout.
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
+    /// Take over sessions and memories from a file, all of it or nothing.
+    ///
+    /// Names stay as they are, and importing a file again changes nothing. What is imported counts
+    /// as words of others; approvals and policies in it do not hold here.
+    #[command(after_help = IMPORT_EXAMPLES)]
+    Import(import::Args),
     /// Save what can still be read of a damaged store.
     ///
     /// The damaged file is kept beside the new one. No other Tau may run meanwhile.
@@ -69,58 +169,74 @@ enum Command {
     },
 }
 
+/// Which session, and how the answer is printed.
+#[derive(Debug, clap::Args)]
+struct Of {
+    /// A session, or the beginning of its name [default: the last written].
+    #[arg(short, long, value_name = "SESSION")]
+    session: Option<String>,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+const BRANCH_EXAMPLES: &str = "\
+Examples:
+  tau session branch try-sql           begin a branch here, and stand on it
+  tau session branch other --at 4f2a   begin it behind an earlier entry
+  tau session switch main              back to the line that was left
+  tau session merge try-sql --squash   bring in short what was said there";
+
+const EXPORT_EXAMPLES: &str = "\
+Examples:
+  tau session export > talk.jsonl      the last written session
+  tau session export --all -o all.jsonl
+  tau replay talk.jsonl                decide all of it again
+  tau verify all.jsonl                 find what was changed";
+
+const IMPORT_EXAMPLES: &str = "\
+Examples:
+  tau session import all.jsonl --own   what you exported yourself
+  tau session import talk.jsonl --dry-run
+  tau session import ~/.claude/projects/-home-me-work/4f2a….jsonl";
+
 /// Runs the command.
 pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
     if let Command::Repair { json } = args.command {
-        return repair(home, ui, json);
+        return repair::run(home, ui, json);
     }
     block_on(async {
         let storage = home.store()?;
         match args.command {
             Command::List { limit, json, jsonl } => {
-                list(&storage, ui, limit, json, jsonl).await?;
+                show::list(&storage, ui, limit, json, jsonl).await?;
             }
-            Command::Show { session, json } => show(&storage, ui, session, json).await?,
-            Command::Export { session, output } => export(&storage, ui, session, output).await?,
+            Command::Show { session, json } => show::show(&storage, ui, session, json).await?,
+            Command::Graph {
+                session,
+                format,
+                json,
+            } => {
+                let format = if json { graph::Format::Json } else { format };
+                graph::run(&storage, ui, session, format).await?;
+            }
+            Command::Export {
+                session,
+                all,
+                output,
+            } => {
+                let which = match all {
+                    true => export::Which::All,
+                    false => export::Which::One(session),
+                };
+                export::run(&storage, ui, which, output).await?;
+            }
+            Command::Import(args) => import::run(&storage, home, ui, args).await?,
             Command::Repair { .. } => {}
+            command => moves::run(&storage, home, ui, command).await?,
         }
         Ok(Exit::Ok)
     })?
-}
-
-async fn list(
-    storage: &SqliteStorage,
-    ui: Ui,
-    limit: Option<usize>,
-    json: bool,
-    jsonl: bool,
-) -> Result<(), Error> {
-    let mut all = open::list(storage).await?;
-    all.truncate(limit.unwrap_or(usize::MAX));
-    if json {
-        ui.json(&json!({ "sessions": all }));
-    } else if jsonl {
-        all.iter().for_each(|session| ui.json(session));
-    } else if all.is_empty() {
-        ui.note("there is no session yet");
-    } else {
-        let now = TokioClock.now();
-        for session in &all {
-            let state = if session.running {
-                ui::caution("unfinished")
-            } else {
-                String::new()
-            };
-            ui.line(format!(
-                "{}  {:>10}  {:>9}  {} {state}",
-                session.session,
-                ui::ago(session.updated, now),
-                turns(session.turns),
-                ui::one_line(&session.title, 60),
-            ));
-        }
-    }
-    Ok(())
 }
 
 async fn named(storage: &SqliteStorage, name: Option<String>) -> Result<SessionId, Error> {
@@ -128,161 +244,4 @@ async fn named(storage: &SqliteStorage, name: Option<String>) -> Result<SessionI
         Some(name) => sessions::find(storage, &name).await,
         None => sessions::latest(storage).await,
     }
-}
-
-async fn show(
-    storage: &SqliteStorage,
-    ui: Ui,
-    name: Option<String>,
-    json: bool,
-) -> Result<(), Error> {
-    let id = named(storage, name).await?;
-    let session = open::open(storage, &id).await?;
-    if json {
-        ui.json(&to_json(&session));
-        return Ok(());
-    }
-    let summary = session.summary();
-    ui.note(format!(
-        "{id}: {}, {}",
-        turns(summary.turns),
-        usage_line(session.usage())
-    ));
-    for entry in session.entries().path() {
-        show_entry(ui, entry);
-    }
-    if session.is_running() {
-        ui.note(format!(
-            "the last turn is unfinished: tau run --session {id} goes on with it"
-        ));
-    }
-    Ok(())
-}
-
-fn turns(count: u32) -> String {
-    if count == 1 {
-        "1 turn".into()
-    } else {
-        format!("{count} turns")
-    }
-}
-
-fn show_entry(ui: Ui, entry: &Entry) {
-    let who = match entry.message.role {
-        _ if entry.covers.is_some() => "summary",
-        Role::User => "you",
-        Role::Assistant => "tau",
-        Role::Tool => "tools",
-    };
-    if entry.message.role != Role::Tool {
-        ui.line(ui::bold(format_args!("{who}:")));
-    }
-    for part in &entry.message.parts {
-        match part {
-            Part::Text { text } => ui.line(ui::plain(text)),
-            Part::Image(image) => ui.line(ui::dim(format_args!("[{}]", ui::plain(&image.mime)))),
-            Part::Thinking { .. } => {}
-            Part::ToolCall(call) => {
-                let arguments = ui::one_line(&call.arguments.to_string(), 200);
-                ui.line(format!(
-                    "▸ {} {}",
-                    ui::plain(&call.name),
-                    ui::dim(arguments)
-                ));
-            }
-            Part::ToolResult(result) => result_lines(result).iter().for_each(|line| ui.line(line)),
-        }
-    }
-    if entry.message.role != Role::Tool {
-        ui.line("");
-    }
-}
-
-fn to_json(session: &Session) -> serde_json::Value {
-    let entries = session.entries().path().into_iter().map(|entry| {
-        json!({
-            "id": entry.id,
-            "turn": entry.turn,
-            "at": entry.at,
-            "message": *entry.message,
-            "usage": entry.usage,
-            "summary": entry.covers.is_some(),
-        })
-    });
-    let mut value = json!(session.summary());
-    value["entries"] = entries.collect();
-    value["usage"] = json!(session.usage());
-    value["hash"] = json!(session.chain().hash);
-    value["waiting"] = session
-        .waiting()
-        .into_iter()
-        .map(|waiting| json!({ "call": waiting.call, "reason": waiting.reason }))
-        .collect();
-    value
-}
-
-async fn export(
-    storage: &SqliteStorage,
-    ui: Ui,
-    name: Option<String>,
-    output: Option<PathBuf>,
-) -> Result<(), Error> {
-    let id = named(storage, name).await?;
-    let stored = open::load(storage, &id).await?;
-    let text = stored.export();
-    match output {
-        Some(file) => {
-            fs::write(&file, text).map_err(|error| {
-                Error::usage(format!("{} cannot be written", file.display())).cause(error)
-            })?;
-            ui.note(format!(
-                "{} records of {id} are in {}",
-                stored.journal.len(),
-                file.display()
-            ));
-        }
-        None => ui.bytes(&text),
-    }
-    Ok(())
-}
-
-fn repair(home: &Home, ui: Ui, json: bool) -> Result<Exit, Error> {
-    let file = home.store_file();
-    if !file.exists() {
-        return Err(Error::usage(format!(
-            "there is no store at {}",
-            file.display()
-        )));
-    }
-    let report = sqlite::repair(&file)?;
-    let gaps: Vec<_> = report
-        .gaps
-        .iter()
-        .map(|gap| json!({ "after": gap.after, "before": gap.before }))
-        .collect();
-    if json {
-        ui.json(&json!({
-            "store": file,
-            "damaged": report.damaged,
-            "rows": report.rows,
-            "gaps": gaps,
-        }));
-        return Ok(Exit::Ok);
-    }
-    match &report.damaged {
-        None => ui.line(format!(
-            "the store is sound: {} keys, nothing was changed",
-            report.rows
-        )),
-        Some(damaged) => {
-            ui.line(format!("{} keys were saved", report.rows));
-            ui.line(format!("the damaged file is kept as {}", damaged.display()));
-            for gap in &report.gaps {
-                let after = gap.after.as_deref().unwrap_or("the beginning");
-                let before = gap.before.as_deref().unwrap_or("the end");
-                ui.line(format!("lost: what was between {after} and {before}"));
-            }
-        }
-    }
-    Ok(Exit::Ok)
 }

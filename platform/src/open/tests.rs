@@ -21,6 +21,7 @@ fn session(seed: u8) -> Session {
         retry: Retry::default(),
         compaction: false,
         memory_namespace: None,
+        undo_tool: false,
     };
     Session::new(config, [seed; 32], NOW)
 }

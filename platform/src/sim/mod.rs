@@ -144,6 +144,7 @@ pub fn config() -> Config {
         retry: Retry::default(),
         compaction: false,
         memory_namespace: None,
+        undo_tool: false,
     }
 }
 

@@ -246,6 +246,7 @@ mod tests {
             retry: Retry::default(),
             compaction: false,
             memory_namespace: None,
+            undo_tool: false,
         };
         let mut session = Session::new(config, [7; 32], now);
         let prompt = Command::Prompt {

@@ -147,6 +147,7 @@ fn config(home: &Home, policy: Policy) -> Config {
         tools: home.world.specs(),
         policy,
         memory_namespace: Some("default".into()),
+        undo_tool: false,
         ..sim::config()
     }
 }

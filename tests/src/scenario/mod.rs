@@ -38,6 +38,7 @@ use crate::wire::{Piece, Tokens};
 use tau_core::{
     message::Image,
     policy::{Extent, Policy},
+    session::MergeHow,
 };
 
 /// One conversation and what is expected of it.
@@ -105,6 +106,12 @@ pub enum What {
     Redo,
     /// The conversation goes on from the nth entry, from 1.
     Switch(usize),
+    /// The conversation goes on from what has a name.
+    SwitchTo(String),
+    /// A branch begins where the session stands.
+    Branch(String),
+    /// The branch that ends at the nth entry, from 1, is merged.
+    Merge(usize, MergeHow),
     /// Nothing for so many milliseconds.
     Wait(u64),
     /// The process ends by itself, and another one opens the session.

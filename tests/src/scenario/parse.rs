@@ -7,7 +7,7 @@ use super::{
     items::{self, Item},
 };
 use crate::wire::Tokens;
-use tau_core::policy::Extent;
+use tau_core::{policy::Extent, session::MergeHow};
 
 /// A scenario that is not written as it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -193,6 +193,10 @@ fn step(section: &Section<'_>) -> Result<What> {
         ["undo"] => What::Undo,
         ["redo"] => What::Redo,
         ["switch", nth] => What::Switch(number(nth)?),
+        ["switch", "to", name] => What::SwitchTo((*name).into()),
+        ["branch", name] => What::Branch((*name).into()),
+        ["merge", nth] => What::Merge(number(nth)?, MergeHow::Append),
+        ["squash", nth] => What::Merge(number(nth)?, MergeHow::Squash),
         ["wait", millis] => What::Wait(number(millis)? as u64),
         ["reopen"] => What::Reopen,
         ["crash", side @ ("before" | "after"), operation, nth] => {

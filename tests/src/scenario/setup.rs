@@ -30,6 +30,8 @@ pub struct Setup {
     pub compaction: bool,
     /// The part of memory that the memory tools see; without it there are none.
     pub memory: Option<String>,
+    /// Whether the agent is offered the tool that takes back what it did last.
+    pub undo: bool,
     /// Models, the first asked first.
     #[serde(rename = "model")]
     pub models: Vec<Model>,
@@ -115,6 +117,7 @@ impl Default for Setup {
             retry: Retry::default(),
             compaction: false,
             memory: None,
+            undo: false,
             models: vec![Model::default()],
             tools: Vec::new(),
             faults: Vec::new(),
@@ -153,6 +156,7 @@ impl Setup {
             retry: self.retry,
             compaction: self.compaction,
             memory_namespace: self.memory.clone(),
+            undo_tool: self.undo,
         }
     }
 

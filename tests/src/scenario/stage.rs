@@ -192,6 +192,28 @@ impl<'s, H: Http + Clone, S: Storage + Clone> Stage<'s, H, S> {
                     to: to.map_err(|why| format!("line {line}: {why}"))?,
                 }
             }
+            What::SwitchTo(name) => {
+                self.idle().await;
+                self.begin_turn();
+                Command::SwitchTo { name: name.clone() }
+            }
+            What::Branch(name) => {
+                self.idle().await;
+                self.begin_turn();
+                Command::Branch {
+                    name: name.clone(),
+                    at: None,
+                }
+            }
+            What::Merge(nth, how) => {
+                self.idle().await;
+                let from = self.entry(*nth).await;
+                self.begin_turn();
+                Command::Merge {
+                    from: from.map_err(|why| format!("line {line}: {why}"))?,
+                    how: *how,
+                }
+            }
             What::Reopen | What::Crash(_) | What::Expect(_) => return Ok(()),
         };
         self.state.borrow_mut().recent.clear();

@@ -1,4 +1,4 @@
-//! `POST …/approve`, `deny`, `interrupt`, `undo`, `redo`, `switch`, `compact`.
+//! `POST …/approve`, `deny`, `interrupt`, `undo`, `redo`, `switch`, `branch`, `merge`, `compact`.
 
 use futures_util::StreamExt;
 use std::rc::Rc;
@@ -29,7 +29,14 @@ pub(crate) async fn answer(
     let live = home.live(id).await?;
     let before = live.mark();
     live.submit(command).await?;
-    if !matches!(verb, Verb::Undo | Verb::Redo | Verb::Switch) {
+    let moves = [
+        Verb::Undo,
+        Verb::Redo,
+        Verb::Switch,
+        Verb::Branch,
+        Verb::Merge,
+    ];
+    if !moves.contains(&verb) {
         let mark = object_of([("mark", before.to_string().into())]);
         return Ok(told(&mark)?.with_status(202));
     }
@@ -57,8 +64,19 @@ fn command(verb: Verb, incoming: &Incoming) -> Result<Command, ApiError> {
             reason: fields.text("reason")?,
             absent: false,
         },
-        Verb::Switch => Command::Switch {
-            to: EntryId(fields.needed_text("to")?),
+        Verb::Switch => match fields.text("name")? {
+            Some(name) => Command::SwitchTo { name },
+            None => Command::Switch {
+                to: EntryId(fields.needed_text("to")?),
+            },
+        },
+        Verb::Branch => Command::Branch {
+            name: fields.needed_text("name")?,
+            at: fields.text("at")?.map(EntryId),
+        },
+        Verb::Merge => Command::Merge {
+            from: EntryId(fields.needed_text("from")?),
+            how: fields.parsed("how")?.unwrap_or_default(),
         },
         Verb::Interrupt => Command::Interrupt,
         Verb::Undo => Command::Undo,

@@ -50,6 +50,10 @@ pub(crate) enum Verb {
     Redo,
     /// `POST …/switch`
     Switch,
+    /// `POST …/branch`
+    Branch,
+    /// `POST …/merge`
+    Merge,
     /// `POST …/compact`
     Compact,
     /// `GET …/routines`
@@ -79,6 +83,8 @@ pub(crate) fn parse(method: &str, path: &str) -> Result<Route, ApiError> {
                 ["undo"] => &[("POST", Verb::Undo)],
                 ["redo"] => &[("POST", Verb::Redo)],
                 ["switch"] => &[("POST", Verb::Switch)],
+                ["branch"] => &[("POST", Verb::Branch)],
+                ["merge"] => &[("POST", Verb::Merge)],
                 ["compact"] => &[("POST", Verb::Compact)],
                 ["routines"] => &[("GET", Verb::Routines), ("POST", Verb::AddRoutine)],
                 ["routines", _] => &[("DELETE", Verb::RemoveRoutine)],

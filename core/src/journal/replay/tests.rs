@@ -25,7 +25,7 @@ fn run(lines: &[Vec<u8>]) -> Result<Replayed, Diverged> {
 fn objects_are_written_in_the_order_of_their_keys() {
     // A dependency that turns serde_json's `preserve_order` on would change what other builds of
     // Tau wrote, and with it every hash.
-    let object: Value = serde_json::from_str(r#"{"b":1,"a":2}"#).unwrap();
+    let object: serde_json::Value = serde_json::from_str(r#"{"b":1,"a":2}"#).unwrap();
     assert_eq!(object.to_string(), r#"{"a":2,"b":1}"#);
 }
 
@@ -60,7 +60,7 @@ fn an_edited_record_is_told_at_its_line() {
 fn a_forged_decision_is_told_even_when_the_chain_was_made_anew() {
     let mut home = busy();
     play(&mut home);
-    let mut chain = Chain::default();
+    let mut chain = crate::journal::Chain::default();
     let mut forged = Vec::new();
     for bytes in home.journal() {
         let mut record = Record::read(&bytes).unwrap();

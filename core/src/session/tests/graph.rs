@@ -20,16 +20,16 @@ fn three_turns() -> Home {
     home
 }
 
-fn refused(home: &mut Home, command: Command) -> CommandError {
+pub(super) fn refused(home: &mut Home, command: Command) -> CommandError {
     let now = home.now;
     home.session.submit(command, now).unwrap_err()
 }
 
-fn entry(home: &Home, place: usize) -> EntryId {
+pub(super) fn entry(home: &Home, place: usize) -> EntryId {
     home.session.entries().get(place).unwrap().id.clone()
 }
 
-fn last_request(home: &Home) -> Vec<String> {
+pub(super) fn last_request(home: &Home) -> Vec<String> {
     let request = home.requests.last().unwrap();
     let texts = request.messages.iter().map(|m| m.joined_text());
     texts.collect()

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     ids::{EffectId, UnixMillis},
+    journal::Blobs,
     model::{Api, Delta, ModelConfig, ModelRequest, Pricing, StopReason, Usage},
     policy::Policy,
     safety::Labels,
@@ -91,6 +92,7 @@ pub(crate) fn config() -> Config {
         retry: Retry::default(),
         compaction: true,
         memory_namespace: Some("default".into()),
+        undo_tool: false,
     }
 }
 
@@ -249,9 +251,20 @@ impl Home {
         rows.into_iter().map(|(_, value)| value).collect()
     }
 
+    /// The contents that are stored apart from the journal.
+    pub(crate) fn blobs(&self) -> Blobs {
+        let mut blobs = Blobs::default();
+        for (key, content) in &self.stored {
+            if let Some(hash) = key.strip_prefix("blob/") {
+                blobs.add(hash, content.clone()).unwrap();
+            }
+        }
+        blobs
+    }
+
     /// The process dies and another opens the session.
     pub(crate) fn restart(&mut self) -> &mut Self {
-        self.session = Session::restore(&[], &self.journal()).unwrap();
+        self.session = Session::restore_whole(&[], &self.journal(), &self.blobs()).unwrap();
         self.tools.clear();
         self.stream.clear();
         self.hanging.clear();

@@ -49,6 +49,7 @@ impl Agent {
             retry: Retry::default(),
             compaction: true,
             memory_namespace: Some("default".to_owned()),
+            undo_tool: false,
         };
         Ok(Self {
             session: Session::new(config, seed.try_into()?, at(now)),

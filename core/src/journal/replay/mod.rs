@@ -5,55 +5,30 @@
 //! the byte. So a replay proves two things: no record was changed since it was written, and this
 //! Tau decides as the one that wrote it did.
 
+mod inputs;
+
+pub use super::sections::{Diverged, End};
+
 use alloc::{
     collections::BTreeMap,
     format,
     string::{String, ToString},
     vec::Vec,
 };
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use thiserror::Error;
+use serde::Serialize;
 
-use super::{Body, Chain, FinishedBy, MovedBy, Record, sha256_hex};
+use super::{Blobs, Body, FinishedBy, Record, blob, sections::Reader};
 use crate::{
     context::summary_message,
-    ids::{CallId, EffectId, EntryId, SessionId, UnixMillis},
-    json::{self, FromJson, ToJson},
-    message::{Message, Part, ToolResult},
+    ids::{CallId, EffectId, SessionId, UnixMillis},
+    json::ToJson,
+    message::ToolResult,
     model::{Delta, StopReason, Usage},
     safety::Gate,
-    session::{Answer, Budget, Command, Effect, GenerateError, Journal, Outcome, Session},
+    session::{Answer, Budget, Command, Effect, GenerateError, Import, Journal, Outcome, Session},
     tool::ToolOutput,
 };
-
-/// The last line of an exported session.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
-#[serde(tag = "type", rename = "end")]
-pub struct End {
-    /// Records of the last session in the file.
-    pub records: u64,
-    /// SHA-256 of its last record, in lower-case hex.
-    pub hash: String,
-}
-
-impl End {
-    /// The end that `line` is, byte for byte.
-    #[must_use]
-    pub fn read(line: &[u8]) -> Option<Self> {
-        let end: Self = json::from_slice(line).ok()?;
-        let written = end.line();
-        (written.strip_suffix(b"\n") == Some(line)).then_some(end)
-    }
-
-    /// It as a line of JSON, with the line's end.
-    #[must_use]
-    pub fn line(&self) -> Vec<u8> {
-        let mut line = json::to_vec(self);
-        line.push(b'\n');
-        line
-    }
-}
+use inputs::{deltas, differing, movement, prompt, reason};
 
 /// A replay that went the same way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToJson)]
@@ -66,29 +41,25 @@ pub struct Replayed {
     pub hash: String,
 }
 
-/// Where a replay went another way.
-#[derive(Clone, Debug, PartialEq, Eq, Error, Serialize, ToJson)]
-#[error("line {line}: {why}")]
-pub struct Diverged {
-    /// The line of the file, from 1.
-    pub line: usize,
-    /// What is wrong there.
-    pub why: String,
-}
-
-/// Runs an exported session again: journal records as JSON lines, the sessions it continues first,
-/// and optionally an [`End`].
+/// Runs exported sessions again: journal records as JSON lines, the sessions one continues first, in
+/// [`super::sections`].
 pub fn replay<'a>(lines: impl IntoIterator<Item = &'a [u8]>) -> Result<Replayed, Diverged> {
-    let (journals, end) = split(lines)?;
-    let mut first_line = 1;
-    let mut ancestors: Vec<Journal> = Vec::new();
+    let mut reader = Reader::default();
+    for line in lines {
+        reader.line(line)?;
+    }
+    let mut records = 0;
     let mut last = None;
-    for journal in journals {
-        check_links(&journal, first_line, end.as_ref())?;
-        let session = Replay::new(&ancestors, &journal, first_line)?.run()?;
-        first_line += journal.len();
-        ancestors.push(journal);
-        last = Some(session);
+    for section in reader.finish()? {
+        let mut first_line = section.first_line;
+        let mut ancestors: Vec<Journal> = Vec::new();
+        for journal in section.journals.clone() {
+            let session = Replay::new(&ancestors, &journal, &section.blobs, first_line)?.run()?;
+            first_line += journal.len();
+            records += journal.len() as u64;
+            ancestors.push(journal);
+            last = Some(session);
+        }
     }
     let Some(session) = last else {
         return Err(Diverged {
@@ -96,93 +67,11 @@ pub fn replay<'a>(lines: impl IntoIterator<Item = &'a [u8]>) -> Result<Replayed,
             why: "there are no records".into(),
         });
     };
-    let chain = session.chain();
-    if let Some(end) = end
-        && (end.records != chain.next_seq || end.hash != chain.hash)
-    {
-        let line = first_line - 1;
-        let why = if end.records == chain.next_seq {
-            "the record was changed: its hash is not the one in the last line".into()
-        } else {
-            format!(
-                "{} records are here, the last line tells of {}",
-                chain.next_seq, end.records
-            )
-        };
-        return Err(Diverged { line, why });
-    }
     Ok(Replayed {
         session: session.id().clone(),
-        records: (first_line - 1) as u64,
-        hash: chain.hash.clone(),
+        records,
+        hash: session.chain().hash.clone(),
     })
-}
-
-/// The journals of a file, each beginning with its creation, and the last line.
-fn split<'a>(
-    lines: impl IntoIterator<Item = &'a [u8]>,
-) -> Result<(Vec<Journal>, Option<End>), Diverged> {
-    #[derive(Deserialize, FromJson)]
-    struct Kind {
-        #[serde(rename = "type")]
-        kind: String,
-    }
-    let mut journals: Vec<Journal> = Vec::new();
-    let mut end = None;
-    for (number, line) in lines.into_iter().enumerate() {
-        let diverged = |why: String| Diverged {
-            line: number + 1,
-            why,
-        };
-        if end.is_some() {
-            return Err(diverged("something follows the last line".into()));
-        }
-        let kind: Kind = json::from_slice(line)
-            .map_err(|error| diverged(format!("this is no record: {error}")))?;
-        match (kind.kind.as_str(), journals.last_mut()) {
-            ("end", _) => {
-                let read = json::from_slice(line);
-                end = Some(read.map_err(|error| diverged(format!("not readable: {error}")))?);
-            }
-            ("created", _) => journals.push(alloc::vec![line.to_vec()]),
-            (_, Some(journal)) => journal.push(line.to_vec()),
-            (_, None) => return Err(diverged("a session begins with its creation".into())),
-        }
-    }
-    Ok((journals, end))
-}
-
-/// Checks numbers and links, and says which of two records was changed when they do not fit.
-fn check_links(journal: &Journal, first_line: usize, end: Option<&End>) -> Result<(), Diverged> {
-    let mut chain = Chain::default();
-    for (place, bytes) in journal.iter().enumerate() {
-        let line = first_line + place;
-        match chain.read(bytes) {
-            Ok(_) => {}
-            Err(super::JournalError::Broken { .. }) => {
-                // If the next record still fits this one, this one is as it was written.
-                let next = journal.get(place + 1);
-                let intact = match next {
-                    Some(next) => links_to(next, bytes),
-                    None => end.is_some_and(|end| end.hash == sha256_hex(bytes)),
-                };
-                let line = if intact && place > 0 { line - 1 } else { line };
-                let why = "the record was changed after it was written".into();
-                return Err(Diverged { line, why });
-            }
-            Err(error) => {
-                return Err(Diverged {
-                    line,
-                    why: error.to_string(),
-                });
-            }
-        }
-    }
-    Ok(())
-}
-
-fn links_to(next: &[u8], bytes: &[u8]) -> bool {
-    Record::read(next).is_ok_and(|next| next.prev == sha256_hex(bytes))
 }
 
 /// One journal on its way through a session.
@@ -190,6 +79,7 @@ struct Replay<'a> {
     session: Session,
     ancestors: &'a [Journal],
     journal: &'a Journal,
+    blobs: &'a Blobs,
     /// The next record to compare.
     next: usize,
     first_line: usize,
@@ -203,12 +93,14 @@ impl<'a> Replay<'a> {
     fn new(
         ancestors: &'a [Journal],
         journal: &'a Journal,
+        blobs: &'a Blobs,
         first_line: usize,
     ) -> Result<Self, Diverged> {
         let mut replay = Self {
-            session: restore(ancestors, journal, 1, first_line)?,
+            session: restore(ancestors, journal, blobs, 1, first_line)?,
             ancestors,
             journal,
+            blobs,
             next: 1,
             first_line,
             model: None,
@@ -289,9 +181,10 @@ impl<'a> Replay<'a> {
             return Ok(None);
         };
         let record = Record::read(bytes);
-        record
-            .map(Some)
-            .map_err(|error| self.diverged(error.to_string()))
+        let mut record = record.map_err(|error| self.diverged(error.to_string()))?;
+        let missing = |hash| self.diverged(format!("the content {hash} is missing"));
+        blob::attach(&mut record.body, self.blobs).map_err(missing)?;
+        Ok(Some(record))
     }
 
     /// Gives the session the input that made it write the next record.
@@ -327,7 +220,6 @@ impl<'a> Replay<'a> {
             }
             Body::PolicySet { policy } => self.submit(Command::SetPolicy { policy }, at),
             Body::Compacting { .. } => self.submit(Command::Compact, at),
-            Body::Moved { to, by } => self.submit(movement(to, by), at),
             Body::ToolApproved { call_id, extent } => self.submit(
                 Command::Approve {
                     call_id,
@@ -381,7 +273,31 @@ impl<'a> Replay<'a> {
                 self.session.handle_timeout(at);
                 Ok(())
             }
-            _ => Err(self.diverged("the session does not decide this now")),
+            body => self.move_or_import(body, at),
+        }
+    }
+
+    /// Gives the session what a person did with the conversation as a whole.
+    fn move_or_import(&mut self, body: Body, at: UnixMillis) -> Result<(), Diverged> {
+        if let Body::Imported {
+            from,
+            own,
+            entries,
+            head,
+        } = body
+        {
+            let import = Import {
+                from,
+                own,
+                entries,
+                head,
+            };
+            let taken = self.session.import(import, at);
+            return taken.map_err(|error| self.diverged(format!("the session refuses: {error}")));
+        }
+        match movement(body) {
+            Some(command) => self.submit(command, at),
+            None => Err(self.diverged("the session does not decide this now")),
         }
     }
 
@@ -432,7 +348,8 @@ impl<'a> Replay<'a> {
 
     /// Another process opened the session here.
     fn start_over(&mut self) -> Result<(), Diverged> {
-        self.session = restore(self.ancestors, self.journal, self.next, self.first_line)?;
+        let (ancestors, journal, blobs) = (self.ancestors, self.journal, self.blobs);
+        self.session = restore(ancestors, journal, blobs, self.next, self.first_line)?;
         (self.model, self.piece) = (None, None);
         self.tools.clear();
         Ok(())
@@ -519,11 +436,12 @@ impl<'a> Replay<'a> {
 fn restore(
     ancestors: &[Journal],
     journal: &Journal,
+    blobs: &Blobs,
     records: usize,
     first_line: usize,
 ) -> Result<Session, Diverged> {
     let past = journal.iter().take(records).cloned().collect();
-    let restored = Session::restore_behind(&Gate::open(), ancestors, &past);
+    let restored = Session::restore_behind(&Gate::open(), ancestors, &past, blobs);
     let mut session = restored.map_err(|error| Diverged {
         line: first_line,
         why: error.to_string(),
@@ -536,87 +454,12 @@ fn restore(
     let mut recorded: Vec<_> = recorded.collect();
     recorded.reverse();
     session.replaying = Some(recorded);
+    // Who wrote it may not have stored contents apart yet.
+    let apart = journal
+        .iter()
+        .position(|record| !blob::referred(record).is_empty());
+    session.apart_from = apart.map_or(u64::MAX, |place| place as u64);
     Ok(session)
-}
-
-/// The command that moved; a switch is always to an entry.
-fn movement(to: Option<EntryId>, by: MovedBy) -> Command {
-    match (by, to) {
-        (MovedBy::Switch, Some(to)) => Command::Switch { to },
-        (MovedBy::Redo, _) => Command::Redo,
-        (MovedBy::Undo | MovedBy::Switch, _) => Command::Undo,
-    }
-}
-
-fn prompt(message: Message) -> (String, Vec<crate::message::Image>) {
-    let text = message.joined_text();
-    let images = message.parts.into_iter().filter_map(|part| match part {
-        Part::Image(image) => Some(image),
-        _ => None,
-    });
-    (text, images.collect())
-}
-
-fn deltas(message: &Message) -> Vec<Delta> {
-    let mut deltas = Vec::new();
-    for (index, part) in (0..).zip(&message.parts) {
-        match part {
-            Part::Text { text } => deltas.push(Delta::Text { text: text.clone() }),
-            Part::Thinking { text, signature } => {
-                deltas.push(Delta::Thinking { text: text.clone() });
-                deltas.extend(
-                    signature
-                        .clone()
-                        .map(|signature| Delta::ThinkingSignature { signature }),
-                );
-            }
-            Part::ToolCall(call) => {
-                let (id, name) = (call.id.0.clone(), call.name.clone());
-                deltas.push(Delta::ToolCallStart { index, id, name });
-                let fragment = match &call.arguments {
-                    Value::String(words) => words.clone(),
-                    arguments => json::to_string(arguments),
-                };
-                deltas.push(Delta::ToolCallArguments { index, fragment });
-            }
-            Part::Image(_) | Part::ToolResult(_) => {}
-        }
-    }
-    deltas
-}
-
-/// The words a person gave with a refusal, from the text the model was told.
-fn reason(told: &str) -> Option<String> {
-    let told: Value = json::from_str(told).ok()?;
-    let said = told.get("reason")?.as_str()?;
-    let words = said
-        .strip_prefix("the person said no: ")
-        .or_else(|| said.strip_prefix("it needs a yes, and "))?;
-    Some(words.into())
-}
-
-/// The fields in which two records differ.
-fn differing(recorded: &[u8], written: &[u8]) -> String {
-    let read =
-        |bytes: &[u8]| json::from_slice::<BTreeMap<String, Value>>(bytes).unwrap_or_default();
-    let (recorded, written) = (read(recorded), read(written));
-    let shown = |value: Option<&Value>| match value {
-        Some(value) => json::to_string(value).chars().take(80).collect(),
-        None => String::from("nothing"),
-    };
-    let fields: Vec<String> = recorded
-        .keys()
-        .chain(written.keys().filter(|key| !recorded.contains_key(*key)))
-        .filter(|key| recorded.get(*key) != written.get(*key))
-        .map(|key| {
-            format!(
-                "{key} was {}, is {}",
-                shown(recorded.get(key)),
-                shown(written.get(key))
-            )
-        })
-        .collect();
-    fields.join("; ")
 }
 
 #[cfg(test)]
