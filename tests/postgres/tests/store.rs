@@ -1,0 +1,27 @@
+//! The suite of every store, over TLS, and what is special about a server.
+
+use std::cell::RefCell;
+use tau_platform::conformance;
+use tau_test_postgres::cluster;
+
+#[tokio::test]
+async fn a_server_is_a_store() {
+    let address = RefCell::new(String::new());
+    conformance::storage::run(
+        async || {
+            *address.borrow_mut() = cluster().new_address();
+            cluster().store(&address.borrow())
+        },
+        async |store| {
+            drop(store);
+            cluster().store(&address.borrow())
+        },
+    )
+    .await;
+    let facts = cluster()
+        .store(&address.borrow())
+        .facts()
+        .await
+        .expect("facts");
+    assert!(facts.encrypted, "{facts:?}");
+}
