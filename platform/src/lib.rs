@@ -30,6 +30,7 @@ pub mod routine;
 #[cfg(feature = "sim")]
 pub mod sim;
 pub mod storage;
+pub mod transfer;
 
 pub use clock::Clock;
 pub use drive::{Left, Shown, drive};

@@ -8,7 +8,7 @@ use tau_core::{
     session::{Entry, Session},
 };
 use tau_platform::{Clock, open};
-use tau_target_native::{SqliteStorage, TokioClock, sqlite};
+use tau_target_native::{TokioClock, sqlite};
 
 use super::block_on;
 use crate::{
@@ -16,6 +16,7 @@ use crate::{
     home::Home,
     printer::{result_lines, usage_line},
     sessions,
+    store::{Place, Store},
     ui::{self, Ui},
 };
 
@@ -89,7 +90,7 @@ pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
 }
 
 async fn list(
-    storage: &SqliteStorage,
+    storage: &Store,
     ui: Ui,
     limit: Option<usize>,
     json: bool,
@@ -123,19 +124,14 @@ async fn list(
     Ok(())
 }
 
-async fn named(storage: &SqliteStorage, name: Option<String>) -> Result<SessionId, Error> {
+async fn named(storage: &Store, name: Option<String>) -> Result<SessionId, Error> {
     match name {
         Some(name) => sessions::find(storage, &name).await,
         None => sessions::latest(storage).await,
     }
 }
 
-async fn show(
-    storage: &SqliteStorage,
-    ui: Ui,
-    name: Option<String>,
-    json: bool,
-) -> Result<(), Error> {
+async fn show(storage: &Store, ui: Ui, name: Option<String>, json: bool) -> Result<(), Error> {
     let id = named(storage, name).await?;
     let session = open::open(storage, &id).await?;
     if json {
@@ -222,7 +218,7 @@ fn to_json(session: &Session) -> serde_json::Value {
 }
 
 async fn export(
-    storage: &SqliteStorage,
+    storage: &Store,
     ui: Ui,
     name: Option<String>,
     output: Option<PathBuf>,
@@ -247,7 +243,18 @@ async fn export(
 }
 
 fn repair(home: &Home, ui: Ui, json: bool) -> Result<Exit, Error> {
-    let file = home.store_file();
+    let file = match home.place()? {
+        Place::File(file) => file,
+        Place::Server(options) => {
+            return Err(Error::usage(format!(
+                "{options} is not a file: `repair` is for SQLite alone"
+            ))
+            .hint(
+                "PostgreSQL mends itself after a crash; pg_amcheck looks for damage, and a \
+                     backup brings back what is lost",
+            ));
+        }
+    };
     if !file.exists() {
         return Err(Error::usage(format!(
             "there is no store at {}",

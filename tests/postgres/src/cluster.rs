@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::Write,
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -204,6 +205,8 @@ impl Cluster {
         let pid = self.postmaster();
         let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
         let mut server = self.server.lock().expect("the server");
+        let input = server.stdin.as_mut().expect("its input");
+        input.write_all(b"it is started again\n").expect("a line");
         server.wait().expect("its end");
     }
 
@@ -347,13 +350,16 @@ fn give(folder: &Path, owner: Option<Owner>) {
 
 /// The server within a shell that ends it when this process ends: its input is a pipe from here.
 fn serve(bin: &Path, folder: &Path, owner: Option<Owner>, port: u16) -> Child {
-    const SCRIPT: &str = "\"$@\" >>\"$LOG\" 2>&1 </dev/null & server=$!; \
-                          (read -r line; kill -QUIT $server 2>/dev/null) <&3 & \
-                          exec 3<&-; wait $server";
+    // A line on its input means that the server was killed and the folder is still needed.
+    const SCRIPT: &str = "exec 3<&0; \"$@\" >>\"$FOLDER/log\" 2>&1 </dev/null 3<&- & server=$!; \
+                          (read -r line <&3 && exit; kill -QUIT $server 2>/dev/null; \
+                          while kill -0 $server 2>/dev/null; do sleep 0.05; done; \
+                          rm -rf \"$FOLDER\") & \
+                          exec 3<&- </dev/null; wait $server";
     let file = |name: &str| folder.join(name).display().to_string();
     let mut shell = owned(Path::new("/bin/sh"), owner);
     shell
-        .args(["-c", &format!("exec 3<&0; {SCRIPT}"), "sh"])
+        .args(["-c", SCRIPT, "sh"])
         .arg(bin.join("postgres"))
         .args(["-D", &file("data"), "-k", &file(""), "-h", "127.0.0.1"])
         .args(["-p", &port.to_string()]);
@@ -370,7 +376,7 @@ fn serve(bin: &Path, folder: &Path, owner: Option<Owner>, port: u16) -> Child {
         shell.args(["-c", &setting]);
     }
     shell
-        .env("LOG", file("log"))
+        .env("FOLDER", folder)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null());

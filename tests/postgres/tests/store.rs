@@ -9,12 +9,14 @@ async fn a_server_is_a_store() {
     let address = RefCell::new(String::new());
     conformance::storage::run(
         async || {
-            *address.borrow_mut() = cluster().new_address();
-            cluster().store(&address.borrow())
+            let new = cluster().new_address();
+            address.replace(new.clone());
+            cluster().store(&new)
         },
         async |store| {
             drop(store);
-            cluster().store(&address.borrow())
+            let same = address.borrow().clone();
+            cluster().store(&same)
         },
     )
     .await;
