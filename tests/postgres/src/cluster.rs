@@ -83,12 +83,9 @@ impl Cluster {
         let made = initdb.output().expect("initdb runs");
         let words = String::from_utf8_lossy(&made.stderr);
         assert!(made.status.success(), "initdb failed: {words}");
-        let rules = format!(
-            "local all all scram-sha-256\n\
-             hostnossl all plain 127.0.0.1/32 reject\n\
-             hostssl all plain 127.0.0.1/32 scram-sha-256\n\
-             host all {USER} 127.0.0.1/32 scram-sha-256\n"
-        );
+        let rules = "local all all scram-sha-256\n\
+                     hostnossl all plain 127.0.0.1/32 reject\n\
+                     host all all 127.0.0.1/32 scram-sha-256\n";
         fs::write(data.join("pg_hba.conf"), rules).expect("a file");
 
         let port = free_port();
@@ -156,12 +153,18 @@ impl Cluster {
         self.sql_in(USER, statements)
     }
 
+    /// The same where it may fail.
+    pub fn try_sql(&self, statements: &str) -> Result<Vec<String>, String> {
+        let done = self.try_sql_in(USER, statements);
+        done.map_err(|error| format!("{error:?}"))
+    }
+
     fn sql_in(&self, database: &str, statements: &str) -> Vec<String> {
-        let done = self.try_sql(database, statements);
+        let done = self.try_sql_in(database, statements);
         done.unwrap_or_else(|error| panic!("{statements}: {error:?}"))
     }
 
-    fn try_sql(
+    fn try_sql_in(
         &self,
         database: &str,
         statements: &str,
@@ -246,13 +249,24 @@ impl Cluster {
 
     fn wait(&self) {
         let begun = Instant::now();
-        while let Err(error) = self.try_sql("postgres", "SELECT 1") {
+        while let Err(error) = self.try_sql_in("postgres", "SELECT 1") {
             let log = fs::read_to_string(self.file("log")).unwrap_or_default();
             assert!(
                 begun.elapsed() < PATIENCE,
                 "the server does not answer: {error:?}\n{log}"
             );
             thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// The user and group that the server runs as.
+    pub fn owner(&self) -> (u32, u32) {
+        match self.owner {
+            Some(Owner { uid, gid }) => (uid, gid),
+            None => (
+                rustix::process::geteuid().as_raw(),
+                rustix::process::getegid().as_raw(),
+            ),
         }
     }
 
