@@ -113,13 +113,6 @@ impl Options {
         Some(format!("{scheme}://{host}:{port}"))
     }
 
-    /// The same server with the tables elsewhere.
-    #[must_use]
-    pub fn with_schema(mut self, schema: &str) -> Self {
-        schema.clone_into(&mut self.schema);
-        self
-    }
-
     fn place(&self) -> Option<(String, u16)> {
         let [host] = self.config.get_hosts() else {
             return None;

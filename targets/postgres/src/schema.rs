@@ -1,6 +1,6 @@
 //! What the tables are, before they are used: none yet, ours, another program's, a newer Tau's.
 
-use tokio_postgres::{Client, Error, error::SqlState, types::Type};
+use tokio_postgres::{Client, Error, IsolationLevel, error::SqlState, types::Type};
 
 use crate::error::{Failure, io, of_question};
 
@@ -27,7 +27,12 @@ pub(crate) async fn ensure(client: &mut Client, name: &str) -> Result<(), Failur
         Found::Nothing => {}
         found => return judge(found, name),
     }
-    let transaction = client.transaction().await.map_err(failed)?;
+    // Whatever the database is set to: what others did while this one waited is to be seen.
+    let transaction = client
+        .build_transaction()
+        .isolation_level(IsolationLevel::ReadCommitted)
+        .start();
+    let transaction = transaction.await.map_err(failed)?;
     let lock = format!("SELECT pg_advisory_xact_lock({MAKING})");
     transaction.batch_execute(&lock).await.map_err(failed)?;
     // Another process may have made them while this one waited.

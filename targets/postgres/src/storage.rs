@@ -189,7 +189,7 @@ impl PostgresStorage {
             was_lost |= failure == Kind::Lost;
             let is_known = self.shared.answered.load(Ordering::Relaxed);
             let over = match failure {
-                Kind::Busy => tries >= BUSY_TRIES,
+                Kind::Busy => tries >= BUSY_TRIES || begun.elapsed() >= patience,
                 // Kept connections may all be broken: those are found out one by one, for nothing.
                 _ => begun.elapsed() >= patience || !(is_known || was_lost),
             };
