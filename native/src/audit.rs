@@ -7,23 +7,26 @@ use tau_core::{
     tool::notice,
 };
 use tau_platform::{Clock, Storage};
-use tau_target_native::{SqliteStorage, TokioClock};
+use tau_target_native::TokioClock;
 
-use crate::exit::{Error, Exit};
+use crate::{
+    exit::{Error, Exit},
+    store::Store,
+};
 
 /// Another process may write a line at the same time: so often it is tried again.
 const ATTEMPTS: u32 = 16;
 
 /// The log, for decisions about one call.
 pub(crate) struct Audit {
-    storage: SqliteStorage,
+    storage: Store,
     tool: String,
     digest: String,
 }
 
 impl Audit {
     /// Opens the log for a call.
-    pub(crate) fn new(storage: SqliteStorage, call: &ToolCall) -> Self {
+    pub(crate) fn new(storage: Store, call: &ToolCall) -> Self {
         Self {
             storage,
             tool: call.name.clone(),
@@ -61,7 +64,7 @@ impl Audit {
 }
 
 /// The log's end as it is stored.
-pub(crate) async fn head(storage: &SqliteStorage) -> Result<Head, Error> {
+pub(crate) async fn head(storage: &Store) -> Result<Head, Error> {
     let stored = storage.get(audit::HEAD.into()).await?;
     Head::read(stored.as_deref()).map_err(|error| {
         Error::new(Exit::Store, error).hint("`tau verify` says what else is wrong")

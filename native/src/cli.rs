@@ -23,7 +23,8 @@ Examples:
   tau run --json --approve shell \"run the tests\"
 
 A provider is found in this order: flags, the profile (`tau config path`), a key in the
-environment, a server on localhost, the embedded model. TAU_HOME moves everything Tau keeps.
+environment, a server on localhost, the embedded model. TAU_HOME moves everything Tau keeps;
+TAU_STORE names another store, a file or postgres://USER@HOST/DATABASE.
 ";
 
 /// An agent that lives where you are.
@@ -72,6 +73,7 @@ enum Command {
     Net(commands::net::Args),
     Scan(commands::scan::Args),
     Secret(commands::secret::Args),
+    Store(commands::store::Args),
     Model(commands::model::Args),
     Policy(commands::policy::Args),
     Config(commands::config::Args),
@@ -195,7 +197,7 @@ pub(crate) fn main(arguments: Vec<OsString>) -> ExitCode {
     };
     let ui = Ui::new(cli.output.color, cli.output.quiet);
     log::start();
-    let done = Home::find().and_then(|home| run(cli.command, &home, ui));
+    let done = Home::find(ui).and_then(|home| run(cli.command, &home, ui));
     let exit = match done {
         Ok(exit) if ui.stdout_failed() => {
             ui.warn("standard output could not be written");
@@ -246,6 +248,7 @@ fn run(command: Command, home: &Home, ui: Ui) -> Result<Exit, Error> {
         Command::Net(args) => commands::net::run(args, home, ui),
         Command::Scan(args) => commands::scan::run(args, home, ui),
         Command::Secret(args) => commands::secret::run(args, home, ui),
+        Command::Store(args) => commands::store::run(args, home, ui),
         Command::Model(args) => commands::model::run(args, home, ui),
         Command::Policy(args) => commands::policy::run(args, home, ui),
         Command::Config(args) => commands::config::run(args, home, ui),

@@ -13,7 +13,6 @@ use tau_platform::{
     Clock, Host, Shown, drive,
     open::{self, OpenError},
 };
-use tau_target_native::SessionLock;
 use tokio::sync::mpsc;
 
 use crate::{
@@ -21,6 +20,7 @@ use crate::{
     host::NativeHost,
     questions::{Answers, Question, Questions},
     signals::Signals,
+    store::Hold,
     ui::Ui,
 };
 
@@ -33,7 +33,7 @@ pub(crate) struct Conversation {
     pub(crate) ui: Ui,
     /// Of a session that was begun here: until its first commit nothing of it is stored.
     pub(crate) seed: Option<[u8; 32]>,
-    pub(crate) _lock: SessionLock,
+    pub(crate) _lock: Hold,
 }
 
 /// What a turn begins with.

@@ -216,7 +216,7 @@ impl From<StoreError> for Error {
                 Some("run `tau session repair`; the damaged file is kept")
             }
             StoreError::Full => Some("free some space; everything stored before is safe"),
-            StoreError::Io { .. } => Some("run `tau doctor` to see what is wrong with the folder"),
+            StoreError::Io { .. } => Some("run `tau doctor` to see what is wrong"),
         };
         Self {
             hint: hint.map(Into::into),

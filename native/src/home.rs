@@ -4,25 +4,40 @@ use etcetera::AppStrategy;
 use std::{
     io,
     path::{Path, PathBuf},
+    sync::{Arc, OnceLock},
 };
 use tau_core::policy::Paths;
-use tau_target_native::{SqliteStorage, tools::Kept};
+use tau_target_native::tools::Kept;
 
-use crate::exit::{Error, Exit};
+use crate::{
+    config,
+    credentials::Vault,
+    exit::{Error, Exit},
+    store::{self, Place, Store},
+    ui::Ui,
+};
 
 /// The folder with everything Tau keeps. Made when something is first written.
 #[derive(Clone, Debug)]
 pub(crate) struct Home {
     root: PathBuf,
+    ui: Ui,
+    /// The stored credentials, once they were opened: a passphrase is asked for once.
+    vault: Arc<OnceLock<Arc<Vault>>>,
 }
 
 impl Home {
-    /// The folder this process uses.
-    pub(crate) fn find() -> Result<Self, Error> {
+    /// The folder this process uses. A person is spoken to by `ui`.
+    pub(crate) fn find(ui: Ui) -> Result<Self, Error> {
+        let of = |root| Self {
+            root,
+            ui,
+            vault: Arc::default(),
+        };
         if let Some(root) = std::env::var_os("TAU_HOME").filter(|value| !value.is_empty()) {
             let root = std::path::absolute(PathBuf::from(root))
                 .map_err(|error| Error::config("TAU_HOME does not name a folder").cause(error))?;
-            return Ok(Self { root });
+            return Ok(of(root));
         }
         let strategy = etcetera::app_strategy::choose_native_strategy(etcetera::AppStrategyArgs {
             top_level_domain: String::new(),
@@ -30,9 +45,7 @@ impl Home {
             app_name: "tau".into(),
         });
         match strategy {
-            Ok(strategy) => Ok(Self {
-                root: strategy.data_dir(),
-            }),
+            Ok(strategy) => Ok(of(strategy.data_dir())),
             Err(error) => Err(Error::config("this system has no data folder for you")
                 .cause(error)
                 .hint("set TAU_HOME to a folder of your own")),
@@ -49,9 +62,33 @@ impl Home {
         self.root.join("config.toml")
     }
 
-    /// Sessions and memory.
-    pub(crate) fn store_file(&self) -> PathBuf {
+    /// How a person is spoken to.
+    pub(crate) fn ui(&self) -> Ui {
+        self.ui
+    }
+
+    /// The stored credentials, if this process opened them.
+    pub(crate) fn vault(&self) -> &OnceLock<Arc<Vault>> {
+        &self.vault
+    }
+
+    /// Sessions and memory, unless they are elsewhere.
+    fn store_file(&self) -> PathBuf {
         self.root.join("tau.db")
+    }
+
+    /// Where sessions and memory are: what `TAU_STORE` names, what the profile does, a file here.
+    pub(crate) fn place(&self) -> Result<Place, Error> {
+        if let Some(named) = std::env::var_os(store::VARIABLE).filter(|value| !value.is_empty()) {
+            return match named.to_str() {
+                Some(named) => Place::parse(named, store::VARIABLE),
+                None => Ok(Place::File(named.into())),
+            };
+        }
+        match config::load(&self.config_file())?.store.url {
+            Some(url) => Place::parse(&url, "store.url"),
+            None => Ok(Place::File(self.store_file())),
+        }
     }
 
     /// The sealed credentials.
@@ -139,10 +176,22 @@ impl Home {
             .map_err(|error| self.unusable(&error))
     }
 
-    /// Opens the store, made when it is missing.
-    pub(crate) fn store(&self) -> Result<SqliteStorage, Error> {
+    /// Opens the store, made when it is missing. A server is not asked before it is needed.
+    pub(crate) fn store(&self) -> Result<Store, Error> {
         self.make()?;
-        Ok(SqliteStorage::open(&self.store_file())?)
+        self.store_at(self.place()?)
+    }
+
+    /// Opens the store at `place`.
+    pub(crate) fn store_at(&self, place: Place) -> Result<Store, Error> {
+        match place {
+            Place::File(path) => Ok(Store::file(&path)?),
+            Place::Server(options) => {
+                let table = config::load(&self.config_file())?.store;
+                let password = store::password(self, &options, &table);
+                Ok(Store::server(*options, password))
+            }
+        }
     }
 
     fn unusable(&self, error: &io::Error) -> Error {

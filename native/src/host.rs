@@ -6,7 +6,7 @@ use tau_core::{
     tool::{ToolOutput, ToolRun, ToolSpec},
 };
 use tau_platform::{Host, HostTools, Paced, StoredCounter};
-use tau_target_native::{ReqwestHttp, SqliteStorage, TokioClock, tools::NativeTools};
+use tau_target_native::{ReqwestHttp, TokioClock, tools::NativeTools};
 
 use crate::{
     config::Profile,
@@ -16,6 +16,7 @@ use crate::{
     home::Home,
     plugins::Plugins,
     programs::Engines,
+    store::Store,
 };
 
 /// Whose calls are counted together: those of the person this home belongs to.
@@ -62,13 +63,13 @@ impl HostTools for AllTools {
 }
 
 /// Tools whose calls are counted over all sessions and processes of this home.
-pub(crate) type Counted<T> = Paced<T, TokioClock, StoredCounter<SqliteStorage, TokioClock>>;
+pub(crate) type Counted<T> = Paced<T, TokioClock, StoredCounter<Store, TokioClock>>;
 
 /// Everything a session of this home can do.
 pub(crate) struct NativeHost {
     clock: TokioClock,
     http: Guarded<ReqwestHttp>,
-    storage: SqliteStorage,
+    storage: Store,
     tools: Counted<HomeTools>,
     model: Embedded,
 }
@@ -78,7 +79,7 @@ impl NativeHost {
     pub(crate) fn new(
         home: &Home,
         http: Guarded<ReqwestHttp>,
-        storage: SqliteStorage,
+        storage: Store,
         tools: HomeTools,
     ) -> Self {
         Self {
@@ -94,7 +95,7 @@ impl NativeHost {
 impl Host for NativeHost {
     type Clock = TokioClock;
     type Http = Guarded<ReqwestHttp>;
-    type Storage = SqliteStorage;
+    type Storage = Store;
     type Tools = Counted<HomeTools>;
     type Model = Embedded;
 
@@ -106,7 +107,7 @@ impl Host for NativeHost {
         &self.http
     }
 
-    fn storage(&self) -> &SqliteStorage {
+    fn storage(&self) -> &Store {
         &self.storage
     }
 
@@ -120,7 +121,7 @@ impl Host for NativeHost {
 }
 
 /// Has the calls of `tools` counted in `storage`.
-pub(crate) fn counted<T>(tools: T, storage: &SqliteStorage) -> Counted<T> {
+pub(crate) fn counted<T>(tools: T, storage: &Store) -> Counted<T> {
     let counter = StoredCounter::new(storage.clone(), TokioClock, PRINCIPAL);
     Paced::new(tools, TokioClock, counter)
 }

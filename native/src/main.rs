@@ -19,6 +19,7 @@ mod questions;
 mod replace;
 mod sessions;
 mod signals;
+mod store;
 mod ui;
 
 use std::process::ExitCode;

@@ -20,7 +20,7 @@ use tau_core::{
     wire,
 };
 use tau_platform::{Clock, Entropy, HostTools, Storage, open};
-use tau_target_native::{SessionLock, SqliteStorage, SystemEntropy, TokioClock};
+use tau_target_native::{SystemEntropy, TokioClock};
 
 use crate::{
     cli::{AgentFlags, LimitFlags, ModelFlags, PolicyFlags, Which},
@@ -34,6 +34,7 @@ use crate::{
     plugins::State,
     questions::Answers,
     signals::Signals,
+    store::{Hold, Store},
     ui::{self, Ui},
 };
 
@@ -65,6 +66,7 @@ pub(crate) async fn begin(
     let http = host::http(&vault);
     let choice = choose_model(&flags.model, &profile, home, &http, ui).await?;
     know_keys(&vault, &choice)?;
+    vault.watch(profile.store.password_env.as_deref().into_iter());
     warn_about_cost(&budgets, &choice, ui)?;
 
     let is_embedded = choice
@@ -138,15 +140,14 @@ fn place(workspace: &Path, policy: &Policy) -> String {
 async fn open_session(
     which: &Which,
     mut config: Config,
-    storage: &SqliteStorage,
+    storage: &Store,
     home: &Home,
     program: &str,
-) -> Result<(Session, Option<[u8; 32]>, SessionLock), Error> {
+) -> Result<(Session, Option<[u8; 32]>, Hold), Error> {
     let now = TokioClock.now();
     let grants = open::grants(storage).await?;
     let rules = grants.into_iter().map(|grant| grant.rule);
     config.policy.approved.extend(rules);
-    let lock = |id: &SessionId| SessionLock::acquire(&home.locks(), id, program, now);
     let existing = match (&which.session, which.latest) {
         (Some(name), _) => Some(find(storage, name).await?),
         (None, true) => Some(latest(storage).await?),
@@ -154,14 +155,14 @@ async fn open_session(
     };
     if let Some(id) = existing {
         // Before it is read: what another process writes meanwhile would be missing.
-        let lock = lock(&id)?;
+        let lock = storage.hold(home, &id, program, now).await?;
         let mut session = open::open(storage, &id).await?;
         session.configure(config, now);
         return Ok((session, None, lock));
     }
     let seed = seed()?;
     let session = Session::new(config, seed, now);
-    let lock = lock(session.id())?;
+    let lock = storage.hold(home, session.id(), program, now).await?;
     Ok((session, Some(seed), lock))
 }
 
@@ -174,7 +175,7 @@ pub(crate) fn seed() -> Result<[u8; 32], Error> {
 }
 
 /// The session whose name begins with `name`.
-pub(crate) async fn find(storage: &SqliteStorage, name: &str) -> Result<SessionId, Error> {
+pub(crate) async fn find(storage: &Store, name: &str) -> Result<SessionId, Error> {
     let unknown = || {
         Error::usage(format!("there is no session {name:?}")).hint("`tau session list` names them")
     };
@@ -205,7 +206,7 @@ pub(crate) async fn find(storage: &SqliteStorage, name: &str) -> Result<SessionI
 }
 
 /// The session that was last written.
-pub(crate) async fn latest(storage: &SqliteStorage) -> Result<SessionId, Error> {
+pub(crate) async fn latest(storage: &Store) -> Result<SessionId, Error> {
     let all = open::list(storage).await?;
     all.into_iter()
         .next()

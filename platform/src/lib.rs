@@ -15,6 +15,7 @@ extern crate alloc;
 pub mod clock;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+pub mod copy;
 pub mod drive;
 pub mod embed;
 pub mod entropy;

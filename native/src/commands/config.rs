@@ -20,7 +20,9 @@ Keys (all are optional):
   policy.read, .remember, .write, .network, .execute, .tools.NAME   allow, ask or deny
   policy.tool_timeout_ms, .tool_output_bytes, .parallel_tools, .approval_timeout_ms
   budgets.steps, .tokens, .cost_usd, .deadline
-  retry.attempts, .base_ms, .max_ms";
+  retry.attempts, .base_ms, .max_ms
+  store.url                                   postgres://USER@HOST/DATABASE, instead of a file
+  store.password, .password_env               its password: secret:NAME, or a variable (PGPASSWORD)";
 
 /// Show and change the profile, `config.toml` in Tau's folder.
 #[derive(Debug, clap::Args)]

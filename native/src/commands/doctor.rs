@@ -9,7 +9,6 @@ use std::{
     path::{Path, PathBuf},
 };
 use tau_core::model::Api;
-use tau_target_native::SqliteStorage;
 
 use super::block_on;
 use crate::{
@@ -21,6 +20,7 @@ use crate::{
     home::Home,
     host,
     programs::Engines,
+    store::Place,
     ui::{self, Ui},
 };
 
@@ -186,25 +186,33 @@ fn can_write(folder: &Path) -> std::io::Result<()> {
 
 async fn store(home: &Home) -> Check {
     let name = "store";
-    let file = home.store_file();
-    if !file.exists() {
+    let place = match home.place() {
+        Ok(place) => place,
+        Err(error) => return Check::broken(name, error),
+    };
+    if matches!(&place, Place::File(file) if !file.exists()) {
         return Check::new(
             name,
             State::Note,
             "none yet: it is made with the first session",
         );
     }
-    let storage = match SqliteStorage::open(&file) {
+    let storage = match home.store_at(place.clone()) {
         Ok(storage) => storage,
-        Err(error) => return Check::broken(name, error.into()),
+        Err(error) => return Check::broken(name, error),
     };
-    match storage.integrity_check().await {
-        Ok(problems) if problems.is_empty() => {
-            Check::new(name, State::Ok, format!("{}, sound", file.display()))
+    match (storage.inspect().await, place) {
+        (Ok((about, problems)), place) if problems.is_empty() => {
+            Check::new(name, State::Ok, format!("{place}, {about}"))
         }
-        Ok(problems) => Check::new(name, State::Broken, problems.join("; "))
+        (Ok((_, problems)), Place::File(_)) => Check::new(name, State::Broken, problems.join("; "))
             .hint("run `tau session repair`; the damaged file is kept"),
-        Err(error) => Check::broken(name, error.into()),
+        (Ok((about, problems)), place) => Check::new(
+            name,
+            State::Broken,
+            format!("{place}, {about}: {}", problems.join("; ")),
+        ),
+        (Err(error), _) => Check::broken(name, error.into()),
     }
 }
 

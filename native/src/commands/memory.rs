@@ -9,7 +9,7 @@ use tau_core::{
     session::Batch,
 };
 use tau_platform::{Clock, Storage};
-use tau_target_native::{SqliteStorage, TokioClock};
+use tau_target_native::TokioClock;
 
 use super::block_on;
 use crate::{
@@ -17,6 +17,7 @@ use crate::{
     exit::{Error, Exit},
     home::Home,
     sessions::{self, NAMESPACE},
+    store::Store,
     ui::{self, Ui},
 };
 
@@ -114,13 +115,7 @@ pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
     })?
 }
 
-async fn add(
-    storage: &SqliteStorage,
-    ui: Ui,
-    text: &str,
-    json: bool,
-    gate: &Gate,
-) -> Result<(), Error> {
+async fn add(storage: &Store, ui: Ui, text: &str, json: bool, gate: &Gate) -> Result<(), Error> {
     let mut piped = String::new();
     if text == "-" {
         let mut stdin = std::io::stdin().lock();
@@ -158,7 +153,7 @@ async fn add(
     Ok(())
 }
 
-async fn remove(storage: &SqliteStorage, ui: Ui, ids: &[String]) -> Result<(), Error> {
+async fn remove(storage: &Store, ui: Ui, ids: &[String]) -> Result<(), Error> {
     let mut batch = Batch::default();
     for id in ids {
         let entry = find(storage, id).await?;
@@ -171,7 +166,7 @@ async fn remove(storage: &SqliteStorage, ui: Ui, ids: &[String]) -> Result<(), E
 }
 
 /// The entry whose name begins with `id`.
-async fn find(storage: &SqliteStorage, id: &str) -> Result<Memory, Error> {
+async fn find(storage: &Store, id: &str) -> Result<Memory, Error> {
     let rows = storage.scan(memory::range(NAMESPACE)).await?;
     let mut found: Vec<Memory> = memory::entries(&rows).collect();
     found.retain(|entry| !id.is_empty() && entry.id.starts_with(id));

@@ -16,6 +16,7 @@ pub(crate) mod sandbox;
 pub(crate) mod scan;
 pub(crate) mod secret;
 pub(crate) mod session;
+pub(crate) mod store;
 pub(crate) mod tool;
 pub(crate) mod verify;
 pub(crate) mod wasm;

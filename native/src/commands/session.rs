@@ -9,13 +9,13 @@ mod show;
 
 use std::path::PathBuf;
 use tau_core::ids::SessionId;
-use tau_target_native::SqliteStorage;
 
 use super::block_on;
 use crate::{
     exit::{Error, Exit},
     home::Home,
     sessions,
+    store::Store,
     ui::Ui,
 };
 
@@ -239,7 +239,7 @@ pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
     })?
 }
 
-async fn named(storage: &SqliteStorage, name: Option<String>) -> Result<SessionId, Error> {
+async fn named(storage: &Store, name: Option<String>) -> Result<SessionId, Error> {
     match name {
         Some(name) => sessions::find(storage, &name).await,
         None => sessions::latest(storage).await,

@@ -205,6 +205,7 @@ async fn invoke(args: Call, home: &Home, ui: Ui) -> Result<Exit, Error> {
     let profile = config::load(&home.config_file())?;
     let mut policy = sessions::policy(&args.policy, &profile);
     let (vault, folder) = (Vault::open(home, ui)?, args.workspace.as_deref());
+    vault.watch(profile.store.password_env.as_deref().into_iter());
     let (tools, specs) = all_tools(folder, home, &profile, &vault)?;
     if let Some(plugin) = tools.plugins().get(&args.name)
         && plugin.state != State::Ready

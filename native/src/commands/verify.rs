@@ -15,13 +15,13 @@ use tau_core::{
     },
 };
 use tau_platform::{Storage, open};
-use tau_target_native::SqliteStorage;
 
 use super::block_on;
 use crate::{
     audit::head,
     exit::{Error, Exit},
     home::Home,
+    store::Store,
     ui::Ui,
 };
 
@@ -136,7 +136,7 @@ async fn of_store(home: &Home, ui: Ui, json: bool) -> Result<Exit, Error> {
     Ok(tell(ui, json, None, &whole))
 }
 
-async fn of_log(storage: &SqliteStorage) -> Result<Vec<Vec<u8>>, Error> {
+async fn of_log(storage: &Store) -> Result<Vec<Vec<u8>>, Error> {
     let mut lines = Vec::new();
     loop {
         let rows = storage.scan(audit::range(lines.len() as u64, 512)).await?;

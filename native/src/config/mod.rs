@@ -26,7 +26,7 @@ use tau_core::{
     tool::{dispatch, manifest::Trust},
 };
 
-use crate::exit::Error;
+use crate::{exit::Error, store::Place};
 
 /// 1e-9 USD in one USD.
 const NANO: f64 = 1e9;
@@ -45,6 +45,8 @@ pub(crate) struct Profile {
     /// Those asked when it fails, in order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) fallbacks: Vec<Provider>,
+    /// Where sessions and memory are kept.
+    pub(crate) store: StoreTable,
     /// What the agent may do.
     pub(crate) policy: Policy,
     /// Whom the person trusts with tools made of WebAssembly.
@@ -62,6 +64,7 @@ impl Default for Profile {
             memory: true,
             provider: None,
             fallbacks: Vec::new(),
+            store: StoreTable::default(),
             policy: Policy::default(),
             tools: Trust::default(),
             budgets: BudgetTable::default(),
@@ -104,6 +107,22 @@ pub(crate) struct Provider {
     /// What it costs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) pricing: Option<Prices>,
+}
+
+/// A store that is not a file of Tau's folder.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct StoreTable {
+    /// A server: `postgres://USER@HOST/DATABASE`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) url: Option<String>,
+    /// The stored credential with its password, `secret:NAME`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) password: Option<String>,
+    /// The environment variable with its password, in the place of a credential; `PGPASSWORD` where
+    /// there is neither.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) password_env: Option<String>,
 }
 
 /// USD per million tokens.
@@ -231,6 +250,7 @@ fn check(profile: &Profile) -> Result<(), Error> {
         check_provider(provider, "provider")?;
     }
     check_policy(&profile.policy)?;
+    check_store(&profile.store)?;
     for (number, provider) in profile.fallbacks.iter().enumerate() {
         check_provider(provider, &format!("fallbacks[{number}]"))?;
     }
@@ -261,6 +281,42 @@ fn check_policy(policy: &Policy) -> Result<(), Error> {
     Ok(())
 }
 
+fn check_store(store: &StoreTable) -> Result<(), Error> {
+    if let Some(url) = &store.url {
+        match Place::parse(url, "store.url")? {
+            Place::Server(_) => {}
+            Place::File(_) => {
+                return Err(Error::config("store.url: begins with postgres://").hint(
+                    "a file elsewhere is named by TAU_STORE, and TAU_HOME moves everything",
+                ));
+            }
+        }
+    }
+    if let Some(password) = &store.password {
+        check_secret(password, "store.password")?;
+        if store.password_env.is_some() {
+            return Err(Error::config(
+                "store.password: is instead of password_env, not beside it",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// That `text` names a stored credential. It is not repeated: it may be one itself.
+fn check_secret(text: &str, key: &str) -> Result<(), Error> {
+    match text.strip_prefix(SCHEME).filter(|name| is_name(name)) {
+        Some(_) => Ok(()),
+        None => Err(
+            Error::config(format!("{key}: is not secret:NAME")).hint(format!(
+                "a profile holds no key: store it with `tau secret set NAME --host HOST`, and \
+                 write {} = \"secret:NAME\"",
+                key.rsplit('.').next().unwrap_or(key)
+            )),
+        ),
+    }
+}
+
 fn check_provider(provider: &Provider, table: &str) -> Result<(), Error> {
     let bad = |what: &str, why: &str| Err(Error::config(format!("{table}.{what}: {why}")));
     if let Some(url) = &provider.base_url
@@ -288,16 +344,7 @@ fn check_provider(provider: &Provider, table: &str) -> Result<(), Error> {
         }
     }
     if let Some(key) = &provider.key {
-        // The value itself is not repeated: it may be one.
-        let name = key.strip_prefix(SCHEME).filter(|name| is_name(name));
-        if name.is_none() {
-            return Err(
-                Error::config(format!("{table}.key: is not secret:NAME")).hint(
-                    "a profile holds no key: store it with `tau secret set NAME --host HOST`, and \
-                 write key = \"secret:NAME\"",
-                ),
-            );
-        }
+        check_secret(key, &format!("{table}.key"))?;
         if provider.key_env.is_some() {
             return bad("key", "is instead of key_env, not beside it");
         }

@@ -78,7 +78,17 @@ impl Vault {
     /// Opens the store of `home`, if there is something in it. Without a keyring or a passphrase in
     /// the environment a person is asked where one is there; else the store stays locked, and says
     /// so when a credential is needed.
+    ///
+    /// Opened once in a process: a passphrase is not asked for twice.
     pub(crate) fn open(home: &Home, ui: Ui) -> Result<Arc<Self>, Error> {
+        if let Some(vault) = home.vault().get() {
+            return Ok(Arc::clone(vault));
+        }
+        let vault = Self::fresh(home, ui)?;
+        Ok(Arc::clone(home.vault().get_or_init(|| vault)))
+    }
+
+    fn fresh(home: &Home, ui: Ui) -> Result<Arc<Self>, Error> {
         let vault = Self::closed();
         let place = Place::of(home);
         let Some(text) = place.read()? else {
@@ -317,6 +327,7 @@ impl State {
             self.know(name);
         }
         self.know("TAU_API_KEY");
+        self.know("PGPASSWORD");
         if let Ok(Some(passphrase)) = ask::given() {
             self.others.push(("TAU_PASSPHRASE".into(), passphrase));
         }

@@ -96,6 +96,8 @@ async fn run(cli: &Cli) -> Result<bool> {
     }
     if cli.part.is_empty() {
         passed.push(suites::memory().await);
+        complain("PostgreSQL: storage suite");
+        passed.push(suites::postgres().await);
         for home in homes {
             complain(&format!("{home}: suites"));
             passed.extend(lanes::suites(*home).await?);

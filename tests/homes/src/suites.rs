@@ -2,12 +2,13 @@
 
 use anyhow::{Result, bail};
 use serde::Serialize;
-use std::time::Instant;
+use std::{cell::RefCell, time::Instant};
 use tau_platform::{MemoryStorage, conformance};
+use tau_test_postgres::cluster;
 use tau_tests::task::{Answer, Suite, Task};
 
 use crate::{
-    home::{Home, Lane},
+    home::{Home, Lane, native::words},
     server::{Server, page::Said},
 };
 
@@ -72,6 +73,42 @@ pub async fn memory() -> Passed {
         problem: None,
         took_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
     }
+}
+
+/// Runs the storage suite on a PostgreSQL server of its own, over TLS, which the native home can
+/// have as its store.
+pub async fn postgres() -> Passed {
+    let begun = Instant::now();
+    let runtime = tokio::runtime::Handle::current();
+    // A thread of its own, because a panic is to end only it.
+    let done = tokio::task::spawn_blocking(move || runtime.block_on(postgres_suite())).await;
+    Passed {
+        suite: "storage",
+        adapter: "PostgreSQL",
+        home: Home::Native,
+        problem: done.err().map(|error| match error.try_into_panic() {
+            Ok(panic) => words(&*panic),
+            Err(error) => error.to_string(),
+        }),
+        took_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+    }
+}
+
+async fn postgres_suite() {
+    let address = RefCell::new(String::new());
+    conformance::storage::run(
+        async || {
+            let new = cluster().new_address();
+            address.replace(new.clone());
+            cluster().store(&new)
+        },
+        async |store| {
+            drop(store);
+            let same = address.borrow().clone();
+            cluster().store(&same)
+        },
+    )
+    .await;
 }
 
 fn names(home: Home, suite: &Suite) -> (&'static str, &'static str) {

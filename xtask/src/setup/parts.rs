@@ -75,6 +75,13 @@ pub(super) const PARTS: &[Part] = &[
         by_hand: || apt::by_hand(BUSYBOX),
     },
     Part {
+        name: "postgresql",
+        why: "is the server of the tests of a shared store; they start one of their own",
+        find: || shown(tools::postgresql()),
+        install: || apt::install(POSTGRESQL),
+        by_hand: || apt::by_hand(POSTGRESQL),
+    },
+    Part {
         name: "chromium",
         why: "runs the page in tests",
         find: || shown(tools::chromium()),
@@ -98,6 +105,9 @@ const BUBBLEWRAP: &[&str] = &["bubblewrap"];
 const DOCKER: &[&str] = &["docker.io", "iptables"];
 
 const BUSYBOX: &[&str] = &["busybox-static"];
+
+/// The server and its tools, in the distribution's version.
+const POSTGRESQL: &[&str] = &["postgresql"];
 
 /// A browser and a driver must be of one version: they come together.
 const BROWSER: &[&str] = &["chromium", "chromium-driver"];

@@ -128,6 +128,19 @@ pub(crate) fn busybox() -> Option<PathBuf> {
     existing("/usr/bin/busybox".into())
 }
 
+/// The programs of a PostgreSQL server, the newest: where Debian keeps each version's, else in the
+/// path.
+pub(crate) fn postgresql() -> Option<PathBuf> {
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
+    let newest = versions.flatten().filter_map(|entry| {
+        let version: u32 = entry.file_name().to_str()?.parse().ok()?;
+        let program = existing(entry.path().join("bin/initdb"))?;
+        Some((version, program.parent()?.to_owned()))
+    });
+    let newest = newest.max().map(|(_, programs)| programs);
+    newest.or_else(|| Some(on_path("initdb")?.parent()?.to_owned()))
+}
+
 /// A Chromium, whatever its name.
 pub(crate) fn chromium() -> Option<PathBuf> {
     BROWSERS.iter().find_map(|name| on_path(name))

@@ -7,11 +7,11 @@ use std::{
 };
 use tau_core::session::StoreError;
 use tau_platform::{open, transfer};
-use tau_target_native::SqliteStorage;
 
 use super::named;
 use crate::{
     exit::{Error, Exit},
+    store::Store,
     ui::Ui,
 };
 
@@ -25,7 +25,7 @@ pub(super) enum Which {
 
 /// Runs the command.
 pub(super) async fn run(
-    storage: &SqliteStorage,
+    storage: &Store,
     ui: Ui,
     which: Which,
     output: Option<PathBuf>,
@@ -54,7 +54,7 @@ pub(super) async fn run(
 
 /// Writes it, and says what it was.
 async fn write(
-    storage: &SqliteStorage,
+    storage: &Store,
     which: Which,
     mut write: impl FnMut(&[u8]) -> Result<(), StoreError>,
 ) -> Result<String, Error> {

@@ -5,11 +5,11 @@ use tau_core::{
     session::{Graph, GraphEntry},
 };
 use tau_platform::open;
-use tau_target_native::SqliteStorage;
 
 use super::named;
 use crate::{
     exit::Error,
+    store::Store,
     ui::{self, Ui},
 };
 
@@ -29,7 +29,7 @@ pub(crate) enum Format {
 
 /// Runs the command.
 pub(super) async fn run(
-    storage: &SqliteStorage,
+    storage: &Store,
     ui: Ui,
     name: Option<String>,
     format: Format,

@@ -15,12 +15,13 @@ use tau_platform::{
     Clock,
     transfer::{self, Mode, Outcome, Report, TransferError, Wish},
 };
-use tau_target_native::{SessionLock, SqliteStorage, TokioClock};
+use tau_target_native::TokioClock;
 
 use crate::{
     exit::Error,
     home::Home,
     sessions,
+    store::{Hold, Store},
     ui::{self, Ui},
 };
 
@@ -74,12 +75,7 @@ enum Content {
 }
 
 /// Runs the command.
-pub(super) async fn run(
-    storage: &SqliteStorage,
-    home: &Home,
-    ui: Ui,
-    args: Args,
-) -> Result<(), Error> {
+pub(super) async fn run(storage: &Store, home: &Home, ui: Ui, args: Args) -> Result<(), Error> {
     let now = TokioClock.now();
     let content = read(&args.file, args.from, now)?;
     let wish = Wish {
@@ -95,7 +91,7 @@ pub(super) async fn run(
         Content::Tau(sections) => transfer::sessions_of(sections),
         Content::Foreign(foreign) => vec![foreign.session.clone()],
     };
-    let _locks = locks(home, &ids, args.dry_run)?;
+    let _locks = locks(storage, home, &ids, args.dry_run).await?;
     let left = match &content {
         Content::Tau(_) => Vec::new(),
         Content::Foreign(foreign) => foreign.left.clone(),
@@ -117,13 +113,20 @@ pub(super) async fn run(
 }
 
 /// Nobody else writes to what is imported.
-fn locks(home: &Home, ids: &[SessionId], is_rehearsal: bool) -> Result<Vec<SessionLock>, Error> {
-    if is_rehearsal {
-        return Ok(Vec::new());
+async fn locks(
+    storage: &Store,
+    home: &Home,
+    ids: &[SessionId],
+    is_rehearsal: bool,
+) -> Result<Vec<Hold>, Error> {
+    let mut held = Vec::new();
+    if !is_rehearsal {
+        let now = TokioClock.now();
+        for id in ids {
+            held.push(storage.hold(home, id, "tau session import", now).await?);
+        }
     }
-    let now = TokioClock.now();
-    let lock = |id| SessionLock::acquire(&home.locks(), id, "tau session import", now);
-    ids.iter().map(|id| Ok(lock(id)?)).collect()
+    Ok(held)
 }
 
 fn failed(name: &str, error: TransferError) -> Error {

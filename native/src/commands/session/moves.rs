@@ -4,12 +4,13 @@
 use serde_json::{Value, json};
 use tau_core::session::{Command as Wish, Graph, MergeHow, Session};
 use tau_platform::{Clock, open};
-use tau_target_native::{SessionLock, SqliteStorage, TokioClock};
+use tau_target_native::TokioClock;
 
 use super::{Command, named};
 use crate::{
     exit::{Error, Exit},
     home::Home,
+    store::Store,
     ui::{self, Ui},
 };
 
@@ -18,7 +19,7 @@ pub(crate) const OUTSIDE: &str = "what tools did outside is not undone";
 
 /// Runs the command.
 pub(super) async fn run(
-    storage: &SqliteStorage,
+    storage: &Store,
     home: &Home,
     ui: Ui,
     command: Command,
@@ -50,7 +51,7 @@ pub(super) async fn run(
     }
     let now = TokioClock.now();
     // Before it is read: what another process writes meanwhile would be missing.
-    let _lock = SessionLock::acquire(&home.locks(), &id, "tau session", now)?;
+    let _lock = storage.hold(home, &id, "tau session", now).await?;
     let mut session = open::open(storage, &id).await?;
     let undoes = matches!(command, Command::Undo { .. });
     let wishes = wishes(&session, command)?;

@@ -6,12 +6,24 @@ use tau_target_native::sqlite;
 use crate::{
     exit::{Error, Exit},
     home::Home,
+    store::Place,
     ui::Ui,
 };
 
 /// Runs the command.
 pub(super) fn run(home: &Home, ui: Ui, json: bool) -> Result<Exit, Error> {
-    let file = home.store_file();
+    let file = match home.place()? {
+        Place::File(file) => file,
+        Place::Server(options) => {
+            return Err(Error::usage(format!(
+                "{options} is not a file: `repair` is for SQLite alone"
+            ))
+            .hint(
+                "PostgreSQL mends itself after a crash; pg_amcheck looks for damage, and a backup \
+                 brings back what is lost",
+            ));
+        }
+    };
     if !file.exists() {
         return Err(Error::usage(format!(
             "there is no store at {}",

@@ -6,17 +6,18 @@ use tau_core::{
     session::{Entry, Origin, Session},
 };
 use tau_platform::{Clock, open};
-use tau_target_native::{SqliteStorage, TokioClock};
+use tau_target_native::TokioClock;
 
 use super::named;
 use crate::{
     exit::Error,
     printer::{result_lines, usage_line},
+    store::Store,
     ui::{self, Ui},
 };
 
 pub(super) async fn list(
-    storage: &SqliteStorage,
+    storage: &Store,
     ui: Ui,
     limit: Option<usize>,
     json: bool,
@@ -51,7 +52,7 @@ pub(super) async fn list(
 }
 
 pub(super) async fn show(
-    storage: &SqliteStorage,
+    storage: &Store,
     ui: Ui,
     name: Option<String>,
     json: bool,

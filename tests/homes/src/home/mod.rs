@@ -1,7 +1,7 @@
 //! The homes, each as a lane: one process at a time that does tasks, and can be ended and begun
 //! again on the same store.
 
-mod native;
+pub(crate) mod native;
 mod page;
 mod workerd;
 

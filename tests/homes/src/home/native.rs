@@ -52,7 +52,8 @@ impl Lane for NativeLane {
     }
 }
 
-fn words(panic: &(dyn std::any::Any + Send)) -> String {
+/// The sentence of a panic.
+pub(crate) fn words(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
     text.unwrap_or("a panic without words").to_owned()

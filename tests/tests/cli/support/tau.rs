@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use std::{
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     io::{Read, Write},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -22,6 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Tau {
     folder: TempDir,
     home: PathBuf,
+    /// What else is in the environment of every run.
+    more: Vec<(&'static str, OsString)>,
 }
 
 /// A run that has ended.
@@ -39,7 +41,8 @@ impl Tau {
         let folder = tempfile::tempdir().expect("a temporary folder");
         std::fs::create_dir(folder.path().join("workspace")).expect("a workspace");
         let home = folder.path().join("home");
-        Self { folder, home }
+        let more = Vec::new();
+        Self { folder, home, more }
     }
 
     /// The same with what Tau keeps in `home`.
@@ -48,6 +51,12 @@ impl Tau {
             home: home.into(),
             ..Self::new()
         }
+    }
+
+    /// The same with something else in its environment.
+    pub(crate) fn with(mut self, name: &'static str, value: impl Into<OsString>) -> Self {
+        self.more.push((name, value.into()));
+        self
     }
 
     /// What Tau keeps.
@@ -102,13 +111,15 @@ impl Tau {
     }
 
     /// The environment of every run.
-    pub(crate) fn environment(&self) -> Vec<(&'static str, std::ffi::OsString)> {
-        vec![
+    pub(crate) fn environment(&self) -> Vec<(&'static str, OsString)> {
+        let mut all = vec![
             ("PATH", std::env::var_os("PATH").unwrap_or_default()),
             ("HOME", self.folder.path().into()),
             ("TAU_HOME", self.home().into()),
             ("SIM_KEY", KEY.into()),
-        ]
+        ];
+        all.extend(self.more.iter().cloned());
+        all
     }
 
     /// Runs `tau` to its end.
