@@ -11,6 +11,7 @@
 //! | `tls` | whose certificates are believed |
 //! | `server` | connections: made, kept, given up |
 //! | `schema` | what the tables are, before they are used |
+//! | `question` | what a server is asked, in its language |
 //! | `storage` | questions and commits, asked again where that is safe |
 //! | `hold` | one process a session, on whichever machine |
 //!
@@ -20,6 +21,7 @@
 mod error;
 mod hold;
 mod options;
+mod question;
 mod schema;
 mod server;
 mod storage;

@@ -154,6 +154,8 @@ fn a_process_that_is_killed_loses_at_most_the_turn_it_was_in() {
     let address = cluster().new_address();
     let (tau, other) = (machine(&address), machine(&address));
     let server = Server::with(tau_core::model::Api::OpenAi, |_, _| say("Hi."));
+    // The program may have to be built before.
+    tau.tau(&["session", "list"]).code(0);
     let begun = Instant::now();
     let first = tau.ask(&server, &["--json", "first"]).code(0).json();
     let whole = begun.elapsed();
