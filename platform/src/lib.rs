@@ -33,7 +33,7 @@ pub mod storage;
 
 pub use clock::Clock;
 pub use drive::{Left, Shown, drive};
-pub use embed::{Embedder, NoEmbedder};
+pub use embed::{Embedder, HttpEmbedder, NoEmbedder, VectorCache};
 pub use entropy::{Entropy, EntropyError};
 pub use host::{Generation, Host, HostTools, LocalModel};
 pub use http::{Body, Http};
