@@ -8,6 +8,7 @@ mod config;
 mod conversation;
 mod credentials;
 mod embedded;
+mod embedding;
 mod exit;
 mod home;
 mod host;

@@ -91,7 +91,7 @@ pub(crate) async fn begin(
         retry: profile.retry,
         // A model this small invents when it summarises.
         compaction: profile.compaction && !is_embedded,
-        memory_namespace: profile.memory.then(|| NAMESPACE.into()),
+        memory_namespace: profile.memory.enabled.then(|| NAMESPACE.into()),
     };
     let answers = answers(&flags.policy, &tools.specs())?;
     let storage = home.store()?;

@@ -232,12 +232,7 @@ impl EmbeddingEndpoint {
         let Some(Value::Array(items)) = get(&answer, "data") else {
             return Err(unreadable("no list `data`"));
         };
-        if items.len() != count {
-            return Err(EmbeddingsError::Count {
-                found: items.len(),
-                expected: count,
-            });
-        }
+        counted(items.len(), count)?;
         let mut vectors = vec![Vec::new(); count];
         for (at, item) in items.iter().enumerate() {
             let index = match get(item, "index") {
@@ -260,20 +255,25 @@ impl EmbeddingEndpoint {
         Ok(vectors)
     }
 
-    /// Reads vectors as lists of numbers, in order: what a binding gives in the place of a body.
-    pub fn directions(
+    /// Reads what the binding of Workers AI answers to `count` texts: `{"shape":[…],"data":[[…],…]}`.
+    ///
+    /// Source: the models' pages in Cloudflare's documentation of Workers AI, "Output".
+    pub fn decode_bound(
         &self,
         count: usize,
-        rows: Vec<Vec<f32>>,
+        body: &[u8],
     ) -> Result<Vec<Vec<f32>>, EmbeddingsError> {
-        if rows.len() != count {
-            return Err(EmbeddingsError::Count {
-                found: rows.len(),
-                expected: count,
-            });
-        }
-        let rows = rows.into_iter().enumerate();
-        rows.map(|(at, row)| self.direction(at, row)).collect()
+        let answer = json_of(body)?;
+        let Some(Value::Array(rows)) = get(&answer, "data") else {
+            return Err(unreadable("no list `data`"));
+        };
+        counted(rows.len(), count)?;
+        let rows = rows.iter().enumerate();
+        let vectors = rows.map(|(at, row)| {
+            let row = numbers(row).ok_or_else(|| unreadable(&format!("row {at} is no vector")));
+            self.direction(at, row?)
+        });
+        vectors.collect()
     }
 
     /// Reads an answer whose status is not 2xx.
@@ -306,6 +306,13 @@ impl EmbeddingEndpoint {
             images: false,
             temperature_milli: None,
         }
+    }
+}
+
+fn counted(found: usize, expected: usize) -> Result<(), EmbeddingsError> {
+    match found == expected {
+        true => Ok(()),
+        false => Err(EmbeddingsError::Count { found, expected }),
     }
 }
 

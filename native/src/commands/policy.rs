@@ -90,7 +90,7 @@ fn show(flag: Option<Preset>, json: bool, home: &Home, ui: Ui) -> Result<Exit, E
         None => origins.of("preset", config::line_of(&text, "policy.preset").is_some()),
     };
     let rows = rows(&policy, &origins);
-    let memory_tools = profile.memory.then(memory::tool_specs);
+    let memory_tools = profile.memory.enabled.then(memory::tool_specs);
     let mut specs = tools.specs();
     specs.extend(memory_tools.into_iter().flatten());
     if json {

@@ -124,6 +124,23 @@ fn what_is_no_list_of_vectors_is_refused_in_words() {
 }
 
 #[test]
+fn what_workers_ai_answers_is_held_to_the_same() {
+    let read = |count: usize, body: &str| endpoint(2).decode_bound(count, body.as_bytes());
+    let body = r#"{"shape":[2,2],"data":[[3,4],[0,1]],"pooling":"mean"}"#;
+    assert_eq!(read(2, body), Ok(vec![vec![0.6, 0.8], vec![0.0, 1.0]]));
+    for (count, body, told) in [
+        (1, body, "2 vectors for 1 texts"),
+        (1, r#"{"data":[[1,0,0]]}"#, "of 3 numbers, not 2"),
+        (1, r#"{"data":[[0,0]]}"#, "is zero"),
+        (1, r#"{"data":[3]}"#, "row 0 is no vector"),
+        (1, r#"{"response":"hello"}"#, "no list `data`"),
+    ] {
+        let error = read(count, body).unwrap_err().to_string();
+        assert!(error.contains(told), "{body}: {error}");
+    }
+}
+
+#[test]
 fn an_error_says_whether_and_when_to_try_again_and_never_the_key() {
     let failure = |status: u16, headers: &[(&str, &str)], body: &str| {
         let headers = headers.iter().map(|(n, v)| ((*n).into(), (*v).into()));
