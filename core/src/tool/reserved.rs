@@ -10,8 +10,8 @@ use super::ToolSpec;
 use crate::letter::lower_case;
 
 /// The tools of all homes.
-pub const BUILT_IN: [&str; 12] = [
-    "edit", "glob", "grep", "http", "ls", "page", "read", "recall", "remember", "shell", "time",
+pub const BUILT_IN: [&str; 13] = [
+    "edit", "glob", "grep", "http", "ls", "memory", "page", "read", "recall", "remember", "shell", "time",
     "write",
 ];
 /// The longest name of a tool, in characters.

@@ -90,7 +90,7 @@ pub(crate) fn config() -> Config {
         budgets: Budgets::default(),
         retry: Retry::default(),
         compaction: true,
-        memory_namespace: Some("default".into()),
+        memory: Some(crate::memory::Access::of_person()),
     }
 }
 
