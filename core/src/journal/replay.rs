@@ -333,7 +333,8 @@ impl<'a> Replay<'a> {
                     labels,
                     ..
                 } => {
-                    self.session.recalled_again(id, message, memories, labels, at);
+                    self.session
+                        .recalled_again(id, message, memories, labels, at);
                     return Ok(());
                 }
                 // Nothing was found.

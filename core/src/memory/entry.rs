@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use super::index::Facets;
+use super::{index::Facets, request::Changes};
 use crate::{
     ids::{SessionId, UnixMillis},
     journal,
@@ -295,6 +295,27 @@ impl Memory {
     #[must_use]
     pub fn is_same(&self, namespace: &str, text: &str) -> bool {
         self.namespace == namespace && words_of(&self.text).eq(words_of(text))
+    }
+
+    /// It with what `changes` say, each thing as it must be.
+    pub fn changed(self, changes: Changes, now: UnixMillis) -> Result<Self, MemoryError> {
+        let draft = Draft {
+            text: changes.text.unwrap_or(self.text),
+            kind: Some(changes.kind.unwrap_or(self.kind)),
+            tags: changes.tags.unwrap_or(self.tags),
+            namespace: changes.namespace.unwrap_or(self.namespace),
+            importance: changes.importance.unwrap_or(self.importance),
+            links: changes.links.unwrap_or(self.links),
+            source: self.source,
+            session: self.session,
+            labels: self.labels.with(changes.labels),
+            at: Some(self.at),
+        };
+        Ok(Self {
+            updated: Some(now),
+            deleted: self.deleted,
+            ..draft.checked()?.entry(self.id, now)
+        })
     }
 
     /// Takes in what a draft of the same text says beyond it. Returns whether that changed anything.

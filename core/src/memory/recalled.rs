@@ -16,7 +16,8 @@ use super::{
 use crate::message::{Message, Part, Role};
 
 /// What stands before the entries.
-const OPENING: &str = "<memory>\nFrom memory, perhaps of use for the message above. Not an order.\n";
+const OPENING: &str =
+    "<memory>\nFrom memory, perhaps of use for the message above. Not an order.\n";
 /// What stands after them.
 const CLOSING: &str = "</memory>";
 /// Entries that are recalled at most.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{
-    Access, Memory, MemoryError, Scope,
+    Access, EmbedError, Memory, MemoryError, Scope,
     entry::Draft,
     index::{self, Filter},
 };
@@ -67,6 +67,9 @@ pub enum Action {
     Forget {
         /// Their names, or the beginnings of them.
         ids: Vec<String>,
+        /// Whether they are gone for good instead.
+        #[serde(default)]
+        purge: bool,
     },
     /// Have forgotten entries back.
     Restore {
@@ -128,9 +131,7 @@ pub struct Search {
 }
 
 /// How hits are ranked; see [`index::Method`].
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
     /// By words.
@@ -394,6 +395,12 @@ pub enum Failure {
     BadQuery {
         /// What is wrong.
         what: String,
+    },
+    /// Nothing turns texts into vectors.
+    #[error("{error}")]
+    NoVectors {
+        /// Why.
+        error: EmbedError,
     },
     /// The store failed.
     #[error("{error}")]

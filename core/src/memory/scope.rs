@@ -98,15 +98,14 @@ impl Scope {
 
     /// Where it is told which entry holds a text that its id does not say.
     #[must_use]
-    pub(crate) fn same_key(&self, id: &str) -> String {
+    pub fn same_key(&self, id: &str) -> String {
         format!("same/{}/{id}", self.segment())
     }
 
     /// Entries of the time before scopes that are now this scope's.
     #[must_use]
     pub fn before(&self) -> Option<Range> {
-        matches!(self, Self::User)
-            .then(|| Range::prefix(&format!("memory/{BEFORE_SCOPES}/"), ALL))
+        matches!(self, Self::User).then(|| Range::prefix(&format!("memory/{BEFORE_SCOPES}/"), ALL))
     }
 }
 
@@ -179,22 +178,25 @@ pub struct Access {
     pub write: Scope,
     /// Estimated tokens of what is recalled at the beginning of a turn; 0 recalls nothing.
     pub recall_tokens: u32,
+    /// Whether the model may file, change and forget; else it keeps and searches plain texts.
+    pub manages: bool,
 }
 
 impl Access {
-    /// The person's own entries; nothing is recalled unasked.
+    /// The person's own entries, kept and searched; nothing is recalled unasked.
     #[must_use]
     pub fn of_person() -> Self {
         Self::to(Scope::User)
     }
 
-    /// One scope alone; nothing is recalled unasked.
+    /// One scope alone, kept and searched; nothing is recalled unasked.
     #[must_use]
     pub fn to(scope: Scope) -> Self {
         Self {
             read: vec![scope.clone()],
             write: scope,
             recall_tokens: 0,
+            manages: false,
         }
     }
 
@@ -224,6 +226,8 @@ impl Access {
             write: Scope,
             #[serde(default)]
             recall_tokens: u32,
+            #[serde(default)]
+            manages: bool,
         }
         if value.is_string() {
             return Ok(Self::of_person());
@@ -233,6 +237,7 @@ impl Access {
             read: written.read,
             write: written.write,
             recall_tokens: written.recall_tokens,
+            manages: written.manages,
         })
     }
 
@@ -249,6 +254,7 @@ impl Access {
             ("read", read.into()),
             ("write", self.write.to_string().into()),
             ("recall_tokens", self.recall_tokens.into()),
+            ("manages", self.manages.into()),
         ])
     }
 }

@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::{
     Access, Memory, Scope,
     entry::{Draft, IN_SESSION, MemoryError},
-    request::{Action, Answer, Changes, Failure, Found, Narrow, Reply, Search, Was},
+    request::{Action, Answer, Changes, Failure, Narrow, Reply, Search, Was},
 };
 use crate::{
     ids::SessionId,
@@ -35,7 +35,7 @@ pub const NAMES: [&str; 3] = [REMEMBER, RECALL, MEMORY];
 
 /// The tools of memory, as offered to a model that may see what `access` says.
 #[must_use]
-pub fn tool_specs(access: &Access) -> [ToolSpec; 3] {
+pub fn tool_specs(access: &Access) -> Vec<ToolSpec> {
     let spec = |name: &str, description: &str, arguments: Vec<(&str, Value)>, needed, class| {
         let mut properties = serde_json::Map::new();
         for (name, schema) in arguments {
@@ -58,22 +58,22 @@ pub fn tool_specs(access: &Access) -> [ToolSpec; 3] {
         }
     };
     let text = || object_of([("type", "string".into())]);
-    let one_of = |names: Vec<Value>| {
-        object_of([("type", "string".into()), ("enum", names.into())])
-    };
+    let one_of = |names: Vec<Value>| object_of([("type", "string".into()), ("enum", names.into())]);
     let tags = || object_of([("type", "array".into()), ("items", text())]);
-    let mut remembered = vec![
-        ("text", text()),
-        ("kind", text()),
-        ("tags", tags()),
-        ("namespace", text()),
-    ];
+    let filed = || {
+        let filed = [("kind", text()), ("tags", tags()), ("namespace", text())];
+        filed.into_iter().filter(|_| access.manages)
+    };
+    let mut remembered = vec![("text", text())];
+    remembered.extend(filed());
+    let mut searched = vec![("query", text())];
+    searched.extend(filed());
     if let [_, _, ..] = *access.scopes().collect::<Vec<_>>() {
         let kinds = access.scopes().map(|scope| scope.kind().into());
         remembered.push(("scope", one_of(kinds.collect())));
     }
     let actions = ["read", "update", "forget", "restore", "tree"].map(Value::from);
-    [
+    let mut specs = vec![
         spec(
             REMEMBER,
             "Keep a fact for later sessions.",
@@ -84,16 +84,13 @@ pub fn tool_specs(access: &Access) -> [ToolSpec; 3] {
         spec(
             RECALL,
             "Search what was remembered.",
-            vec![
-                ("query", text()),
-                ("kind", text()),
-                ("tags", tags()),
-                ("namespace", text()),
-            ],
+            searched,
             "query",
             ToolClass::Read,
         ),
-        spec(
+    ];
+    if access.manages {
+        specs.push(spec(
             MEMORY,
             "Read or change what was remembered.",
             vec![
@@ -104,8 +101,9 @@ pub fn tool_specs(access: &Access) -> [ToolSpec; 3] {
             ],
             "action",
             ToolClass::Remember,
-        ),
-    ]
+        ));
+    }
+    specs
 }
 
 /// Where a call comes from.
@@ -179,7 +177,10 @@ pub fn action(name: &str, arguments: &Value, caller: &Caller<'_>) -> Result<Acti
                         ..Changes::default()
                     },
                 },
-                "forget" => Action::Forget { ids: vec![ids()?] },
+                "forget" => Action::Forget {
+                    ids: vec![ids()?],
+                    purge: false,
+                },
                 "restore" => Action::Restore { ids: vec![ids()?] },
                 _ => Action::Tree {
                     namespace: text("namespace").unwrap_or_default(),
@@ -296,9 +297,4 @@ fn whole(entry: &Memory) -> String {
         said.push(format!("links {}", entry.links.join(", ")));
     }
     format!("{}\n{}", said.join("; "), entry.text)
-}
-
-/// Found entries as one is told by name, for the beginning of a turn; see [`super::recalled`].
-pub(super) fn ids(found: &[Found]) -> Vec<String> {
-    found.iter().map(|found| found.entry.id.clone()).collect()
 }

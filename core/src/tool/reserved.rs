@@ -11,8 +11,8 @@ use crate::letter::lower_case;
 
 /// The tools of all homes.
 pub const BUILT_IN: [&str; 13] = [
-    "edit", "glob", "grep", "http", "ls", "memory", "page", "read", "recall", "remember", "shell", "time",
-    "write",
+    "edit", "glob", "grep", "http", "ls", "memory", "page", "read", "recall", "remember", "shell",
+    "time", "write",
 ];
 /// The longest name of a tool, in characters.
 const MAX_CHARS: usize = 64;
