@@ -14,7 +14,7 @@ use crate::{
     journal,
     json::{self, FromJson, ToJson},
     order,
-    safety::{Gate, Labels},
+    safety::Labels,
 };
 
 /// The version this code writes, and the newest it reads.
@@ -180,19 +180,6 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// A text that a person has kept, through the gate.
-    pub fn by_person(text: &str, gate: &Gate) -> Result<Self, MemoryError> {
-        checked_text(text)?;
-        let (text, _) = gate
-            .keep(text.trim().into())
-            .map_err(|families| MemoryError::Withheld { families })?;
-        Ok(Self {
-            text,
-            source: PERSON.into(),
-            ..Self::default()
-        })
-    }
-
     /// It as it is kept: trimmed, in order, each thing once. Fails with the first limit it passes.
     pub fn checked(self) -> Result<Self, MemoryError> {
         let text = checked_text(&self.text)?;

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     ids::UnixMillis,
     json::{FromJson, ToJson},
+    safety::Gate,
     session::StoreError,
 };
 
@@ -97,6 +98,33 @@ pub enum Action {
 }
 
 impl Action {
+    /// It as a person may ask for it: what is to be kept passes the gate first.
+    pub fn through(self, gate: &Gate) -> Result<Self, MemoryError> {
+        let keep = |text: String| {
+            super::entry::checked_text(&text)?;
+            let kept = gate.keep(text.trim().into());
+            kept.map(|(text, _)| text)
+                .map_err(|families| MemoryError::Withheld { families })
+        };
+        Ok(match self {
+            Self::Remember { draft, scope } => Self::Remember {
+                draft: Draft {
+                    text: keep(draft.text)?,
+                    ..draft
+                },
+                scope,
+            },
+            Self::Update { id, changes } => Self::Update {
+                id,
+                changes: Changes {
+                    text: changes.text.map(keep).transpose()?,
+                    ..changes
+                },
+            },
+            other => other,
+        })
+    }
+
     /// Whether it changes what is kept.
     #[must_use]
     pub fn writes(&self) -> bool {

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::{
     Access, Memory, Scope,
-    entry::{Draft, IN_SESSION, MemoryError},
+    entry::{Draft, IN_SESSION, MemoryError, PERSON},
     request::{Action, Answer, Changes, Failure, Narrow, Reply, Search, Was},
 };
 use crate::{
@@ -109,8 +109,8 @@ pub fn tool_specs(access: &Access) -> Vec<ToolSpec> {
 /// Where a call comes from.
 #[derive(Clone, Debug)]
 pub struct Caller<'a> {
-    /// The session.
-    pub session: &'a SessionId,
+    /// The session; none for a person's own call.
+    pub session: Option<&'a SessionId>,
     /// What the conversation holds.
     pub labels: Labels,
     /// What it may see.
@@ -137,8 +137,11 @@ pub fn action(name: &str, arguments: &Value, caller: &Caller<'_>) -> Result<Acti
                 kind: text("kind"),
                 tags: list("tags"),
                 namespace: text("namespace").unwrap_or_default(),
-                source: IN_SESSION.into(),
-                session: Some(caller.session.clone()),
+                source: match caller.session {
+                    Some(_) => IN_SESSION.into(),
+                    None => PERSON.into(),
+                },
+                session: caller.session.cloned(),
                 labels: caller.labels,
                 ..Draft::default()
             };

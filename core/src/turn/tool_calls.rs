@@ -173,7 +173,7 @@ impl Session {
             return self.emit(effect, Effect::RunTool(run));
         };
         let caller = memory::Caller {
-            session: &self.state.id,
+            session: Some(&self.state.id),
             labels: self.labels_in_sight(),
             access,
         };
