@@ -13,13 +13,19 @@
 //! home, however the entries are spread over segments: arithmetic is integers, and additions and
 //! products of floats in a fixed order.
 
+mod bytes;
+mod keyword;
 mod math;
+mod part;
 mod query;
 mod search;
+mod segment;
 mod store;
 mod tail;
 mod token;
 mod vector;
+mod vectors;
+mod words;
 
 pub use query::{Boosts, Filter, Hit, Method, Query, Ranked};
 pub use search::search;
@@ -31,7 +37,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::EmbeddingModel;
 use crate::ids::UnixMillis;
+use segment::Segment;
 use tail::{Owned, Tail};
+use vector::Quantised;
 
 /// What an entry is to the index.
 #[derive(Clone, Copy, Debug)]
@@ -96,6 +104,7 @@ impl fmt::Debug for TextHash {
 #[derive(Clone, Debug, Default)]
 pub struct Index {
     model: Option<EmbeddingModel>,
+    segments: Vec<Segment>,
     tail: Tail,
 }
 
@@ -105,6 +114,7 @@ impl Index {
     pub fn new(model: Option<EmbeddingModel>) -> Self {
         Self {
             model,
+            segments: Vec::new(),
             tail: Tail::default(),
         }
     }
@@ -120,6 +130,9 @@ impl Index {
         if self.model != model {
             self.model = model;
             self.tail.forget_vectors();
+            for segment in &mut self.segments {
+                segment.vectors = None;
+            }
         }
     }
 
@@ -131,13 +144,17 @@ impl Index {
 
     /// Removes the document with this id, if there is one.
     pub fn remove(&mut self, id: &str) {
-        self.tail.remove(id);
+        if !self.tail.remove(id) {
+            // At most one of them holds it.
+            let _ = self.segments.iter_mut().any(|segment| segment.remove(id));
+        }
     }
 
     /// How many documents there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.tail.len()
+        let segments = self.segments.iter().map(Segment::len);
+        self.tail.len() + segments.sum::<usize>()
     }
 
     /// Whether there are none.
@@ -155,40 +172,80 @@ impl Index {
     /// The name of that document's text.
     #[must_use]
     pub fn text_hash(&self, id: &str) -> Option<TextHash> {
-        self.tail.get(id).map(|document| document.hash)
+        let in_segment = || {
+            let (segment, document) = self.find(id)?;
+            Some(segment.words.hash(document))
+        };
+        self.tail
+            .get(id)
+            .map(|owned| owned.hash)
+            .or_else(in_segment)
     }
 
     /// At most `limit` ids of documents that have no vector yet. Putting the document again, with
     /// its vector, takes it off this list.
     #[must_use]
     pub fn without_vector(&self, limit: usize) -> Vec<String> {
-        match self.model {
-            None => Vec::new(),
-            Some(_) => self.tail.without_vector(limit),
+        if self.model.is_none() {
+            return Vec::new();
         }
+        let waiting = |segment: &Segment, document: u32| {
+            let scale = segment
+                .vectors
+                .as_ref()
+                .map_or(0.0, |vectors| vectors.scale(document));
+            segment.lives(document) && scale <= 0.0
+        };
+        let in_segments = self.segments.iter().flat_map(|segment| {
+            let all = 0..segment.words.documents();
+            all.filter(|document| waiting(segment, *document))
+                .map(|document| segment.words.id(document))
+        });
+        let tail = self.tail.documents().into_iter();
+        let in_tail = tail
+            .filter(|(_, owned)| owned.vector.is_none())
+            .map(|(id, _)| id);
+        in_segments
+            .chain(in_tail)
+            .take(limit)
+            .map(String::from)
+            .collect()
     }
 
     /// What `document` would be in the index.
     fn prepare(&self, document: Document<'_>) -> Owned {
-        let mut owned = Owned::new(document, self.dimensions());
-        if owned.vector.is_none()
-            && let Some(earlier) = self.tail.get(document.id)
-            && earlier.hash == owned.hash
-        {
-            owned.vector = earlier.vector.clone();
+        let dimensions = self
+            .model
+            .as_ref()
+            .map_or(0, |model| model.dimensions as usize);
+        let mut owned = Owned::new(document, dimensions);
+        if owned.vector.is_none() && self.text_hash(document.id) == Some(owned.hash) {
+            owned.vector = self.vector(document.id);
         }
         owned
     }
 
     fn insert(&mut self, id: &str, owned: Owned) {
+        self.remove(id);
         self.tail.insert(id, owned);
     }
 
-    /// Numbers of a vector; 0 without a model.
-    fn dimensions(&self) -> usize {
-        self.model
-            .as_ref()
-            .map_or(0, |model| model.dimensions as usize)
+    /// The segment that holds the document with this id.
+    fn find(&self, id: &str) -> Option<(&Segment, u32)> {
+        let found = |segment: &Segment| segment.find(id);
+        self.segments
+            .iter()
+            .find_map(|segment| Some((segment, found(segment)?)))
+    }
+
+    fn vector(&self, id: &str) -> Option<Quantised> {
+        match self.tail.get(id) {
+            Some(owned) => owned.vector.clone(),
+            None => {
+                let (segment, document) = self.find(id)?;
+                segment.vectors.as_ref()?.get(document)
+            }
+        }
     }
 }
 

@@ -59,23 +59,33 @@ impl Filter {
     /// Whether something with `facets` may be a hit.
     #[must_use]
     pub fn admits(&self, facets: &Facets<'_>) -> bool {
-        let below = |namespace: &String| {
-            let rest = facets.namespace.strip_prefix(namespace.as_str());
-            namespace.is_empty()
-                || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        self.namespace.as_ref().is_none_or(below)
+        self.admits_namespace(facets.namespace)
             && self.kind.as_ref().is_none_or(|kind| kind == facets.kind)
             && self.tags.iter().all(|tag| facets.tags.contains(tag))
             && self
                 .source
                 .as_ref()
                 .is_none_or(|source| source == facets.source)
-            && self.from.is_none_or(|from| from <= facets.at)
-            && self.until.is_none_or(|until| facets.at < until)
+            && self.admits_time(facets.at)
             && self
                 .min_importance
                 .is_none_or(|least| least <= facets.importance)
+    }
+
+    pub(super) fn admits_namespace(&self, namespace: &str) -> bool {
+        let Some(wanted) = self
+            .namespace
+            .as_deref()
+            .filter(|wanted| !wanted.is_empty())
+        else {
+            return true;
+        };
+        let rest = namespace.strip_prefix(wanted);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
+    pub(super) fn admits_time(&self, at: UnixMillis) -> bool {
+        self.from.is_none_or(|from| from <= at) && self.until.is_none_or(|until| at < until)
     }
 }
 

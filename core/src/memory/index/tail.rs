@@ -1,30 +1,39 @@
 //! Documents that are in no segment yet.
 
-use alloc::{borrow::ToOwned as _, boxed::Box, collections::BTreeMap, string::String, vec::Vec};
+use alloc::{
+    borrow::ToOwned as _, boxed::Box, collections::BTreeMap, string::String, sync::Arc, vec::Vec,
+};
 
-use super::{Document, Facets, TextHash, token, vector::Quantised};
+use super::{Document, Facets, Filter, TextHash, token, vector::Quantised};
 use crate::ids::UnixMillis;
 
 /// The latest documents, in memory.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tail {
-    documents: BTreeMap<String, Owned>,
+    /// In the order they came; none where one was replaced or removed.
+    slots: Vec<Option<(String, Owned)>>,
+    ids: BTreeMap<String, u32>,
+    /// Which slots hold a term and how often, the emptied ones among them.
+    postings: BTreeMap<Arc<str>, Vec<(u32, u32)>>,
+    /// Words of all documents.
+    length: u64,
 }
 
 /// A document with what it is searched by.
 #[derive(Clone, Debug)]
 pub(super) struct Owned {
     pub(super) hash: TextHash,
-    /// In byte order.
-    pub(super) words: Vec<(String, u32)>,
+    /// In byte order, each with how often it is there.
+    pub(super) words: Vec<(Arc<str>, u32)>,
+    /// Words, all together.
     pub(super) length: u32,
     pub(super) vector: Option<Quantised>,
-    namespace: Box<str>,
-    kind: Box<str>,
-    tags: Box<[String]>,
-    source: Box<str>,
-    at: UnixMillis,
-    importance: u8,
+    pub(super) namespace: Box<str>,
+    pub(super) kind: Box<str>,
+    pub(super) tags: Box<[String]>,
+    pub(super) source: Box<str>,
+    pub(super) at: UnixMillis,
+    pub(super) importance: u8,
 }
 
 impl Owned {
@@ -60,38 +69,89 @@ impl Owned {
 
 impl Tail {
     pub(super) fn insert(&mut self, id: &str, owned: Owned) {
-        self.documents.insert(id.to_owned(), owned);
+        self.remove(id);
+        let slot = self.slots.len() as u32;
+        self.length += u64::from(owned.length);
+        for (word, count) in &owned.words {
+            self.postings
+                .entry(word.clone())
+                .or_default()
+                .push((slot, *count));
+        }
+        self.ids.insert(id.to_owned(), slot);
+        self.slots.push(Some((id.to_owned(), owned)));
+        // One that is written over and over again does not grow the tail for ever.
+        if self.slots.len() > 64 && self.slots.len() > 2 * self.ids.len() {
+            let kept = core::mem::take(self).slots;
+            for (id, owned) in kept.into_iter().flatten() {
+                self.insert(&id, owned);
+            }
+        }
     }
 
-    pub(super) fn remove(&mut self, id: &str) {
-        self.documents.remove(id);
+    /// Whether it was there.
+    pub(super) fn remove(&mut self, id: &str) -> bool {
+        let slot = self.ids.remove(id);
+        let emptied = slot.and_then(|slot| self.slots.get_mut(slot as usize)?.take());
+        if let Some((_, owned)) = &emptied {
+            self.length -= u64::from(owned.length);
+        }
+        emptied.is_some()
     }
 
     pub(super) fn forget_vectors(&mut self) {
-        for document in self.documents.values_mut() {
+        for (_, document) in self.slots.iter_mut().flatten() {
             document.vector = None;
         }
     }
 
+    /// How many documents there are.
     pub(super) fn len(&self) -> usize {
-        self.documents.len()
+        self.ids.len()
+    }
+
+    /// Places for documents, the emptied ones among them.
+    pub(super) fn slots(&self) -> u32 {
+        self.slots.len() as u32
+    }
+
+    /// Words of all documents.
+    pub(super) fn length(&self) -> u64 {
+        self.length
     }
 
     pub(super) fn get(&self, id: &str) -> Option<&Owned> {
-        self.documents.get(id)
+        let slot = self.ids.get(id)?;
+        self.slot(*slot).map(|(_, owned)| owned)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Owned)> {
-        self.documents
-            .iter()
-            .map(|(id, document)| (id.as_str(), document))
+    pub(super) fn slot(&self, slot: u32) -> Option<(&str, &Owned)> {
+        let (id, owned) = self.slots.get(slot as usize)?.as_ref()?;
+        Some((id, owned))
     }
 
-    pub(super) fn without_vector(&self, limit: usize) -> Vec<String> {
-        let waiting = self
-            .documents
+    /// By id.
+    pub(super) fn documents(&self) -> Vec<(&str, &Owned)> {
+        self.ids
+            .values()
+            .filter_map(|slot| self.slot(*slot))
+            .collect()
+    }
+
+    /// Which slots hold the term and how often, without the emptied ones.
+    pub(super) fn postings(&self, term: &str) -> impl Iterator<Item = (u32, u32)> {
+        let all = self.postings.get(term).map_or(&[][..], Vec::as_slice);
+        all.iter()
+            .copied()
+            .filter(|(slot, _)| self.slot(*slot).is_some())
+    }
+
+    /// Which slots hold a document that `filter` admits.
+    pub(super) fn admitted(&self, filter: &Filter) -> Vec<bool> {
+        let admits = |(_, owned): &(String, Owned)| filter.admits(&owned.facets());
+        self.slots
             .iter()
-            .filter(|(_, document)| document.vector.is_none());
-        waiting.map(|(id, _)| id.clone()).take(limit).collect()
+            .map(|slot| slot.as_ref().is_some_and(admits))
+            .collect()
     }
 }

@@ -1,6 +1,6 @@
 //! Texts as the words they are searched by.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{collections::BTreeMap, string::String, sync::Arc, vec::Vec};
 
 use crate::letter;
 
@@ -21,12 +21,15 @@ pub(super) fn words(text: &str) -> impl Iterator<Item = String> {
 }
 
 /// The same, each once with how often it is there, in byte order.
-pub(super) fn counted(text: &str) -> Vec<(String, u32)> {
-    let mut counts = alloc::collections::BTreeMap::new();
+pub(super) fn counted(text: &str) -> Vec<(Arc<str>, u32)> {
+    let mut counts: BTreeMap<String, u32> = BTreeMap::new();
     for word in words(text) {
-        *counts.entry(word).or_insert(0_u32) += 1;
+        *counts.entry(word).or_default() += 1;
     }
-    counts.into_iter().collect()
+    counts
+        .into_iter()
+        .map(|(word, count)| (word.into(), count))
+        .collect()
 }
 
 /// Words that say nothing about what a text is about.

@@ -19,15 +19,20 @@
 
 mod rows;
 
-use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
+use alloc::{collections::BTreeMap, format, string::String, sync::Arc, vec, vec::Vec};
 use thiserror::Error;
 
-use super::{Document, Index, tail::Owned};
+use super::{
+    Document, Index,
+    segment::{self, Segment},
+    tail::{Owned, Tail},
+};
 use crate::{
     memory::EmbeddingModel,
+    order,
     session::{Batch, Range},
 };
-use rows::{Change, Manifest};
+use rows::{Change, Live, Manifest};
 
 /// Rows of the head that are read; far more than a head ever has.
 const HEAD_LIMIT: u32 = 1_000_000;
@@ -78,12 +83,22 @@ pub enum Next {
 /// What is to be got.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wanted {
-    /// Keys of segments.
-    pub segments: Vec<String>,
+    /// Keys of rows.
+    pub rows: Vec<String>,
     /// Ids of entries that changed.
     pub entries: Vec<String>,
     changes: Vec<(u64, Change)>,
 }
+
+/// Changes that are gathered before they become a segment.
+const FLUSH: usize = 128;
+/// How many small segments there may be before they become one.
+const FAN: usize = 8;
+/// How full a segment must be for a few to become one.
+const FULL: f64 = 0.75;
+/// How many replaced manifests are remembered. A writer reads the head before it writes; one that
+/// was overtaken so often in between would not notice.
+const PAST: u64 = 4_096;
 
 /// The index of one scope, and where it stands in its rows.
 #[derive(Clone, Debug)]
@@ -93,6 +108,8 @@ pub struct Store {
     manifest: Manifest,
     /// The number of the next change.
     seq: u64,
+    /// Whether the index is not the manifest's yet.
+    behind: bool,
     staged: Vec<Staged>,
 }
 
@@ -100,7 +117,7 @@ pub struct Store {
 enum Staged {
     Put(String, Owned),
     Remove(String),
-    Manifest(Manifest),
+    Whole(Manifest, Index),
 }
 
 impl Store {
@@ -112,6 +129,7 @@ impl Store {
             index: Index::new(None),
             manifest: Manifest::default(),
             seq: 0,
+            behind: false,
             staged: Vec::new(),
         }
     }
@@ -136,19 +154,32 @@ impl Store {
     pub fn read(&mut self, rows: &[(String, Vec<u8>)]) -> Result<Next, IndexError> {
         self.staged.clear();
         let manifest_key = self.manifest_key();
-        let found = rows.iter().find(|(key, _)| *key == manifest_key);
-        let manifest = match found {
+        let manifest = match rows.iter().find(|(key, _)| *key == manifest_key) {
             Some((key, value)) => rows::read_manifest(key, value)?,
             None => Manifest::default(),
         };
         if manifest != self.manifest {
+            // From its first change on: what is known of the log may be in its segments by now.
+            self.behind = true;
             self.seq = manifest.seq;
-            self.index = Index::new(manifest.model.clone());
             self.manifest = manifest;
             return Ok(Next::Scan);
         }
-        let log = self.log_prefix();
         let mut wanted = Wanted::default();
+        if self.behind {
+            let known = |live: &Live| {
+                self.index
+                    .segments
+                    .iter()
+                    .find(|known| known.number == live.number)
+            };
+            for live in &self.manifest.segments {
+                if known(live).is_none_or(|known| known.vectors.is_none() && live.vectors) {
+                    wanted.rows.extend(self.segment_keys(live));
+                }
+            }
+        }
+        let log = self.log_prefix();
         for (key, value) in rows {
             let Some(seq) = key.strip_prefix(&log) else {
                 continue;
@@ -162,22 +193,26 @@ impl Store {
         }
         wanted.entries.sort_unstable();
         wanted.entries.dedup();
-        Ok(match wanted.changes.is_empty() {
+        Ok(match wanted.changes.is_empty() && !self.behind {
             true => Next::Ready,
             false => Next::Supply(wanted),
         })
     }
 
-    /// Takes what [`Store::read`] asked for: rows of segments, and of the entries those that exist.
+    /// Takes what [`Store::read`] asked for: of rows and of entries those that exist.
     ///
-    /// [`IndexError::Missing`] means to scan and read again, once: the segment may have been
-    /// replaced.
+    /// [`IndexError::Missing`] means to scan and read again: a row may have been replaced. If it is
+    /// still missing, it is lost.
     pub fn supply(
         &mut self,
         wanted: Wanted,
-        _segments: Vec<(String, Vec<u8>)>,
+        rows: Vec<(String, Vec<u8>)>,
         entries: &[Document<'_>],
     ) -> Result<(), IndexError> {
+        if self.behind {
+            self.index = self.assemble(rows)?;
+            self.behind = false;
+        }
         let entries: BTreeMap<&str, &Document<'_>> =
             entries.iter().map(|entry| (entry.id, entry)).collect();
         for (seq, change) in wanted.changes {
@@ -207,6 +242,45 @@ impl Store {
         Ok(())
     }
 
+    /// The index of the manifest, before any change of the log.
+    fn assemble(&self, rows: Vec<(String, Vec<u8>)>) -> Result<Index, IndexError> {
+        let mut rows: BTreeMap<String, Vec<u8>> = rows.into_iter().collect();
+        let model = self.manifest.model.clone();
+        let mut index = Index::new(model.clone());
+        for live in &self.manifest.segments {
+            let known = self
+                .index
+                .segments
+                .iter()
+                .find(|known| known.number == live.number);
+            let keys = self.segment_keys(live);
+            let rows = match known {
+                Some(known) if known.vectors.is_some() >= live.vectors => {
+                    let vectors = known.vectors.as_ref().filter(|_| live.vectors);
+                    segment::Rows {
+                        words: known.words.bytes().clone(),
+                        vectors: vectors.map(|vectors| vectors.bytes().clone()),
+                    }
+                }
+                _ => {
+                    let mut given = keys.iter().map(|key| {
+                        let missing = || IndexError::Missing { key: key.clone() };
+                        rows.remove(key).map(Arc::from).ok_or_else(missing)
+                    });
+                    segment::Rows {
+                        words: given.next().transpose()?.unwrap_or_default(),
+                        vectors: given.next().transpose()?,
+                    }
+                }
+            };
+            let gone = live.gone(&self.manifest_key())?;
+            let key = self.segment_key(live.number);
+            let opened = Segment::open(live.number, &key, rows, &gone, model.as_ref())?;
+            index.segments.push(opened);
+        }
+        Ok(index)
+    }
+
     /// What is searched.
     #[must_use]
     pub fn index(&self) -> &Index {
@@ -219,17 +293,25 @@ impl Store {
         self.index.model()
     }
 
-    /// Adds to `batch` that vectors are made by `model` from now on: all others are forgotten.
-    pub fn set_model(&mut self, model: &EmbeddingModel, batch: &mut Batch) {
+    /// Adds to `batch`, which must be one of its own, that vectors are made by `model` from now on:
+    /// all others are forgotten. Whether that is news.
+    pub fn set_model(&mut self, model: &EmbeddingModel, batch: &mut Batch) -> bool {
         if self.model() == Some(model) {
-            return;
+            return false;
         }
-        let next = Manifest {
-            number: self.manifest.number + 1,
-            model: Some(model.clone()),
-            ..self.manifest.clone()
+        let mut next = Index {
+            model: self.index.model.clone(),
+            segments: self.index.segments.clone(),
+            tail: Tail::default(),
         };
-        self.stage_manifest(next, batch);
+        next.set_model(Some(model.clone()));
+        for live in self.manifest.segments.iter().filter(|live| live.vectors) {
+            batch
+                .delete
+                .extend(self.segment_keys(live).into_iter().skip(1));
+        }
+        self.flush(next, batch);
+        true
     }
 
     /// Adds to `batch` that the entry `document` was written. Several may go into one batch.
@@ -246,10 +328,124 @@ impl Store {
         self.staged.push(Staged::Remove(id.into()));
     }
 
-    /// Adds to `batch` a bounded piece of tidying, if one is due: after a write that was committed,
-    /// and in a commit of its own. It may be left out, or fail with a conflict and be forgotten.
-    pub fn maintain(&mut self, _batch: &mut Batch) -> bool {
-        false
+    /// Adds to `batch`, which must be one of its own, a bounded piece of tidying, if one is due:
+    /// after a write that was committed, again until it says that none was. It may be left out, or
+    /// fail with a conflict and be forgotten.
+    pub fn maintain(&mut self, batch: &mut Batch) -> bool {
+        let changes = self.seq - self.manifest.seq;
+        let small = self.mergeable();
+        if changes < FLUSH as u64 && small.is_empty() {
+            return false;
+        }
+        let (merged, kept): (Vec<Segment>, Vec<Segment>) = (self.index.segments.iter().cloned())
+            .partition(|segment| changes < FLUSH as u64 && small.contains(&segment.number));
+        for segment in &merged {
+            batch.delete.extend(self.segment_keys(&Live::of(segment)));
+        }
+        let mut next = Index {
+            model: self.index.model.clone(),
+            segments: kept,
+            tail: Tail::default(),
+        };
+        let unpacked: Vec<(String, Owned)> = merged.iter().flat_map(Segment::unpack).collect();
+        match merged.is_empty() {
+            true => self.flush(next, batch),
+            false => {
+                next.tail = self.index.tail.clone();
+                let mut documents: Vec<(&str, &Owned)> = unpacked
+                    .iter()
+                    .map(|(id, owned)| (id.as_str(), owned))
+                    .collect();
+                order::sort_by(&mut documents, |(a, _), (b, _)| a < b);
+                self.replace(next, &documents, self.manifest.seq, batch);
+            }
+        }
+        true
+    }
+
+    /// The numbers of segments that should become one: many small ones, or some that together make
+    /// a full one. The smallest are taken, as many as fit.
+    fn mergeable(&self) -> Vec<u64> {
+        let mut by_fill: Vec<(f64, u64)> = self
+            .index
+            .segments
+            .iter()
+            .map(|segment| (segment.fill(), segment.number))
+            .collect();
+        order::sort_by(&mut by_fill, |a, b| a.0 < b.0);
+        let (mut sum, mut taken) = (0.0, Vec::new());
+        for (fill, number) in by_fill {
+            if sum + fill > 1.0 {
+                break;
+            }
+            sum += fill;
+            taken.push(number);
+        }
+        match taken.len() {
+            count if count >= FAN || (count >= 2 && sum >= FULL) => taken,
+            _ => Vec::new(),
+        }
+    }
+
+    /// Adds to `batch` that every change of the log becomes a segment behind those of `next`.
+    fn flush(&mut self, mut next: Index, batch: &mut Batch) {
+        let deleted = (self.manifest.seq..self.seq).map(|seq| self.log_key(seq));
+        batch.delete.extend(deleted);
+        let mut tail = self.index.tail.clone();
+        if next.model != self.index.model {
+            tail.forget_vectors();
+        }
+        next.segments.retain(|segment| {
+            let lives = segment.len() > 0;
+            if !lives {
+                batch.delete.extend(self.segment_keys(&Live::of(segment)));
+            }
+            lives
+        });
+        self.replace(next, &tail.documents(), self.seq, batch);
+    }
+
+    /// Adds to `batch` that `documents` become segments behind those of `next`, and that changes
+    /// before `seq` are in its segments.
+    fn replace(
+        &mut self,
+        mut next: Index,
+        documents: &[(&str, &Owned)],
+        seq: u64,
+        batch: &mut Batch,
+    ) {
+        let mut number = self.manifest.next;
+        for rows in segment::build(documents, next.model.as_ref()) {
+            let key = self.segment_key(number);
+            batch
+                .put
+                .push((format!("{key}/words"), rows.words.to_vec()));
+            if let Some(vectors) = &rows.vectors {
+                batch.put.push((format!("{key}/vectors"), vectors.to_vec()));
+            }
+            if let Ok(built) = Segment::open(number, &key, rows, &[], next.model.as_ref()) {
+                next.segments.push(built);
+            }
+            number += 1;
+        }
+        let manifest = Manifest {
+            v: 0,
+            number: self.manifest.number + 1,
+            seq,
+            next: number,
+            model: next.model.clone(),
+            segments: next.segments.iter().map(Live::of).collect(),
+        };
+        let past = self.past_key(self.manifest.number);
+        batch.require_absent.push(past.clone());
+        batch.put.push((past, Vec::new()));
+        if let Some(old) = self.manifest.number.checked_sub(PAST) {
+            batch.delete.push(self.past_key(old));
+        }
+        batch
+            .put
+            .push((self.manifest_key(), rows::write_manifest(&manifest)));
+        self.staged.push(Staged::Whole(manifest, next));
     }
 
     /// The batch is stored.
@@ -264,8 +460,8 @@ impl Store {
                     self.index.remove(&id);
                     self.seq += 1;
                 }
-                Staged::Manifest(manifest) => {
-                    self.index.set_model(manifest.model.clone());
+                Staged::Whole(manifest, index) => {
+                    self.index = index;
                     self.manifest = manifest;
                 }
             }
@@ -278,32 +474,13 @@ impl Store {
     }
 
     fn log(&mut self, change: &Change, batch: &mut Batch) {
-        let changes = self
-            .staged
-            .iter()
-            .filter(|staged| !matches!(staged, Staged::Manifest(_)));
-        let key = self.log_key(self.seq + changes.count() as u64);
-        self.require_current(batch);
-        batch.require_absent.push(key.clone());
-        batch.put.push((key, rows::write_change(change)));
-    }
-
-    fn stage_manifest(&mut self, manifest: Manifest, batch: &mut Batch) {
-        self.require_current(batch);
-        let past = self.past_key(self.manifest.number);
-        batch.put.push((past, Vec::new()));
-        batch
-            .put
-            .push((self.manifest_key(), rows::write_manifest(&manifest)));
-        self.staged.push(Staged::Manifest(manifest));
-    }
-
-    /// The commit fails if somebody replaced the manifest.
-    fn require_current(&self, batch: &mut Batch) {
+        let key = self.log_key(self.seq + self.staged.len() as u64);
         let past = self.past_key(self.manifest.number);
         if !batch.require_absent.contains(&past) {
             batch.require_absent.push(past);
         }
+        batch.require_absent.push(key.clone());
+        batch.put.push((key, rows::write_change(change)));
     }
 
     fn log_prefix(&self) -> String {
@@ -316,6 +493,20 @@ impl Store {
 
     fn manifest_key(&self) -> String {
         format!("index/{}/head/manifest", self.scope)
+    }
+
+    fn segment_key(&self, number: u64) -> String {
+        format!("index/{}/segment/{number:016}", self.scope)
+    }
+
+    /// The keys of its rows, words first.
+    fn segment_keys(&self, live: &Live) -> Vec<String> {
+        let key = self.segment_key(live.number);
+        let mut keys = vec![format!("{key}/words")];
+        if live.vectors {
+            keys.push(format!("{key}/vectors"));
+        }
+        keys
     }
 
     fn past_key(&self, number: u64) -> String {

@@ -13,7 +13,7 @@ use crate::{
     json::{self, FromJson, ToJson},
     memory::{
         EmbeddingModel,
-        index::{TextHash, tail::Owned, vector::Quantised},
+        index::{TextHash, segment::Segment, tail::Owned, vector::Quantised},
     },
 };
 
@@ -43,10 +43,9 @@ pub(super) struct Stored {
 
 impl Stored {
     fn new(vector: &Quantised, model: &EmbeddingModel) -> Self {
-        let bytes: Vec<u8> = vector.numbers.iter().map(|x| x.cast_unsigned()).collect();
         Self {
             model: model.name.clone(),
-            numbers: STANDARD.encode(bytes),
+            numbers: STANDARD.encode(&vector.numbers),
         }
     }
 
@@ -59,9 +58,7 @@ impl Stored {
 
     pub(super) fn quantised(&self) -> Option<Quantised> {
         let bytes = STANDARD.decode(&self.numbers).ok()?;
-        Some(Quantised::new(
-            bytes.into_iter().map(u8::cast_signed).collect(),
-        ))
+        Some(Quantised::new(bytes))
     }
 }
 
@@ -97,8 +94,39 @@ pub(super) struct Manifest {
     pub(super) number: u64,
     /// The first change that is in no segment.
     pub(super) seq: u64,
+    /// The number of the next segment.
+    pub(super) next: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) model: Option<EmbeddingModel>,
+    #[serde(default)]
+    pub(super) segments: Vec<Live>,
+}
+
+/// A segment that is searched.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
+pub(super) struct Live {
+    pub(super) number: u64,
+    /// Whether it has vectors of the manifest's model.
+    pub(super) vectors: bool,
+    /// A bit for each document that is gone, in base64.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    gone: String,
+}
+
+impl Live {
+    pub(super) fn of(segment: &Segment) -> Self {
+        Self {
+            number: segment.number,
+            vectors: segment.vectors.is_some(),
+            gone: STANDARD.encode(segment.gone()),
+        }
+    }
+
+    /// A bit for each document that is gone; missing ones are 0.
+    pub(super) fn gone(&self, key: &str) -> Result<Vec<u8>, IndexError> {
+        let decoded = STANDARD.decode(&self.gone);
+        decoded.map_err(|error| damaged(key, &format!("segment {}: {error}", self.number)))
+    }
 }
 
 #[derive(Serialize, Deserialize, FromJson, ToJson)]
