@@ -12,8 +12,10 @@ use crate::{
     config::Profile,
     credentials::{Guarded, Keys, Vault},
     embedded::Embedded,
+    embedding::HomeEmbedder,
     exit::Error,
     home::Home,
+    memory::{self, NativeMemory},
     plugins::Plugins,
     programs::Engines,
 };
@@ -71,6 +73,7 @@ pub(crate) struct NativeHost {
     storage: SqliteStorage,
     tools: Counted<HomeTools>,
     model: Embedded,
+    memory: NativeMemory,
 }
 
 impl NativeHost {
@@ -80,11 +83,13 @@ impl NativeHost {
         http: Guarded<ReqwestHttp>,
         storage: SqliteStorage,
         tools: HomeTools,
+        embedder: HomeEmbedder,
     ) -> Self {
         Self {
             clock: TokioClock,
             http,
             tools: counted(tools, &storage),
+            memory: memory::service(&storage, embedder),
             storage,
             model: Embedded::new(home.models()),
         }
@@ -97,6 +102,7 @@ impl Host for NativeHost {
     type Storage = SqliteStorage;
     type Tools = Counted<HomeTools>;
     type Model = Embedded;
+    type Memory = NativeMemory;
 
     fn clock(&self) -> &TokioClock {
         &self.clock
@@ -116,6 +122,10 @@ impl Host for NativeHost {
 
     fn model(&self) -> &Embedded {
         &self.model
+    }
+
+    fn memory(&self) -> &NativeMemory {
+        &self.memory
     }
 }
 

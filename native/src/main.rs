@@ -13,6 +13,7 @@ mod exit;
 mod home;
 mod host;
 mod log;
+mod memory;
 mod plugins;
 mod printer;
 mod programs;

@@ -1,4 +1,4 @@
-//! `memory` in the profile: whether there is one, and what makes its vectors.
+//! What the profile says of memory: `memory = false`, or a table with more to set.
 
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
@@ -10,16 +10,21 @@ use tau_core::{memory::EmbeddingModel, wire::embeddings::EmbeddingEndpoint};
 use super::{check_key, lookup, lookup::Env, providers};
 use crate::exit::Error;
 
-/// The table `[memory]`; `memory = false` is short for its `enabled`.
+/// Estimated tokens recalled at the beginning of a turn where nothing else is set.
+const RECALL_TOKENS: u32 = 300;
+
+/// What the profile says of memory; `memory = false` is short for `enabled`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(crate) struct MemoryTable {
+pub(crate) struct Memory {
     /// Whether the agent is offered its memory tools.
     pub(crate) enabled: bool,
+    /// Estimated tokens of what is recalled at the beginning of a turn; 0 recalls nothing.
+    pub(crate) recall_tokens: u32,
     /// What makes the vectors.
     pub(crate) embeddings: Embeddings,
 }
 
-impl Default for MemoryTable {
+impl Default for Memory {
     fn default() -> Self {
         Fields::default().into()
     }
@@ -151,6 +156,7 @@ impl EmbeddingProvider {
 #[serde(default, deny_unknown_fields)]
 struct Fields {
     enabled: bool,
+    recall_tokens: u32,
     embeddings: Embeddings,
 }
 
@@ -158,43 +164,46 @@ impl Default for Fields {
     fn default() -> Self {
         Self {
             enabled: true,
+            recall_tokens: RECALL_TOKENS,
             embeddings: Embeddings::default(),
         }
     }
 }
 
-impl From<Fields> for MemoryTable {
+impl From<Fields> for Memory {
     fn from(fields: Fields) -> Self {
         let Fields {
             enabled,
+            recall_tokens,
             embeddings,
         } = fields;
         Self {
             enabled,
+            recall_tokens,
             embeddings,
         }
     }
 }
 
-impl<'de> Deserialize<'de> for MemoryTable {
+impl<'de> Deserialize<'de> for Memory {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Either;
 
         impl<'de> Visitor<'de> for Either {
-            type Value = MemoryTable;
+            type Value = Memory;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("true, false or a table")
             }
 
-            fn visit_bool<E: de::Error>(self, enabled: bool) -> Result<MemoryTable, E> {
-                Ok(MemoryTable {
+            fn visit_bool<E: de::Error>(self, enabled: bool) -> Result<Memory, E> {
+                Ok(Memory {
                     enabled,
-                    ..MemoryTable::default()
+                    ..Memory::default()
                 })
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<MemoryTable, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Memory, A::Error> {
                 Fields::deserialize(MapAccessDeserializer::new(map)).map(Into::into)
             }
         }
@@ -247,7 +256,7 @@ mod tests {
     use super::super::{Profile, parse};
     use super::*;
 
-    fn table(text: &str) -> MemoryTable {
+    fn table(text: &str) -> Memory {
         parse(text, "p").unwrap().memory
     }
 
@@ -270,16 +279,13 @@ mod tests {
 
     #[test]
     fn memory_is_a_switch_or_a_table() {
-        assert_eq!(table(""), MemoryTable::default());
+        assert_eq!(table(""), Memory::default());
         assert!(table("memory = true").enabled);
         assert!(!table("memory = false").enabled);
         assert!(!table("[memory]\nenabled = false").enabled);
         let off = table("[memory]\nembeddings = \"off\"");
         assert_eq!((off.enabled, off.embeddings), (true, Embeddings::Off));
-        assert_eq!(
-            table("[memory]\nembeddings = \"local\""),
-            MemoryTable::default()
-        );
+        assert_eq!(table("[memory]\nembeddings = \"local\""), Memory::default());
     }
 
     #[test]

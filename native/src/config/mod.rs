@@ -12,7 +12,7 @@ mod providers;
 
 pub(crate) use edit::set;
 pub(crate) use lookup::{Choice, choose};
-pub(crate) use memory::{EmbeddingProvider, Embeddings, MemoryTable};
+pub(crate) use memory::{EmbeddingProvider, Embeddings, Memory};
 pub(crate) use place::line_of;
 pub(crate) use probe::{Server, local_servers};
 pub(crate) use providers::{KNOWN, embedded};
@@ -39,8 +39,8 @@ const NANO: f64 = 1e9;
 pub(crate) struct Profile {
     /// Whether a conversation that outgrows the model is summarised.
     pub(crate) compaction: bool,
-    /// What the agent remembers with.
-    pub(crate) memory: MemoryTable,
+    /// What is remembered and recalled.
+    pub(crate) memory: Memory,
     /// The model asked first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) provider: Option<Provider>,
@@ -61,7 +61,7 @@ impl Default for Profile {
     fn default() -> Self {
         Self {
             compaction: true,
-            memory: MemoryTable::default(),
+            memory: Memory::default(),
             provider: None,
             fallbacks: Vec::new(),
             policy: Policy::default(),

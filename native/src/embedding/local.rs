@@ -77,6 +77,11 @@ impl Local {
         }
     }
 
+    /// Loads it; fetches it first where that is wanted.
+    pub(super) async fn prepare(&self) -> Result<(), EmbedError> {
+        self.loaded.get_or_try_init(|| self.load()).await.map(drop)
+    }
+
     /// The vectors of `texts`. Dropping the future ends the work at the next batch.
     pub(super) async fn embed(&self, texts: Vec<String>) -> Result<Embedded, EmbedError> {
         let embedder = self.loaded.get_or_try_init(|| self.load()).await?;

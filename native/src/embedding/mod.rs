@@ -23,7 +23,7 @@ use tau_platform::{Embedder, HttpEmbedder, VectorCache};
 use tau_target_native::{ReqwestHttp, TokioClock};
 
 use crate::{
-    config::{Embeddings, Profile},
+    config::{self, Embeddings, Profile},
     credentials::{Guarded, Vault},
     exit::Error,
     home::Home,
@@ -92,6 +92,27 @@ impl HomeEmbedder {
             resting: Mutex::new(None),
             has_told_of_cut: AtomicBool::new(false),
             ui,
+        }
+    }
+
+    /// The embedder of a command that is about memory.
+    pub(crate) fn of_command(home: &Home, ui: Ui, fetching: Fetching) -> Result<Self, Error> {
+        let profile = config::load(&home.config_file())?;
+        let vault = match &profile.memory.embeddings {
+            // Nothing else needs the credentials here.
+            Embeddings::Endpoint(provider) if provider.key.is_some() => Vault::open(home, ui)?,
+            _ => Vault::closed(),
+        };
+        Ok(Self::new(&profile, home, &vault, fetching, ui))
+    }
+
+    /// Loads the model in this program, and fetches it first where that is wanted: whoever waits
+    /// for a vector waits for less. What fails is told with the first vector.
+    pub(crate) async fn prepare(&self) {
+        if let Kind::Local(local) = &self.kind
+            && let Err(error) = local.prepare().await
+        {
+            self.rest(&error);
         }
     }
 
