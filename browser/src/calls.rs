@@ -165,6 +165,11 @@ pub(crate) async fn answer(
             state.settings_changed();
             Ok(loaded)
         }
+        "embedder.status" => Ok(state.model().embedder_status()),
+        "embedder.load" => {
+            let Url { url } = read(name, arguments)?;
+            state.model().load_embedder(&url).await
+        }
         "model.unload" => {
             state.model().unload();
             Ok(Value::Null)

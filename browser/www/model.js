@@ -95,8 +95,9 @@ async function startEmbedder(url) {
   /** @type {import('./model/files.js').Wanted[]} */
   const all = JSON.parse(new TextDecoder().decode(manifest)).files;
   const wanted = all.filter(({ role }) => role.startsWith('embedder'));
-  await files.fetch(wanted, (progress) => postMessage({ progress: { stage: 'fetch', ...progress } }));
-  await files.read(loader, wanted, (progress) => postMessage({ progress: { stage: 'read', ...progress } }));
+  const of = 'embedder';
+  await files.fetch(wanted, (progress) => postMessage({ progress: { of, stage: 'fetch', ...progress } }));
+  await files.read(loader, wanted, (progress) => postMessage({ progress: { of, stage: 'read', ...progress } }));
   const loaded = loader.finishEmbedder();
   // A model that was loaded meanwhile has one.
   if (model) loaded.free();

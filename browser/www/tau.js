@@ -43,6 +43,8 @@
  * | `identity.sign` | `{text}` | `{signature, did}`: Ed25519 over the text's UTF-8, in base64 |
  * | `identity.verify` | `{text, signature, did?}` | `{valid}`: whether it is the signature of that `did:key`; of this agent without one |
  * | `model.load` | `{url}` | once the embedded model is there |
+ * | `embedder.load` | `{url}` | once memory can be searched by meaning, too: of the model's files, only two are fetched |
+ * | `embedder.status` | | `{state}`, also told as the event `embedder` |
  * | `model.unload` | | |
  * | `model.status` | | `{state: "absent" or "loading" or "ready" or "failed", …}` |
  * | `storage.persist` | | whether the browser promises to keep what is stored |
@@ -216,7 +218,7 @@ export class Agent extends EventTarget {
  */
 function whole(name, args) {
   const { url, base_url } = args;
-  if (name === 'model.load' && url) return { ...args, url: new URL(url, document.baseURI).href };
+  if ((name === 'model.load' || name === 'embedder.load') && url) return { ...args, url: new URL(url, document.baseURI).href };
   // Only what cannot be a host: `api.example/v1` without a scheme is a slip, not a folder.
   if (name === 'settings.set' && base_url?.startsWith?.('/')) return { ...args, base_url: new URL(base_url, document.baseURI).href };
   return args;

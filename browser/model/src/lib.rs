@@ -29,7 +29,7 @@
 //!
 //! | message | |
 //! |---|---|
-//! | `{progress: {stage, file, received, total}}` | During a load; bytes. `total` is of all files together, `received` what is done of it. `stage` is `fetch` (from the network into the cache) or `read` (from the cache into memory, checking the hash); each goes up to `total`, `fetch` from what is kept already. A load with everything kept has no `fetch`. |
+//! | `{progress: {of?, stage, file, received, total}}` | During a load; bytes. `of` is `embedder` where it alone is loaded. `total` is of all files together, `received` what is done of it. `stage` is `fetch` (from the network into the cache) or `read` (from the cache into memory, checking the hash); each goes up to `total`, `fetch` from what is kept already. A load with everything kept has no `fetch`. |
 //! | `{loaded: description}` | Ready. JSON text of [`Loaded`]: how to configure a session that uses it. |
 //! | `{load_failed: {code, message}}` | Nothing is loaded; `load` may be sent again. |
 //! | `{piece: {id, delta}}` | The next `Delta` of an answer, as JSON text. The last one is `stop`. |
