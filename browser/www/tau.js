@@ -55,6 +55,7 @@
  * | `held` | `{session, holder, since}`: another tab has it, who in words and since when, if it says; this one waits in line |
  * | `released` | `{session, view}`: this tab has it now, as it is stored |
  * | `model` | as `model.status` gives it: the model's state changed |
+ * | `embedder` | as `embedder.status` gives it: its state changed |
  * | `settings` | as `settings.get` gives them: another tab changed them |
  * | `error` | an {@link AgentError}: what concerns no call, or nobody waited for |
  */

@@ -122,7 +122,7 @@ fn a_server_that_fails_is_told_and_words_are_searched() {
     assert_eq!(texts(&found.json()).len(), 1);
     assert!(found.stderr.contains("cannot connect"), "{}", found.stderr);
     assert!(start.elapsed() < Duration::from_secs(5));
-    let checked = ok(&tau, &["doctor"]);
+    let checked = tau.tau(&["doctor"]);
     assert!(
         checked.stdout.contains("✗ embeddings"),
         "{}",
@@ -249,9 +249,7 @@ fn a_model_is_chosen_by_asking_its_server_once() {
     let server = embedding(5);
     tau.tau(&["model", "embed", "mine", "--base-url", server.url()])
         .code(0);
-    let set = ok(&tau, &["config", "get", "memory.embeddings", "--json"])
-        .code(0)
-        .json();
+    let set = ok(&tau, &["config", "get", "memory.embeddings", "--json"]).json();
     assert_eq!(
         set,
         json!({ "base_url": server.url(), "model": "mine", "dimensions": 5 })
@@ -265,7 +263,7 @@ fn a_model_is_chosen_by_asking_its_server_once() {
         .expect("it");
     assert_eq!(check["state"], "ok");
 
-    tau.tau(&["model", "embed", "off"]);
+    tau.tau(&["model", "embed", "off"]).code(0);
     let asked = server.asked().len();
     tau.tau(&["memory", "add", "a fact"]).code(0);
     tau.tau(&["memory", "search", "fact"]).code(0);
@@ -274,9 +272,9 @@ fn a_model_is_chosen_by_asking_its_server_once() {
     let dead = Server::with(Api::OpenAi, |_, _| {
         Do::Status(404, vec![], "<html>no</html>".into())
     });
-    let refused = ok(&tau, &["model", "embed", "mine", "--base-url", dead.url()]);
+    let refused = tau.tau(&["model", "embed", "mine", "--base-url", dead.url()]);
     assert_eq!(refused.code, 5, "{refused:?}");
-    let set = tau.tau(&["config", "get", "memory.embeddings"]);
+    let set = ok(&tau, &["config", "get", "memory.embeddings"]);
     assert_eq!(set.stdout.trim(), "off");
 }
 

@@ -4,7 +4,7 @@ mod change;
 mod look;
 mod show;
 
-use std::path::PathBuf;
+use std::{cell::RefCell, collections::BTreeSet, path::PathBuf};
 use tau_core::{
     memory::{Access, Action, Answer, Failure, MemoryError, Request, Scope},
     session::StoreError,
@@ -102,6 +102,8 @@ struct Memory<'a> {
     access: Access,
     home: &'a Home,
     ui: Ui,
+    /// What was told: once is enough.
+    told: RefCell<BTreeSet<String>>,
 }
 
 /// Entries without a vector that a search gives one to before it looks.
@@ -121,11 +123,18 @@ impl Memory<'_> {
                 "at least {left} entries have no vector yet and are found by words alone: `tau memory reindex --vectors` gives them one"
             )),
             Err(Failure::NoVectors { error }) => {
-                self.ui.warn(ui::plain(&format!("memory goes by words alone: {error}")));
+                self.tell(format!("memory goes by words alone: {error}"));
             }
             Err(failure) => return Err(failed(failure)),
         }
         Ok(())
+    }
+
+    fn tell(&self, notice: String) {
+        if !self.told.borrow().contains(&notice) {
+            self.ui.warn(ui::plain(&notice));
+            self.told.borrow_mut().insert(notice);
+        }
     }
 
     /// Whether there is nothing to be found.
@@ -143,9 +152,10 @@ impl Memory<'_> {
         let access = self.access.clone();
         let reply = self.service.serve(Request { access, action }).await;
         let reply = reply.map_err(failed)?;
-        for notice in &reply.notices {
-            self.ui.warn(ui::plain(notice));
-        }
+        reply
+            .notices
+            .into_iter()
+            .for_each(|notice| self.tell(notice));
         Ok(reply.answer)
     }
 }
@@ -165,6 +175,7 @@ pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
             access: access(&folder, args.scope.as_deref())?,
             home,
             ui,
+            told: RefCell::default(),
         };
         match args.command {
             Command::Add(args) => args.run(&memory).await?,
