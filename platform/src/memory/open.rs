@@ -72,10 +72,10 @@ impl<S: Storage, E: Embedder, C: Clock> Service<S, E, C> {
         opened: &mut Opened,
         wanted: Wanted,
     ) -> Result<Result<(), IndexError>, Failure> {
-        let mut segments = Vec::new();
-        for key in &wanted.segments {
+        let mut rows = Vec::new();
+        for key in &wanted.rows {
             if let Some(value) = self.storage.get(key.clone()).await? {
-                segments.push((key.clone(), value));
+                rows.push((key.clone(), value));
             }
         }
         let mut entries = Vec::new();
@@ -87,7 +87,7 @@ impl<S: Storage, E: Embedder, C: Clock> Service<S, E, C> {
             .filter(|entry| entry.is_live())
             .map(|entry| document(entry, None))
             .collect();
-        Ok(opened.store.supply(wanted, segments, &documents))
+        Ok(opened.store.supply(wanted, rows, &documents))
     }
 
     /// The entry of that name.
