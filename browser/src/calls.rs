@@ -52,12 +52,6 @@ struct Switch {
 }
 
 #[derive(FromJson)]
-struct Query {
-    #[serde(default)]
-    query: Option<String>,
-}
-
-#[derive(FromJson)]
 struct Id {
     id: String,
 }
@@ -138,11 +132,11 @@ pub(crate) async fn answer(
             Ok(String::from_utf8_lossy(&stored.export()).into())
         }
         "memory.list" => {
-            let args: Query = read(name, arguments)?;
-            memory::list(state, args.query.as_deref()).await
+            memory::list(state, read(name, arguments)?).await
         }
-        "memory.add" => memory::add(state, &read::<Text>(name, arguments)?.text).await,
+        "memory.add" => memory::add(state, read(name, arguments)?).await,
         "memory.remove" => memory::remove(state, &read::<Id>(name, arguments)?.id).await,
+        "memory.restore" => memory::restore(state, &read::<Id>(name, arguments)?.id).await,
         "grants.list" => grants::list(state).await,
         "grants.revoke" => grants::revoke(state, &read::<Rule>(name, arguments)?.rule).await,
         "identity" => identity::show(state).await,
@@ -245,7 +239,8 @@ async fn status(state: &State) -> Result<Value, Refused> {
     .map(|tool| tool.name)
     .collect();
     if state.settings.borrow().uses_memory() {
-        tools.extend(tau_core::memory::tool_specs().map(|tool| tool.name));
+        let own = tau_core::memory::tool_specs(&memory::access(false));
+        tools.extend(own.into_iter().map(|tool| tool.name));
     }
     Ok(json!({
         "version": env!("CARGO_PKG_VERSION"),
