@@ -34,9 +34,10 @@
  * | `approve` | `{session, call_id, extent?: 'call' | 'session' | 'always', digest?}` | |
  * | `deny` | `{session, call_id, reason?}` | |
  * | `switch` | `{session, to}` | |
- * | `memory.list` | `{query?}` | entries, the newest or the best first |
- * | `memory.add` | `{text}` | the entry |
+ * | `memory.list` | `{query?, forgotten?}` | entries, the newest or the best first |
+ * | `memory.add` | `{text, kind?, tags?, namespace?}` | the entry |
  * | `memory.remove` | `{id}` | |
+ * | `memory.restore` | `{id}` | the entries that are back |
  * | `grants.list` | | `[{rule, at, session}]`: what was allowed for good |
  * | `grants.revoke` | `{rule}` | |
  * | `identity` | | `{did, w3c, did_key, created, algorithm, exportable}` |

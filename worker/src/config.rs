@@ -33,6 +33,7 @@ use tau_core::{
     egress::{HostRule, Origin},
     ids::{SessionId, UnixMillis},
     json::{self, FromJson, ToJson},
+    memory::Access,
     model::{Api, ModelConfig, Pricing},
     policy::{Policy, Preset},
     session::{Budgets, Config, Retry},
@@ -49,8 +50,8 @@ pub(crate) const API_KEY: &str = "TAU_API_KEY";
 pub(crate) const AI: &str = "AI";
 /// How models of Workers AI are called.
 pub(crate) const AI_PREFIX: &str = "@cf/";
-/// The part of a principal's memory that sessions see.
-const NAMESPACE: &str = "default";
+/// Estimated tokens of what is recalled at the beginning of a turn.
+const RECALL_TOKENS: u32 = 300;
 
 const CONTEXT_TOKENS: u32 = 128_000;
 const AI_CONTEXT_TOKENS: u32 = 32_000;
@@ -279,8 +280,17 @@ impl Settings {
             budgets: terms.budgets,
             retry: Retry::default(),
             compaction: true,
-            memory_namespace: Some(NAMESPACE.into()),
+            memory: Some(memory_access()),
         })
+    }
+}
+
+/// What of a principal's memory they and their sessions see: all of it is theirs.
+pub(crate) fn memory_access() -> Access {
+    Access {
+        recall_tokens: RECALL_TOKENS,
+        manages: true,
+        ..Access::of_person()
     }
 }
 

@@ -4,6 +4,7 @@
 //! Invariant: text goes to the binding or to the address the Worker is set up with, and nowhere else; the key of the
 //! one for embeddings is sent there alone.
 
+use futures_util::future::{Either, select};
 use js_sys::{JSON, Promise, futures::JsFuture};
 use std::pin::pin;
 use tau_core::{
@@ -11,7 +12,6 @@ use tau_core::{
     memory::{EmbedError, EmbeddingModel},
     wire::embeddings::{EmbeddingEndpoint, EmbeddingsError, IDLE_TIMEOUT_MS, batches, cut},
 };
-use futures_util::future::{Either, select};
 use tau_platform::{Clock, Embedder, HttpEmbedder};
 use tau_target_web::{FetchHttp, WebClock};
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
@@ -166,7 +166,9 @@ impl Bound {
         let message: String = message.chars().take(300).collect();
         EmbedError::Failed {
             // Capacity and failures of the service, by their numbers; a model that is not there stays away.
-            retry: ["3040", "3007", "3008"].iter().any(|number| message.contains(number)),
+            retry: ["3040", "3007", "3008"]
+                .iter()
+                .any(|number| message.contains(number)),
             detail: format!("{}: {message}", self.model.model),
         }
     }

@@ -12,6 +12,7 @@
 
 mod embedding;
 pub mod entry;
+pub mod eval;
 pub mod index;
 mod recalled;
 pub mod request;

@@ -33,6 +33,8 @@ pub struct Setup {
     pub memory: Option<Scope>,
     /// Estimated tokens of what is recalled at the beginning of a turn.
     pub recall_tokens: u32,
+    /// Whether the model may file, change and forget what is remembered.
+    pub manages: bool,
     /// Models, the first asked first.
     #[serde(rename = "model")]
     pub models: Vec<Model>,
@@ -119,6 +121,7 @@ impl Default for Setup {
             compaction: false,
             memory: None,
             recall_tokens: 0,
+            manages: false,
             models: vec![Model::default()],
             tools: Vec::new(),
             faults: Vec::new(),
@@ -158,6 +161,7 @@ impl Setup {
             compaction: self.compaction,
             memory: self.memory.clone().map(|scope| Access {
                 recall_tokens: self.recall_tokens,
+                manages: self.manages,
                 ..Access::to(scope)
             }),
         }

@@ -1,6 +1,6 @@
 //! BM25: documents by the words they share with a query.
 
-use alloc::{vec, vec::Vec};
+use alloc::{string::String, vec, vec::Vec};
 
 use super::{
     math::ln,
@@ -9,9 +9,9 @@ use super::{
 };
 
 /// How soon more of the same word stops counting.
-const K1: f32 = 1.2;
+const K1: f32 = 0.9;
 /// How much less the words of a long text count.
-const B: f32 = 0.75;
+const B: f32 = 0.4;
 
 /// The `limit` best of the documents of `parts` that share a word with `text`; `admitted` says
 /// which of them may be found.
@@ -28,9 +28,10 @@ pub(super) fn search<'a>(
     let documents: usize = parts.iter().map(|part| part.len()).sum();
     let length: u64 = parts.iter().map(|part| part.total_length()).sum();
     let average = (length as f64 / documents.max(1) as f64).max(1.0) as f32;
-    let terms: Vec<Term> = token::counted(text)
+    let wanted = token::wanted(text);
+    let terms: Vec<Term> = wanted
         .iter()
-        .map(|(term, _)| Term::new(term, parts, documents))
+        .map(|stems| Term::new(stems, parts, documents))
         .collect();
     let mut best = Best::new(limit);
     for (at, (part, admitted)) in parts.iter().zip(admitted).enumerate() {
@@ -64,10 +65,28 @@ struct Term {
 }
 
 impl Term {
-    fn new(term: &str, parts: &[Part<'_>], documents: usize) -> Self {
-        let holders: Vec<_> = parts.iter().map(|part| part.postings(term)).collect();
+    fn new(stems: &[String], parts: &[Part<'_>], documents: usize) -> Self {
+        let holders: Vec<_> = parts.iter().map(|part| holders(stems, *part)).collect();
         let held = holders.iter().map(Vec::len).sum::<usize>() as f64;
         let rarity = ln(1.0 + (documents as f64 - held + 0.5) / (held + 0.5)) as f32;
         Self { rarity, holders }
     }
+}
+
+/// The documents that hold any of `stems`, and how often all of them.
+fn holders(stems: &[String], part: Part<'_>) -> Vec<(u32, u32)> {
+    let mut lists = stems
+        .iter()
+        .map(|stem| part.postings(stem))
+        .filter(|list| !list.is_empty());
+    let mut all = lists.next().unwrap_or_default();
+    for list in lists {
+        for (document, count) in list {
+            match all.binary_search_by_key(&document, |(known, _)| *known) {
+                Ok(at) => all[at].1 += count,
+                Err(at) => all.insert(at, (document, count)),
+            }
+        }
+    }
+    all
 }

@@ -1,7 +1,7 @@
 //! The arithmetic that ranking needs, the same in every home: sums and products only.
 
 /// The natural logarithm of a positive, finite number, to about 1e-13 of it.
-pub(super) fn ln(x: f64) -> f64 {
+pub(in super::super) fn ln(x: f64) -> f64 {
     let bits = x.to_bits();
     let mut exponent = (bits >> 52) as i32 - 1023;
     let mut mantissa = f64::from_bits((bits & ((1 << 52) - 1)) | (1023 << 52));

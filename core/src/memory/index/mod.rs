@@ -15,7 +15,7 @@
 
 mod bytes;
 mod keyword;
-mod math;
+pub(super) mod math;
 mod part;
 mod query;
 mod search;

@@ -3,12 +3,14 @@
 use alloc::{collections::BinaryHeap, vec::Vec};
 use core::cmp::Ordering;
 
-use super::{Filter, Index, segment::Segment, tail::Tail, vector::Wanted};
+use super::{Filter, Index, segment::Segment, tail::Tail, vector::Wanted, words::partition};
 use crate::ids::UnixMillis;
 
 /// Documents, numbered from 0.
 #[derive(Clone, Copy)]
 pub(super) struct Part<'a> {
+    /// Its place among the parts.
+    pub(super) number: usize,
     /// Which of the searched indexes it belongs to.
     pub(super) index: usize,
     kind: Kind<'a>,
@@ -22,15 +24,18 @@ enum Kind<'a> {
 
 /// All parts of `indexes`.
 pub(super) fn parts<'a>(indexes: &[&'a Index]) -> Vec<Part<'a>> {
-    let of = |(number, index): (usize, &&'a Index)| {
-        let part = move |kind| Part {
-            index: number,
-            kind,
-        };
+    let kinds = |index: &&'a Index| {
         let segments = index.segments.iter().map(Kind::Segment);
-        segments.chain([Kind::Tail(&index.tail)]).map(part)
+        segments.chain([Kind::Tail(&index.tail)])
     };
-    indexes.iter().enumerate().flat_map(of).collect()
+    let all = indexes.iter().enumerate();
+    let all = all.flat_map(|(number, index)| kinds(index).map(move |kind| (number, kind)));
+    let part = |(number, (index, kind))| Part {
+        number,
+        index,
+        kind,
+    };
+    all.enumerate().map(part).collect()
 }
 
 impl<'a> Part<'a> {
@@ -122,6 +127,61 @@ impl<'a> Part<'a> {
         match self.kind {
             Kind::Segment(segment) => segment.words.source(document),
             Kind::Tail(tail) => tail.slot(document).map_or("", |(_, owned)| &owned.source),
+        }
+    }
+
+    /// Who speaks in it; empty when it is no turn of a conversation.
+    pub(super) fn speaker(self, document: u32) -> &'a str {
+        match self.kind {
+            Kind::Segment(segment) => segment.words.speaker(document),
+            Kind::Tail(tail) => tail.slot(document).map_or("", |(_, owned)| &owned.speaker),
+        }
+    }
+
+    /// Whether it tells a time.
+    pub(super) fn tells_time(self, document: u32) -> bool {
+        match self.kind {
+            Kind::Segment(segment) => segment.words.tells_time(document),
+            Kind::Tail(tail) => tail
+                .slot(document)
+                .is_some_and(|(_, owned)| owned.tells_time),
+        }
+    }
+
+    /// The turns of `source` nearest before and behind the place of time and id, two of each at
+    /// most, the nearest first.
+    pub(super) fn around(self, source: &str, place: (UnixMillis, &str)) -> [Vec<u32>; 2] {
+        match self.kind {
+            Kind::Segment(segment) => {
+                let words = &segment.words;
+                let turns = words.turns();
+                let turn = |at: u32| u32::from_le_bytes(turns[at as usize]);
+                let of = |document: u32| {
+                    (
+                        words.source(document),
+                        words.at(document),
+                        words.id(document),
+                    )
+                };
+                let (at, id) = place;
+                let count = turns.len() as u32;
+                let start = partition(count, |n| of(turn(n)) < (source, at, id));
+                let near =
+                    |document: &u32| segment.lives(*document) && words.source(*document) == source;
+                let before = (0..start)
+                    .rev()
+                    .map(turn)
+                    .take_while(|n| words.source(*n) == source);
+                let behind = (start..count)
+                    .map(turn)
+                    .filter(|n| words.id(*n) != id || words.at(*n) != at);
+                let behind = behind.take_while(|n| words.source(*n) == source);
+                [
+                    before.filter(near).take(2).collect(),
+                    behind.filter(near).take(2).collect(),
+                ]
+            }
+            Kind::Tail(tail) => tail.around(source, place),
         }
     }
 

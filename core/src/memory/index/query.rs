@@ -115,13 +115,16 @@ pub struct Ranked {
     pub score: f32,
 }
 
-/// What is in a score beside words and meaning; all 0 unless the method is [`Method::Fused`].
+/// What is in a score beside the places in the lists; all 0 unless the method is
+/// [`Method::Fused`].
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Boosts {
-    /// From documents that were written just before or after it.
+    /// From a meaning that is too far off to be a match by itself.
+    pub meaning: f32,
+    /// From turns of the same conversation just before or behind it.
     pub neighbours: f32,
-    /// From a name in the query that the text begins with.
+    /// From its speaker, whom the query names.
     pub speaker: f32,
-    /// From a time in the query.
+    /// From a time that it tells and the query asks for.
     pub time: f32,
 }

@@ -34,12 +34,15 @@ pub(super) struct Owned {
     pub(super) source: Box<str>,
     pub(super) at: UnixMillis,
     pub(super) importance: u8,
+    /// Who speaks, when it is a turn of a conversation; else empty.
+    pub(super) speaker: Box<str>,
+    pub(super) tells_time: bool,
 }
 
 impl Owned {
     /// The vector counts only when it has as many numbers as `dimensions`.
     pub(super) fn new(document: Document<'_>, dimensions: usize) -> Self {
-        let words = token::counted(document.text);
+        let token::Read { words, tells_time } = token::read(document.text);
         let vector = document.vector.filter(|vector| vector.len() == dimensions);
         Self {
             hash: TextHash::of(document.text),
@@ -52,7 +55,14 @@ impl Owned {
             source: document.facets.source.into(),
             at: document.facets.at,
             importance: document.facets.importance,
+            speaker: token::speaker(document.text).unwrap_or_default().into(),
+            tells_time,
         }
+    }
+
+    /// Whether it has neighbours: it is a turn of a conversation of some source.
+    pub(super) fn is_turn(&self) -> bool {
+        !self.speaker.is_empty() && !self.source.is_empty()
     }
 
     pub(super) fn facets(&self) -> Facets<'_> {
@@ -144,6 +154,29 @@ impl Tail {
         all.iter()
             .copied()
             .filter(|(slot, _)| self.slot(*slot).is_some())
+    }
+
+    /// The turns of `source` nearest before and behind the place of time and id, two of each at
+    /// most, the nearest first.
+    pub(super) fn around(&self, source: &str, place: (UnixMillis, &str)) -> [Vec<u32>; 2] {
+        let mut found = [Vec::new(), Vec::new()];
+        let turns = self.ids.iter().filter_map(|(id, slot)| {
+            let (_, owned) = self.slot(*slot)?;
+            let is_one =
+                owned.is_turn() && &*owned.source == source && (owned.at, id.as_str()) != place;
+            is_one.then_some(((owned.at, id.as_str()), *slot))
+        });
+        for (other, slot) in turns {
+            let nearest = &mut found[usize::from(other > place)];
+            let is_nearer = |known: &((UnixMillis, &str), u32)| match other > place {
+                true => other < known.0,
+                false => other > known.0,
+            };
+            let at = nearest.iter().position(is_nearer).unwrap_or(nearest.len());
+            nearest.insert(at, (other, slot));
+            nearest.truncate(2);
+        }
+        found.map(|nearest| nearest.into_iter().map(|(_, slot)| slot).collect())
     }
 
     /// Which slots hold a document that `filter` admits.

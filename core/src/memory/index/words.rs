@@ -9,6 +9,7 @@
 //! tags        of all documents, as numbers of names
 //! terms       in byte order: text of all, and where each ends
 //! postings    of all terms, and where each ends: document steps and counts
+//! turns       documents that have neighbours, by source, time and id
 //! ```
 //!
 //! Invariant: what [`Words::open`] let pass never makes a read go wrong, whatever the bytes are: a
@@ -23,7 +24,7 @@ use super::{
     store::IndexError,
     tail::Owned,
 };
-use crate::ids::UnixMillis;
+use crate::{ids::UnixMillis, order};
 
 const MAGIC: [u8; 8] = *b"TAUWORDS";
 /// Bytes of a document's line.
@@ -53,9 +54,9 @@ enum Table {
     Tags = 5,
     TermEnds = 6,
     Terms = 7,
-    Holders = 8,
-    PostingEnds = 9,
-    Postings = 10,
+    PostingEnds = 8,
+    Postings = 9,
+    Turns = 10,
 }
 
 /// Builds the bytes of a segment of `documents`, which are in order of their ids.
@@ -64,7 +65,12 @@ pub(super) fn build(documents: &[(&str, &Owned)]) -> Arc<[u8]> {
     let mut terms: BTreeMap<&str, Vec<(u32, u32)>> = BTreeMap::new();
     for (number, (_, document)) in documents.iter().enumerate() {
         let facets = document.facets();
-        for name in [facets.namespace, facets.kind, facets.source] {
+        for name in [
+            facets.namespace,
+            facets.kind,
+            facets.source,
+            &document.speaker,
+        ] {
             names.entry(name).or_default();
         }
         for tag in facets.tags {
@@ -93,8 +99,8 @@ pub(super) fn build(documents: &[(&str, &Owned)]) -> Arc<[u8]> {
             first_tag,
             facets.tags.len() as u32,
             document.length,
-            u32::from(facets.importance),
-            0,
+            u32::from(facets.importance) | u32::from(document.tells_time) << 8,
+            names[&*document.speaker],
         ] {
             push_u32(&mut lines, number);
         }
@@ -102,7 +108,7 @@ pub(super) fn build(documents: &[(&str, &Owned)]) -> Arc<[u8]> {
     let (id_ends, ids) = texts(documents.iter().map(|(id, _)| *id));
     let (name_ends, names_text) = texts(names.keys().copied());
     let (term_ends, terms_text) = texts(terms.keys().copied());
-    let (mut holders, mut posting_ends, mut postings) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut posting_ends, mut postings) = (Vec::new(), Vec::new());
     for list in terms.values() {
         let mut next = 0;
         for (document, count) in list {
@@ -116,7 +122,6 @@ pub(super) fn build(documents: &[(&str, &Owned)]) -> Arc<[u8]> {
             }
             next = document + 1;
         }
-        push_u32(&mut holders, list.len() as u32);
         push_u32(&mut posting_ends, postings.len() as u32);
     }
     let tables = [
@@ -128,9 +133,9 @@ pub(super) fn build(documents: &[(&str, &Owned)]) -> Arc<[u8]> {
         tags,
         term_ends,
         terms_text,
-        holders,
         posting_ends,
         postings,
+        turns(documents),
     ];
     let mut bytes = bytes::begin(MAGIC);
     for count in [documents.len(), terms.len(), names.len()] {
@@ -145,6 +150,19 @@ pub(super) fn build(documents: &[(&str, &Owned)]) -> Arc<[u8]> {
         bytes.extend_from_slice(&table);
     }
     bytes::seal(bytes)
+}
+
+/// The numbers of documents that have neighbours, in the order in which they are neighbours.
+fn turns(documents: &[(&str, &Owned)]) -> Vec<u8> {
+    let mut turns: Vec<u32> = (0..documents.len() as u32)
+        .filter(|number| documents[*number as usize].1.is_turn())
+        .collect();
+    let place = |number: u32| {
+        let (id, document) = documents[number as usize];
+        (&*document.source, document.at, id)
+    };
+    order::sort_by(&mut turns, |a, b| place(*a) < place(*b));
+    turns.into_iter().flat_map(u32::to_le_bytes).collect()
 }
 
 fn push_u32(bytes: &mut Vec<u8>, number: u32) {
@@ -179,7 +197,6 @@ impl Words {
             && whole(Table::IdEnds, words.documents, 4)
             && whole(Table::NameEnds, words.names, 4)
             && whole(Table::TermEnds, words.terms, 4)
-            && whole(Table::Holders, words.terms, 4)
             && whole(Table::PostingEnds, words.terms, 4);
         match fits {
             true => Ok(words),
@@ -247,6 +264,19 @@ impl Words {
         self.name(self.number(document, 2))
     }
 
+    pub(super) fn speaker(&self, document: u32) -> &str {
+        self.name(self.number(document, 7))
+    }
+
+    pub(super) fn tells_time(&self, document: u32) -> bool {
+        self.number(document, 6) >> 8 & 1 == 1
+    }
+
+    /// The documents that have neighbours, by source, time and id.
+    pub(super) fn turns(&self) -> &[[u8; 4]] {
+        self.table(Table::Turns).as_chunks::<4>().0
+    }
+
     /// Words of the document, all together.
     pub(super) fn length(&self, document: u32) -> u32 {
         self.number(document, 5)
@@ -285,11 +315,6 @@ impl Words {
         let item = |term| self.item(Table::TermEnds, Table::Terms, term);
         let at = partition(self.terms, |term| item(term) < text.as_bytes());
         (at < self.terms && item(at) == text.as_bytes()).then_some(at)
-    }
-
-    /// How many documents hold the term, those that are gone among them.
-    pub(super) fn holders(&self, term: u32) -> u32 {
-        u32_at(self.table(Table::Holders), 4 * term as usize)
     }
 
     /// The documents that hold the term and how often, in order.
@@ -335,7 +360,7 @@ impl Words {
                 && filter.admits_time(self.at(document))
                 && filter
                     .min_importance
-                    .is_none_or(|least| u32::from(least) <= number(6))
+                    .is_none_or(|least| u32::from(least) <= number(6) & 0xff)
                 && tags
                     .iter()
                     .all(|tag| self.tags(document).any(|name| has(tag, name)))
@@ -375,6 +400,8 @@ impl Words {
                 source: self.name(number(2)).into(),
                 at: self.at(document),
                 importance: number(6) as u8,
+                speaker: self.speaker(document).into(),
+                tells_time: self.tells_time(document),
             };
             (document, self.id(document).to_owned(), owned)
         });
@@ -384,7 +411,7 @@ impl Words {
 
 /// The first of `0..count` for which `is_before` is false, when those for which it is true come
 /// first.
-fn partition(count: u32, is_before: impl Fn(u32) -> bool) -> u32 {
+pub(super) fn partition(count: u32, is_before: impl Fn(u32) -> bool) -> u32 {
     let Range { mut start, mut end } = 0..count;
     while start < end {
         let middle = start + (end - start) / 2;

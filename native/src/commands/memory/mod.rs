@@ -1,6 +1,7 @@
 //! `tau memory`: what the agent keeps across sessions, by the same service as its own tools.
 
 mod change;
+mod eval;
 mod look;
 mod show;
 
@@ -59,6 +60,8 @@ enum Command {
     Undelete(change::Undelete),
     /// Show the namespaces and how much is in them.
     Tree(look::Tree),
+    /// Score the search on a file of questions with known answers.
+    Eval(eval::Eval),
     /// Build the search index again from the entries.
     Reindex(change::Reindex),
 }
@@ -166,7 +169,7 @@ pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
         let folder = args.workspace.unwrap_or_else(|| PathBuf::from("."));
         // Looking by meaning is what the model is for; keeping a text does without.
         let fetching = match args.command {
-            Command::Search(_) | Command::Reindex(_) => Fetching::WhenNeeded,
+            Command::Search(_) | Command::Reindex(_) | Command::Eval(_) => Fetching::WhenNeeded,
             _ => Fetching::Never,
         };
         let embedder = HomeEmbedder::of_command(home, ui, fetching)?;
@@ -186,6 +189,7 @@ pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
             Command::Rm(args) => args.run(&memory).await?,
             Command::Undelete(args) => args.run(&memory).await?,
             Command::Tree(args) => args.run(&memory).await?,
+            Command::Eval(args) => args.run(&memory).await?,
             Command::Reindex(args) => args.run(&memory).await?,
         }
         Ok(Exit::Ok)
