@@ -55,6 +55,8 @@ pub struct Directory {
     settings: Settings,
     store: OnceCell<DurableStorage>,
     memory: OnceCell<Rc<Memory>>,
+    /// Whether entries are given vectors just now: two at once would give the same ones.
+    is_embedding: Rc<Cell<bool>>,
     bucket: Cell<Option<Bucket>>,
     calls: RefCell<Window>,
 }
@@ -74,6 +76,7 @@ impl DurableObject for Directory {
             settings: Settings::new(env),
             store: OnceCell::new(),
             memory: OnceCell::new(),
+            is_embedding: Rc::default(),
             bucket: Cell::new(None),
             calls: RefCell::default(),
         }
@@ -160,15 +163,16 @@ impl Directory {
     /// Gives vectors to some entries that have none by the model that is set, after the answer: those
     /// kept before there was one, or with another. The next request goes on with the rest.
     fn embed_later(&self, memory: &Rc<Memory>, access: memory::Access) {
-        if memory.embedder().model().is_none() {
+        if memory.embedder().model().is_none() || self.is_embedding.replace(true) {
             return;
         }
-        let memory = Rc::clone(memory);
+        let (memory, is_embedding) = (Rc::clone(memory), Rc::clone(&self.is_embedding));
         self.state.wait_until(async move {
             for scope in access.scopes() {
                 // What fails is told by the search that misses it.
                 drop(memory.embed_missing(scope, EMBEDDED_LATER).await);
             }
+            is_embedding.set(false);
         });
     }
 
