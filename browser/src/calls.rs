@@ -11,6 +11,7 @@ use tau_core::{
 };
 use tau_platform::{Host, HostTools, open};
 use tau_target_indexeddb::estimate;
+use wasm_bindgen_futures::spawn_local;
 
 use crate::{State, error::Refused, grants, identity, memory};
 
@@ -69,12 +70,6 @@ struct Merge {
     from: EntryId,
     #[serde(default)]
     how: MergeHow,
-}
-
-#[derive(FromJson)]
-struct Query {
-    #[serde(default)]
-    query: Option<String>,
 }
 
 #[derive(FromJson)]
@@ -158,11 +153,11 @@ pub(crate) async fn answer(
             Ok(String::from_utf8_lossy(&stored.export()).into())
         }
         "memory.list" => {
-            let args: Query = read(name, arguments)?;
-            memory::list(state, args.query.as_deref()).await
+            memory::list(state, read(name, arguments)?).await
         }
-        "memory.add" => memory::add(state, &read::<Text>(name, arguments)?.text).await,
+        "memory.add" => memory::add(state, read(name, arguments)?).await,
         "memory.remove" => memory::remove(state, &read::<Id>(name, arguments)?.id).await,
+        "memory.restore" => memory::restore(state, &read::<Id>(name, arguments)?.id).await,
         "grants.list" => grants::list(state).await,
         "grants.revoke" => grants::revoke(state, &read::<Rule>(name, arguments)?.rule).await,
         "identity" => identity::show(state).await,
@@ -183,6 +178,14 @@ pub(crate) async fn answer(
                 .await?;
             // A turn may rest that waits for this model.
             state.settings_changed();
+            Ok(loaded)
+        }
+        "embedder.status" => Ok(state.model().embedder_status()),
+        "embedder.load" => {
+            let Url { url } = read(name, arguments)?;
+            let loaded = state.model().load_embedder(&url).await?;
+            let behind = Rc::clone(state);
+            spawn_local(async move { memory::catch_up(&behind).await });
             Ok(loaded)
         }
         "model.unload" => {
@@ -285,7 +288,8 @@ async fn status(state: &State) -> Result<Value, Refused> {
     .map(|tool| tool.name)
     .collect();
     if state.settings.borrow().uses_memory() {
-        tools.extend(tau_core::memory::tool_specs().map(|tool| tool.name));
+        let own = tau_core::memory::tool_specs(&memory::access(false));
+        tools.extend(own.into_iter().map(|tool| tool.name));
     }
     Ok(json!({
         "version": env!("CARGO_PKG_VERSION"),

@@ -109,6 +109,9 @@ impl From<MemoryError> for Refused {
             MemoryError::Empty => "empty_memory",
             MemoryError::TooLong { .. } => "memory_too_long",
             MemoryError::Withheld { .. } => "memory_withheld",
+            MemoryError::Full { .. } => "memory_full",
+            MemoryError::Same { .. } => "memory_exists",
+            MemoryError::Control { .. } | MemoryError::Malformed { .. } => "invalid_memory",
         };
         Self::new(code, error.to_string())
     }

@@ -1,7 +1,7 @@
 //! What the page's home is made of.
 
 use std::{cell::RefCell, rc::Rc};
-use tau_platform::{Host, Paced, StoredCounter};
+use tau_platform::{Host, Paced, StoredCounter, memory::Service};
 use tau_target_indexeddb::IdbStorage;
 use tau_target_web::{FetchHttp, WebClock};
 
@@ -9,6 +9,12 @@ use crate::{browser::Browser, model::EmbeddedModel, settings::Key, tools::PageTo
 
 /// Whose calls are counted together: those of the person whose page it is.
 const PRINCIPAL: &str = "page";
+
+/// Entries that are kept: what is searched lies in the worker's memory.
+const ENTRY_LIMIT: u64 = 50_000;
+
+/// The page's memory.
+type Memory = Service<IdbStorage, EmbeddedModel, WebClock>;
 
 /// The page's tools, whose calls are counted over all conversations and tabs.
 type Counted = Paced<PageTools, WebClock, StoredCounter<IdbStorage, WebClock>>;
@@ -21,6 +27,7 @@ pub(crate) struct PageHost {
     storage: IdbStorage,
     tools: Counted,
     model: EmbeddedModel,
+    memory: Memory,
 }
 
 impl PageHost {
@@ -32,6 +39,7 @@ impl PageHost {
         offers_page: bool,
     ) -> Self {
         let key = Rc::clone(key);
+        let model = EmbeddedModel::new(browser);
         Self {
             clock: WebClock,
             http: FetchHttp::new(move |name| key.borrow().of(name)),
@@ -40,8 +48,10 @@ impl PageHost {
                 WebClock,
                 StoredCounter::new(storage.clone(), WebClock, PRINCIPAL),
             ),
+            memory: Service::new(storage.clone(), model.clone(), WebClock)
+                .with_entry_limit(ENTRY_LIMIT),
             storage,
-            model: EmbeddedModel::new(browser),
+            model,
         }
     }
 }
@@ -52,6 +62,7 @@ impl Host for PageHost {
     type Storage = IdbStorage;
     type Tools = Counted;
     type Model = EmbeddedModel;
+    type Memory = Memory;
 
     fn clock(&self) -> &WebClock {
         &self.clock
@@ -71,5 +82,9 @@ impl Host for PageHost {
 
     fn model(&self) -> &EmbeddedModel {
         &self.model
+    }
+
+    fn memory(&self) -> &Memory {
+        &self.memory
     }
 }

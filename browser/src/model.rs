@@ -4,6 +4,8 @@
 //! Invariant: it is started when a person asks for it, never before, and everything that waits for
 //! it is answered when it goes away.
 
+mod embedder;
+
 use serde_json::{Value, json};
 use std::{
     cell::{Cell, RefCell},
@@ -62,6 +64,17 @@ enum Message {
     Broken {
         message: String,
     },
+    /// An `EmbeddingModel` as JSON text.
+    EmbedderLoaded(String),
+    EmbedderFailed {
+        code: String,
+        message: String,
+    },
+    /// A list of lists as JSON text.
+    Embedded {
+        id: u64,
+        vectors: String,
+    },
 }
 
 /// The embedded model of this page. Clones share it.
@@ -78,6 +91,10 @@ struct Inner {
     /// Given when the load under way has ended.
     ended: RefCell<Signal>,
     answers: RefCell<BTreeMap<u64, Rc<Answer>>>,
+    embedder: RefCell<embedder::Status>,
+    /// Given when the embedder's load under way has ended.
+    embedder_ended: RefCell<Signal>,
+    wanted: RefCell<BTreeMap<u64, Rc<embedder::Wanted>>>,
     next: Cell<u64>,
 }
 
@@ -132,6 +149,9 @@ impl EmbeddedModel {
                 status: RefCell::new(Status::Absent),
                 ended: RefCell::default(),
                 answers: RefCell::default(),
+                embedder: RefCell::default(),
+                embedder_ended: RefCell::default(),
+                wanted: RefCell::default(),
                 next: Cell::new(1),
             }),
         }
@@ -252,6 +272,12 @@ impl Inner {
             },
         };
         match message {
+            Message::Progress(progress) if progress["of"] == "embedder" => {
+                self.embedder_progress(progress);
+            }
+            Message::EmbedderLoaded(space) => self.embedder_loaded(&space),
+            Message::EmbedderFailed { code, message } => self.embedder_failed(code, message),
+            Message::Embedded { id, vectors } => self.embedded(id, &vectors),
             Message::Progress(progress) => {
                 let url = self.status.borrow().url();
                 self.become_(Status::Loading { url, progress });
@@ -266,6 +292,8 @@ impl Inner {
                 self.push(id, Ok(None));
                 self.answers.borrow_mut().remove(&id);
             }
+            Message::Failed { id, code, message }
+                if self.embedding_failed(id, &format!("{message} ({code})")) => {}
             Message::Failed { id, code, message } => {
                 self.push(id, Err(failed(&format!("{message} ({code})"))));
                 self.answers.borrow_mut().remove(&id);
@@ -277,12 +305,16 @@ impl Inner {
         }
     }
 
-    fn loaded(&self, text: &str) {
+    fn loaded(self: &Rc<Self>, text: &str) {
         let url = self.status.borrow().url();
         match json::from_str(text) {
             Ok(loaded) => {
                 let loaded = Rc::new(loaded);
                 self.become_(Status::Ready { url, loaded });
+                // The model has an embedder of its own: answered at once.
+                if let Err(message) = self.send(&json!({ "load_embedder": { "url": "" } })) {
+                    self.embedder_failed("worker".into(), message);
+                }
                 self.ended.borrow().give();
             }
             Err(error) => self.load_failed("unsupported".into(), error.to_string()),
@@ -313,6 +345,7 @@ impl Inner {
             running.worker.stop();
             wasm_bindgen_futures::spawn_local(async move { drop(running) });
         }
+        self.embedder_ends(why);
         for answer in std::mem::take(&mut *self.answers.borrow_mut()).into_values() {
             answer.push(Err(failed(why)));
         }

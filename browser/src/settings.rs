@@ -26,7 +26,7 @@ use crate::{
     State,
     browser::{Lock, is_address, words},
     error::Refused,
-    memory::NAMESPACE,
+    memory,
     model::Loaded,
     tools::PAGE,
 };
@@ -257,8 +257,8 @@ impl Settings {
             retry: Retry::default(),
             // A model this small invents when it summarises.
             compaction: !is_embedded,
-            memory_namespace: self.memory.then(|| NAMESPACE.into()),
             undo_tool: true,
+            memory: self.memory.then(|| memory::access(is_embedded)),
         })
     }
 }

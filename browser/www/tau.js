@@ -34,15 +34,18 @@
  * | `approve` | `{session, call_id, extent?: 'call' | 'session' | 'always', digest?}` | |
  * | `deny` | `{session, call_id, reason?}` | |
  * | `switch` | `{session, to}` | |
- * | `memory.list` | `{query?}` | entries, the newest or the best first |
- * | `memory.add` | `{text}` | the entry |
+ * | `memory.list` | `{query?, forgotten?}` | entries, the newest or the best first |
+ * | `memory.add` | `{text, kind?, tags?, namespace?}` | the entry |
  * | `memory.remove` | `{id}` | |
+ * | `memory.restore` | `{id}` | the entries that are back |
  * | `grants.list` | | `[{rule, at, session}]`: what was allowed for good |
  * | `grants.revoke` | `{rule}` | |
  * | `identity` | | `{did, w3c, did_key, created, algorithm, exportable}` |
  * | `identity.sign` | `{text}` | `{signature, did}`: Ed25519 over the text's UTF-8, in base64 |
  * | `identity.verify` | `{text, signature, did?}` | `{valid}`: whether it is the signature of that `did:key`; of this agent without one |
  * | `model.load` | `{url}` | once the embedded model is there |
+ * | `embedder.load` | `{url}` | once memory can be searched by meaning, too: of the model's files, only two are fetched |
+ * | `embedder.status` | | `{state}`, also told as the event `embedder` |
  * | `model.unload` | | |
  * | `model.status` | | `{state: "absent" or "loading" or "ready" or "failed", …}` |
  * | `storage.persist` | | whether the browser promises to keep what is stored |
@@ -53,6 +56,7 @@
  * | `held` | `{session, holder, since}`: another tab has it, who in words and since when, if it says; this one waits in line |
  * | `released` | `{session, view}`: this tab has it now, as it is stored |
  * | `model` | as `model.status` gives it: the model's state changed |
+ * | `embedder` | as `embedder.status` gives it: its state changed |
  * | `settings` | as `settings.get` gives them: another tab changed them |
  * | `error` | an {@link AgentError}: what concerns no call, or nobody waited for |
  */
@@ -216,7 +220,7 @@ export class Agent extends EventTarget {
  */
 function whole(name, args) {
   const { url, base_url } = args;
-  if (name === 'model.load' && url) return { ...args, url: new URL(url, document.baseURI).href };
+  if ((name === 'model.load' || name === 'embedder.load') && url) return { ...args, url: new URL(url, document.baseURI).href };
   // Only what cannot be a host: `api.example/v1` without a scheme is a slip, not a folder.
   if (name === 'settings.set' && base_url?.startsWith?.('/')) return { ...args, base_url: new URL(base_url, document.baseURI).href };
   return args;

@@ -5,7 +5,7 @@
 
 mod files;
 
-pub(crate) use files::{parts, pull, ready};
+pub(crate) use files::{parts, pull_of, ready};
 pub(crate) use tau_target_rten::translate::TOOLS;
 
 use std::{path::PathBuf, sync::Arc};

@@ -12,8 +12,10 @@ use crate::{
     config::Profile,
     credentials::{Guarded, Keys, Vault},
     embedded::Embedded,
+    embedding::HomeEmbedder,
     exit::Error,
     home::Home,
+    memory::{self, NativeMemory},
     plugins::Plugins,
     programs::Engines,
     store::Store,
@@ -72,6 +74,7 @@ pub(crate) struct NativeHost {
     storage: Store,
     tools: Counted<HomeTools>,
     model: Embedded,
+    memory: NativeMemory,
 }
 
 impl NativeHost {
@@ -81,11 +84,13 @@ impl NativeHost {
         http: Guarded<ReqwestHttp>,
         storage: Store,
         tools: HomeTools,
+        embedder: HomeEmbedder,
     ) -> Self {
         Self {
             clock: TokioClock,
             http,
             tools: counted(tools, &storage),
+            memory: memory::service(&storage, embedder),
             storage,
             model: Embedded::new(home.models()),
         }
@@ -98,6 +103,7 @@ impl Host for NativeHost {
     type Storage = Store;
     type Tools = Counted<HomeTools>;
     type Model = Embedded;
+    type Memory = NativeMemory;
 
     fn clock(&self) -> &TokioClock {
         &self.clock
@@ -117,6 +123,10 @@ impl Host for NativeHost {
 
     fn model(&self) -> &Embedded {
         &self.model
+    }
+
+    fn memory(&self) -> &NativeMemory {
+        &self.memory
     }
 }
 

@@ -11,7 +11,8 @@ use tau_core::{
     context::system_prompt,
     credential,
     ids::SessionId,
-    journal, memory,
+    journal,
+    memory::{Access, NAMES},
     model::{Api, Pricing},
     policy::Policy,
     safety::{Gate, Source, Untrusted},
@@ -28,9 +29,11 @@ use crate::{
     conversation::Conversation,
     credentials::Vault,
     embedded,
+    embedding::{Fetching, HomeEmbedder},
     exit::{Error, Exit},
     home::Home,
     host::{self, NativeHost},
+    memory,
     plugins::State,
     questions::Answers,
     signals::Signals,
@@ -38,8 +41,6 @@ use crate::{
     ui::{self, Ui},
 };
 
-/// The part of memory that belongs to no project in particular.
-pub(crate) const NAMESPACE: &str = "default";
 /// Bytes of a file that goes into the system prompt.
 const SYSTEM_FILE_BYTES: usize = 64 * 1024;
 
@@ -93,15 +94,26 @@ pub(crate) async fn begin(
         retry: profile.retry,
         // A model this small invents when it summarises.
         compaction: profile.compaction && !is_embedded,
-        memory_namespace: profile.memory.then(|| NAMESPACE.into()),
         // A model this small takes back what it should not.
         undo_tool: !is_embedded,
+        memory: profile.memory.enabled.then(|| {
+            let access = memory::access(tools.workspace(), profile.memory.recall_tokens);
+            match is_embedded {
+                // A model this small is lost among many arguments.
+                true => Access {
+                    manages: false,
+                    ..access
+                },
+                false => access,
+            }
+        }),
     };
     let answers = answers(&flags.policy, &tools.specs())?;
     let storage = home.store()?;
     let (session, seed, lock) = open_session(&flags.which, config, &storage, home, program).await?;
+    let embedder = HomeEmbedder::new(&profile, home, &vault, Fetching::Never, ui);
     Ok(Conversation {
-        host: NativeHost::new(home, http, storage, tools),
+        host: NativeHost::new(home, http, storage, tools, embedder),
         session,
         signals: Signals::listen()?,
         answers,
@@ -328,8 +340,8 @@ async fn on_this_machine(
 }
 
 fn answers(flags: &PolicyFlags, tools: &[ToolSpec]) -> Result<Answers, Error> {
-    let own = memory::tool_specs();
-    let known: Vec<&str> = tools.iter().chain(&own).map(tool_name).collect();
+    let known = tools.iter().map(tool_name).chain(NAMES);
+    let known: Vec<&str> = known.collect();
     for name in &flags.approve {
         if !known.contains(&name.as_str()) {
             let error = Error::usage(format!("--approve {name}: there is no such tool"));

@@ -142,8 +142,8 @@ fn config(context_tokens: u32) -> Config {
         budgets: Budgets::default(),
         retry: Retry::default(),
         compaction: false,
-        memory_namespace: Some("default".into()),
         undo_tool: false,
+        memory: Some(tau_core::memory::Access::of_person()),
     }
 }
 

@@ -15,6 +15,10 @@
 //! | `TAU_IMAGES` | variable | `true` where the model takes pictures |
 //! | `TAU_PRICING` | variable | `{"input_nano_usd":…,"output_nano_usd":…,"cached_input_nano_usd":…}` a token |
 //! | `TAU_POLICY` | variable | preset of sessions that name none; `balanced` |
+//! | `TAU_EMBEDDINGS` | variable | the model that makes memory's vectors: `@cf/…` by the binding `AI`, or one of the next; none |
+//! | `TAU_EMBEDDINGS_URL` | variable | a server that speaks like OpenAI's `/embeddings`, up to and including the version |
+//! | `TAU_EMBEDDINGS_KEY` | secret, optional | its key |
+//! | `TAU_EMBEDDINGS_DIMENSIONS` | variable | numbers of a vector, where the model is not a known one of Workers AI |
 //! | `TAU_ALLOWED_ORIGINS` | variable | pages that may call it, separated by commas; none |
 //! | `TAU_HTTP_ALLOWED` | variable | origins the tool `http` reaches beyond the public web, separated by commas; none |
 //! | `TAU_REQUESTS_PER_MINUTE` | variable | of one principal; 120 |
@@ -29,6 +33,7 @@ use tau_core::{
     egress::{HostRule, Origin},
     ids::{SessionId, UnixMillis},
     json::{self, FromJson, ToJson},
+    memory::Access,
     model::{Api, ModelConfig, Pricing},
     policy::{Policy, Preset},
     session::{Budgets, Config, Retry},
@@ -44,9 +49,9 @@ pub(crate) const API_KEY: &str = "TAU_API_KEY";
 /// The binding of Workers AI.
 pub(crate) const AI: &str = "AI";
 /// How models of Workers AI are called.
-const AI_PREFIX: &str = "@cf/";
-/// The part of a principal's memory that sessions see.
-const NAMESPACE: &str = "default";
+pub(crate) const AI_PREFIX: &str = "@cf/";
+/// Estimated tokens of what is recalled at the beginning of a turn.
+const RECALL_TOKENS: u32 = 300;
 
 const CONTEXT_TOKENS: u32 = 128_000;
 const AI_CONTEXT_TOKENS: u32 = 32_000;
@@ -167,6 +172,17 @@ impl Settings {
         Ok(set.unwrap_or(120))
     }
 
+    /// Numbers of a vector of the model for embeddings.
+    pub(crate) fn embedding_dimensions(&self) -> Result<Option<u32>, ApiError> {
+        let name = "TAU_EMBEDDINGS_DIMENSIONS";
+        match self.parsed(name, "a number of numbers")? {
+            Some(0 | 8_193..) => Err(ApiError::misconfigured(format!(
+                "the variable {name} is not between 1 and 8192"
+            ))),
+            dimensions => Ok(dimensions),
+        }
+    }
+
     /// Sessions a principal may have.
     pub(crate) fn sessions_per_principal(&self) -> Result<u32, ApiError> {
         let set = self.parsed("TAU_SESSIONS_PER_PRINCIPAL", "a number of sessions")?;
@@ -264,9 +280,18 @@ impl Settings {
             budgets: terms.budgets,
             retry: Retry::default(),
             compaction: true,
-            memory_namespace: Some(NAMESPACE.into()),
             undo_tool: true,
+            memory: Some(memory_access()),
         })
+    }
+}
+
+/// What of a principal's memory they and their sessions see: all of it is theirs.
+pub(crate) fn memory_access() -> Access {
+    Access {
+        recall_tokens: RECALL_TOKENS,
+        manages: true,
+        ..Access::of_person()
     }
 }
 

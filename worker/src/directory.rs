@@ -6,23 +6,29 @@
 //!   longer than its bucket takes to fill up noticeably.
 
 use futures_util::FutureExt;
-use std::cell::{Cell, OnceCell, RefCell};
+use std::{
+    cell::{Cell, OnceCell, RefCell},
+    rc::Rc,
+};
 use tau_core::{
     ids::{SessionId, UnixMillis},
     journal::{Summary, summary_key},
-    json::{self, Map, Value, object_of},
+    json::{self, FromJson, ToJson, object_of},
+    memory::{self, Failure, Reply},
     policy::rates::{RateLimits, Window},
-    session::{Batch, Range, StoreError},
+    session::Batch,
 };
-use tau_platform::{Clock, Storage, open};
+use tau_platform::{Clock, Embedder, MemoryTools, Storage, memory::Service, open};
 use tau_target_durable::DurableStorage;
 use tau_target_web::WebClock;
 use wasm_bindgen::prelude::wasm_bindgen;
 use worker::{DurableObject, Env, Request, Response, State, durable_object};
 
 use crate::{
-    config::Settings,
+    config::{Settings, memory_access},
+    embed::WorkerEmbedder,
     errors::ApiError,
+    routes::memory as memory_routes,
     wire::{Incoming, told},
 };
 
@@ -31,12 +37,26 @@ pub(crate) const ADMIT: &str = "/admit";
 /// The path at which a tool's call is counted: [`RateLimits`] give `null`, or when it is free.
 pub(crate) const COUNT: &str = "/count";
 
+/// The path at which a session asks memory: a [`memory::Request`] gives a [`Served`].
+pub(crate) const REMEMBER: &str = "/remember";
+/// Entries of a principal: an isolate has 128 MB, and what is searched lies in it.
+const ENTRY_LIMIT: u64 = 50_000;
+
+/// Entries that get a vector after a request: one request to whatever makes them.
+const EMBEDDED_LATER: usize = 32;
+
+/// What a principal's sessions remember.
+pub(crate) type Memory = Service<DurableStorage, WorkerEmbedder, WebClock>;
+
 /// The object of one principal.
 #[durable_object(fetch)]
 pub struct Directory {
     state: State,
     settings: Settings,
     store: OnceCell<DurableStorage>,
+    memory: OnceCell<Rc<Memory>>,
+    /// Whether entries are given vectors just now: two at once would give the same ones.
+    is_embedding: Rc<Cell<bool>>,
     bucket: Cell<Option<Bucket>>,
     calls: RefCell<Window>,
 }
@@ -55,6 +75,8 @@ impl DurableObject for Directory {
             state,
             settings: Settings::new(env),
             store: OnceCell::new(),
+            memory: OnceCell::new(),
+            is_embedding: Rc::default(),
             bucket: Cell::new(None),
             calls: RefCell::default(),
         }
@@ -103,14 +125,55 @@ impl Directory {
             }
             "/line" => update(&store, incoming).await,
             "/forget" => forget(&store, incoming).await,
-            "/memory/read" => read_memory(&store, incoming).await,
-            "/memory/write" => write_memory(&store, incoming).await,
+            REMEMBER => {
+                let request: memory::Request = json::from_slice(incoming.body())?;
+                let memory = self.memory(&store)?;
+                let access = request.access.clone();
+                let served = memory.serve(request).await;
+                self.embed_later(&memory, access);
+                Ok(told(&Served::from(served))?)
+            }
+            memory_routes::PATH => {
+                self.take_from_bucket()?;
+                let policy = self.settings.policy()?;
+                let memory = self.memory(&store)?;
+                let answer = memory_routes::answer(&memory, &policy, incoming).await;
+                self.embed_later(&memory, memory_access());
+                answer
+            }
             _ => Err(ApiError::new(
                 404,
                 "no_such_route",
                 "a directory has no such path",
             )),
         }
+    }
+
+    /// What is remembered for all sessions. Kept for as long as the object is in memory.
+    fn memory(&self, store: &DurableStorage) -> Result<Rc<Memory>, ApiError> {
+        if let Some(memory) = self.memory.get() {
+            return Ok(Rc::clone(memory));
+        }
+        let embedder = WorkerEmbedder::new(&self.settings)?;
+        let memory = Service::new(store.clone(), embedder, WebClock);
+        let memory = Rc::new(memory.with_entry_limit(ENTRY_LIMIT));
+        Ok(Rc::clone(self.memory.get_or_init(|| memory)))
+    }
+
+    /// Gives vectors to some entries that have none by the model that is set, after the answer: those
+    /// kept before there was one, or with another. The next request goes on with the rest.
+    fn embed_later(&self, memory: &Rc<Memory>, access: memory::Access) {
+        if memory.embedder().model().is_none() || self.is_embedding.replace(true) {
+            return;
+        }
+        let (memory, is_embedding) = (Rc::clone(memory), Rc::clone(&self.is_embedding));
+        self.state.wait_until(async move {
+            for scope in access.scopes() {
+                // What fails is told by the search that misses it.
+                drop(memory.embed_missing(scope, EMBEDDED_LATER).await);
+            }
+            is_embedding.set(false);
+        });
     }
 
     fn count(&self, incoming: &Incoming) -> Result<Response, ApiError> {
@@ -233,45 +296,41 @@ async fn forget(store: &DurableStorage, incoming: &Incoming) -> Result<Response,
     Ok(Response::empty()?)
 }
 
-/// `{start, end, limit}` gives an object of keys and values.
-async fn read_memory(store: &DurableStorage, incoming: &Incoming) -> Result<Response, ApiError> {
-    let mut fields = incoming.fields()?;
-    let limit = fields.number("limit")?.unwrap_or_default();
-    let range = Range {
-        start: fields.needed_text("start")?,
-        end: fields.needed_text("end")?,
-        limit: u32::try_from(limit).unwrap_or(u32::MAX),
-    };
-    let mut rows = Map::new();
-    for (key, value) in store.scan(range).await? {
-        if let Ok(value) = json::from_slice(&value) {
-            rows.insert(key, value);
-        }
-    }
-    Ok(told(&Value::Object(rows))?)
+/// What memory answers, as it goes from the directory to a session.
+#[derive(FromJson, ToJson)]
+pub(crate) struct Served {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reply: Option<Reply>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    failure: Option<Failure>,
 }
 
-/// `{put, delete}`: an object of keys and values, and an array of keys.
-async fn write_memory(store: &DurableStorage, incoming: &Incoming) -> Result<Response, ApiError> {
-    let mut fields = incoming.fields()?;
-    let mut batch = Batch::default();
-    if let Some(Value::Object(put)) = fields.value("put") {
-        let rows = put.into_iter();
-        batch.put = rows
-            .map(|(key, value)| (key, json::to_vec(&value)))
-            .collect();
+impl Served {
+    /// As the session's host gives it on.
+    pub(crate) fn result(self) -> Result<Reply, Failure> {
+        match (self.reply, self.failure) {
+            (Some(reply), _) => Ok(reply),
+            (None, Some(failure)) => Err(failure),
+            (None, None) => Err(Failure::Damaged {
+                detail: "the directory answered nothing".into(),
+            }),
+        }
     }
-    if let Some(Value::Array(keys)) = fields.value("delete") {
-        let keys = keys.iter().filter_map(Value::as_str);
-        batch.delete = keys.map(Into::into).collect();
+}
+
+impl From<Result<Reply, Failure>> for Served {
+    fn from(result: Result<Reply, Failure>) -> Self {
+        match result {
+            Ok(reply) => Self {
+                reply: Some(reply),
+                failure: None,
+            },
+            Err(failure) => Self {
+                reply: None,
+                failure: Some(failure),
+            },
+        }
     }
-    let mut keys = batch.put.iter().map(|(key, _)| key).chain(&batch.delete);
-    if !keys.all(|key| key.starts_with("memory/")) {
-        let detail = "only memory is written by sessions".to_owned();
-        return Err(StoreError::Io { detail }.into());
-    }
-    store.commit(batch).await?;
-    Ok(Response::empty()?)
 }
 
 fn session(incoming: &Incoming) -> Result<Option<SessionId>, ApiError> {

@@ -57,6 +57,7 @@ async fn admitted(request: Request, settings: &Settings) -> Result<Response, Api
     match route {
         Route::Health => Err(ApiError::no_session()),
         Route::List => call(&directory, "/list", b"").await,
+        Route::Memory => call(&directory, routes::memory::PATH, incoming.body()).await,
         // Apart from the others, as it is the longest and no prompt waits for it to be compiled.
         Route::Begin => {
             let begun = begin::answer(settings, &principal, &directory, &incoming);

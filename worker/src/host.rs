@@ -2,12 +2,13 @@
 
 use tau_core::{
     ids::{EffectId, UnixMillis},
-    json::{self, Map, ToJson, Value, object_of},
+    json::{self, ToJson},
+    memory,
     policy::rates::RateLimits,
-    session::{Batch, Range, StoreError},
+    session::StoreError,
     tool::{ToolOutput, ToolRun, ToolSpec, http},
 };
-use tau_platform::{Counter, Host, HostTools, HttpTool, Paced, Storage};
+use tau_platform::{Counter, Host, HostTools, HttpTool, MemoryTools, Paced};
 use tau_target_durable::{Alarm, AlarmClock, DurableStorage};
 use tau_target_web::{FetchEgress, FetchHttp, WebClock};
 use worker::{Response, Stub};
@@ -15,7 +16,7 @@ use worker::{Response, Stub};
 use crate::{
     ai::WorkersAi,
     config::{API_KEY, Settings},
-    directory::COUNT,
+    directory::{COUNT, REMEMBER, Served},
     errors::ApiError,
     wire::{call, object},
 };
@@ -24,17 +25,23 @@ use crate::{
 pub(crate) struct WorkerHost {
     clock: AlarmClock<WebClock>,
     http: FetchHttp,
-    storage: SessionStorage,
+    storage: DurableStorage,
     tools: Paced<WorkerTools, WebClock, DirectoryCounter>,
     model: WorkersAi,
+    memory: DirectoryMemory,
 }
 
 impl WorkerHost {
     pub(crate) fn new(
         settings: &Settings,
+        principal: &str,
         alarm: Alarm,
-        storage: SessionStorage,
+        storage: DurableStorage,
     ) -> Result<Self, ApiError> {
+        let directory = Directory {
+            settings: settings.clone(),
+            principal: principal.into(),
+        };
         let secrets = settings.clone();
         // The provider's key alone: nothing else that is bound can be named in a request.
         let http = FetchHttp::new(move |name| (name == API_KEY).then(|| secrets.text(name))?);
@@ -46,8 +53,9 @@ impl WorkerHost {
                     http: HttpTool::new(FetchEgress::default(), WebClock, Vec::new()),
                 },
                 WebClock,
-                DirectoryCounter(storage.directory.clone()),
+                DirectoryCounter(directory.clone()),
             ),
+            memory: DirectoryMemory(directory),
             storage,
             model: WorkersAi::new(settings.clone()),
         })
@@ -57,9 +65,10 @@ impl WorkerHost {
 impl Host for WorkerHost {
     type Clock = AlarmClock<WebClock>;
     type Http = FetchHttp;
-    type Storage = SessionStorage;
+    type Storage = DurableStorage;
     type Tools = Paced<WorkerTools, WebClock, DirectoryCounter>;
     type Model = WorkersAi;
+    type Memory = DirectoryMemory;
 
     fn clock(&self) -> &Self::Clock {
         &self.clock
@@ -69,7 +78,7 @@ impl Host for WorkerHost {
         &self.http
     }
 
-    fn storage(&self) -> &SessionStorage {
+    fn storage(&self) -> &DurableStorage {
         &self.storage
     }
 
@@ -80,16 +89,10 @@ impl Host for WorkerHost {
     fn model(&self) -> &WorkersAi {
         &self.model
     }
-}
 
-/// The session's own store, with the principal's memory beside it.
-///
-/// Keys below `memory/` live in the principal's directory, so that all their sessions see them.
-/// They are written before the records that tell of them: an entry has the same key when it is
-/// written again, so a session that is killed between the two repeats nothing.
-pub(crate) struct SessionStorage {
-    own: DurableStorage,
-    directory: Directory,
+    fn memory(&self) -> &DirectoryMemory {
+        &self.memory
+    }
 }
 
 /// The directory of a principal, as their sessions ask it.
@@ -97,18 +100,6 @@ pub(crate) struct SessionStorage {
 struct Directory {
     settings: Settings,
     principal: String,
-}
-
-impl SessionStorage {
-    pub(crate) fn new(own: DurableStorage, settings: Settings, principal: String) -> Self {
-        Self {
-            own,
-            directory: Directory {
-                settings,
-                principal,
-            },
-        }
-    }
 }
 
 impl Directory {
@@ -130,64 +121,19 @@ impl Directory {
     }
 }
 
-fn is_memory(key: &str) -> bool {
-    key.starts_with("memory/")
-}
+/// What the principal's directory remembers for all their sessions.
+pub(crate) struct DirectoryMemory(Directory);
 
-fn unreadable(error: json::Error) -> StoreError {
-    StoreError::Corrupt {
-        detail: format!("memory is not JSON: {error}"),
-    }
-}
-
-impl Storage for SessionStorage {
-    async fn get(&self, key: String) -> Result<Option<Vec<u8>>, StoreError> {
-        if !is_memory(&key) {
-            return self.own.get(key).await;
-        }
-        let range = Range {
-            end: format!("{key}\0"),
-            start: key,
-            limit: 1,
-        };
-        let rows = self.scan(range).await?;
-        Ok(rows.into_iter().next().map(|(_, value)| value))
-    }
-
-    async fn scan(&self, range: Range) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
-        if !is_memory(&range.start) {
-            return self.own.scan(range).await;
-        }
-        let asked = object_of([
-            ("start", range.start.into()),
-            ("end", range.end.into()),
-            ("limit", range.limit.into()),
-        ]);
-        let mut response = self.directory.ask("/memory/read", &asked).await?;
+impl MemoryTools for DirectoryMemory {
+    async fn serve(&self, request: memory::Request) -> Result<memory::Reply, memory::Failure> {
+        let mut response = self.0.ask(REMEMBER, &request).await?;
         let body = response.bytes().await.map_err(|error| StoreError::Io {
             detail: error.to_string(),
         })?;
-        match json::from_slice(&body).map_err(unreadable)? {
-            // Keys are in byte order, in an object as in the store.
-            Value::Object(rows) => Ok(rows
-                .into_iter()
-                .map(|(key, value)| (key, json::to_vec(&value)))
-                .collect()),
-            _ => Ok(Vec::new()),
-        }
-    }
-
-    async fn commit(&self, mut batch: Batch) -> Result<(), StoreError> {
-        let mut put = Map::new();
-        for (key, value) in batch.put.extract_if(.., |(key, _)| is_memory(key)) {
-            put.insert(key, json::from_slice(&value).map_err(unreadable)?);
-        }
-        let delete: Vec<String> = batch.delete.extract_if(.., |key| is_memory(key)).collect();
-        if !put.is_empty() || !delete.is_empty() {
-            let change = object_of([("put", put.into()), ("delete", delete.into())]);
-            self.directory.ask("/memory/write", &change).await?;
-        }
-        self.own.commit(batch).await
+        let served: Served = json::from_slice(&body).map_err(|error| StoreError::Corrupt {
+            detail: format!("what the directory remembers is not JSON: {error}"),
+        })?;
+        served.result()
     }
 }
 
@@ -206,7 +152,7 @@ impl Counter for DirectoryCounter {
     }
 }
 
-/// A Worker has neither files nor programs: it reads the web. Memory is the core's.
+/// A Worker has neither files nor programs: it reads the web. Memory is the directory's.
 pub(crate) struct WorkerTools {
     http: HttpTool<FetchEgress, WebClock>,
 }

@@ -24,6 +24,7 @@ mod config;
     reason = "the library's macro writes methods without any"
 )]
 mod directory;
+mod embed;
 mod entry;
 mod errors;
 mod fields;

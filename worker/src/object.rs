@@ -40,7 +40,7 @@ use crate::{
     config::{Settings, Setup},
     directory::ADMIT,
     errors::ApiError,
-    host::{SessionStorage, WorkerHost},
+    host::WorkerHost,
     routes::{self, Route, Verb, begin},
     wire::{Incoming, call, object},
 };
@@ -235,7 +235,7 @@ impl Home {
     /// The session as it is stored; one in which nothing was said yet as it was begun.
     pub(crate) async fn stored(&self, id: &SessionId) -> Result<Session, ApiError> {
         let setup = self.setup().await?;
-        match open::open(&self.storage(&setup)?, id).await {
+        match open::open(&self.store()?, id).await {
             Err(OpenError::Missing(_)) => {
                 let tools = self.host(&setup)?.tools().specs();
                 let config = self.settings.session(&setup.terms, tools)?;
@@ -245,16 +245,9 @@ impl Home {
         }
     }
 
-    /// The store as the session sees it.
-    pub(crate) fn storage(&self, setup: &Setup) -> Result<SessionStorage, ApiError> {
-        let principal = setup.principal.clone();
-        let store = self.store()?;
-        Ok(SessionStorage::new(store, self.settings.clone(), principal))
-    }
-
     fn host(&self, setup: &Setup) -> Result<WorkerHost, ApiError> {
-        let storage = self.storage(setup)?;
-        WorkerHost::new(&self.settings, self.alarm.clone(), storage)
+        let store = self.store()?;
+        WorkerHost::new(&self.settings, &setup.principal, self.alarm.clone(), store)
     }
 
     /// The session's line, as it was stored with its last record.

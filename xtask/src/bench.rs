@@ -3,6 +3,8 @@
 //! The figures and their aims are in `tests/benches/turns.rs`, `tests/wasm/benches/tools.rs` and
 //! `tests/sandbox/benches/starts.rs`; nothing here is a test, because these are times.
 
+mod embeddings;
+
 use crate::process::{self, cargo};
 use anyhow::Result;
 
@@ -28,6 +30,8 @@ enum Part {
     Wasm,
     /// Starting a program alone.
     Sandboxes,
+    /// Vectors a second, beside onnxruntime.
+    Embeddings,
 }
 
 /// Runs the chore.
@@ -39,6 +43,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         Part::Tools => vec![wasm, sandboxes],
         Part::Wasm => vec![wasm],
         Part::Sandboxes => vec![sandboxes],
+        Part::Embeddings => return embeddings::run(args.json),
     };
     for (package, bench) in benches {
         let mut command = cargo(["bench", "--quiet", "--package", package, "--bench", bench]);

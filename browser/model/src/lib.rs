@@ -22,20 +22,25 @@
 //! | `{load: {url}}` | Fetch what is not kept yet and load it. `url` is the folder with `manifest.json`; relative to the worker's own script. Answered by `loaded` or `load_failed`. A second `load` while one is under way is answered with it; when loaded, at once. |
 //! | `{generate: {id, request}}` | Continue a conversation. `id` is any number or string; `request` is a `ModelRequest` as JSON text. One is worked on at a time, others wait. |
 //! | `{cancel: {id}}` | End it, running or waiting. Answered by its `failed` with code `cancelled`, unless it ended before. |
+//! | `{load_embedder: {url}}` | The same as `load` for the embedder alone: only its two files are fetched. Answered by `embedder_loaded` or `embedder_failed`; at once when it, or the whole model, is loaded. |
+//! | `{embed: {id, texts}}` | Make the vectors of these texts, a list of strings. Answered by `embedded` or `failed`. Does not wait for a `generate`: both go on by turns. |
 //!
 //! From `model.js`:
 //!
 //! | message | |
 //! |---|---|
-//! | `{progress: {stage, file, received, total}}` | During a load; bytes. `total` is of all files together, `received` what is done of it. `stage` is `fetch` (from the network into the cache) or `read` (from the cache into memory, checking the hash); each goes up to `total`, `fetch` from what is kept already. A load with everything kept has no `fetch`. |
+//! | `{progress: {of?, stage, file, received, total}}` | During a load; bytes. `of` is `embedder` where it alone is loaded. `total` is of all files together, `received` what is done of it. `stage` is `fetch` (from the network into the cache) or `read` (from the cache into memory, checking the hash); each goes up to `total`, `fetch` from what is kept already. A load with everything kept has no `fetch`. |
 //! | `{loaded: description}` | Ready. JSON text of [`Loaded`]: how to configure a session that uses it. |
 //! | `{load_failed: {code, message}}` | Nothing is loaded; `load` may be sent again. |
 //! | `{piece: {id, delta}}` | The next `Delta` of an answer, as JSON text. The last one is `stop`. |
 //! | `{done: {id}}` | The answer is whole. |
 //! | `{failed: {id, code, message}}` | The answer ended before its end; what came of it is not complete. |
+//! | `{embedder_loaded: space}` | Texts can be embedded. JSON text of an `EmbeddingModel`: what the space of the vectors is called, and how long they are. |
+//! | `{embedder_failed: {code, message}}` | It is not loaded; `load_embedder` may be sent again. |
+//! | `{embedded: {id, vectors}}` | The vectors, one a text, in order, of length 1: a list of lists as JSON text. |
 //! | `{broken: {message}}` | The module itself failed (it ran out of memory, for example) and the worker has closed. Everything running or waiting was `failed` before. Start a new worker to go on. |
 //!
-//! Codes of `load_failed`: `network` (a file could not be fetched and is not kept), `manifest` (not a manifest this
+//! Codes of `load_failed` and `embedder_failed`: `network` (a file could not be fetched and is not kept), `manifest` (not a manifest this
 //! version reads), `checksum` (a file is not the one the manifest names; it was dropped, and is fetched again by the
 //! next load), `quota` (the browser gives this page too little space), `memory`, `unsupported` (no Cache API: the page
 //! is not from a secure origin; or no SIMD), `model` (the files are whole, but no model). Codes of `failed`:
@@ -44,7 +49,8 @@
 //! # The folder
 //!
 //! `tau model pull` leaves, beside the four converted files, a `manifest.json` with their names, sizes and hashes: its
-//! folder, or a copy of those five files on any static server, is what `url` names. If the page is of another origin,
+//! folder, or a copy of those five files on any static server, is what `url` names. For the embedder alone, the manifest
+//! and the two files that `tau model pull --embedder` leaves are enough. If the page is of another origin,
 //! the server has to allow that (CORS). The manifest is asked for with every load, so that a newer model is found; if
 //! the network is away, the kept one counts.
 //!
@@ -53,9 +59,12 @@
 mod failure;
 
 use serde::Serialize;
-use tau_core::model::{Delta, ModelConfig};
+use tau_core::{
+    memory::EmbeddingModel,
+    model::{Delta, ModelConfig},
+};
 use tau_target_rten::{
-    Cancel, Threads,
+    Cancel, Embedder as Embedding, Threads,
     agent::{Agent, Answer},
     load::{Loading, Manifest},
     translate,
@@ -100,6 +109,14 @@ impl Loader {
         Ok(Self(Loading::new(manifest, Threads::exactly(1))))
     }
 
+    /// A loader of the embedder's files alone. Throws `manifest`.
+    #[wasm_bindgen(js_name = ofEmbedder)]
+    pub fn of_embedder(manifest: &[u8]) -> Result<Loader, JsValue> {
+        failure::record_panics();
+        let manifest = Manifest::read(manifest).map_err(Failure::manifest)?;
+        Ok(Self(Loading::new(manifest.embedder(), Threads::exactly(1))))
+    }
+
     /// The file whose turn it is, as in the manifest and as JSON text; `undefined` when all are there.
     pub fn expected(&self) -> Result<Option<String>, JsValue> {
         Ok(self.0.expected().map(json).transpose()?)
@@ -120,6 +137,13 @@ impl Loader {
         Ok(self.0.end().map_err(Failure::file)?)
     }
 
+    /// The embedder alone. Throws `manifest` if files are missing.
+    #[wasm_bindgen(js_name = finishEmbedder)]
+    pub fn finish_embedder(self) -> Result<Embedder, JsValue> {
+        let loaded = self.0.finish_embedder().map_err(Failure::manifest)?;
+        Ok(Embedder(loaded))
+    }
+
     /// The model. Throws `manifest` if files are missing.
     pub fn finish(self) -> Result<Model, JsValue> {
         Ok(Model {
@@ -127,6 +151,35 @@ impl Loader {
             answer: None,
         })
     }
+}
+
+/// The embedder without the text model.
+#[wasm_bindgen]
+pub struct Embedder(Embedding);
+
+#[wasm_bindgen]
+impl Embedder {
+    /// The space of its vectors: an `EmbeddingModel` as JSON text.
+    pub fn space(&self) -> Result<String, JsValue> {
+        space()
+    }
+
+    /// The vectors of these texts, a list of lists as JSON text. Blocks: give it few. Throws `model`.
+    pub fn embed(&self, texts: Vec<String>) -> Result<String, JsValue> {
+        embed(&self.0, &texts)
+    }
+}
+
+fn space() -> Result<String, JsValue> {
+    let dimensions = u32::try_from(Embedding::DIMENSIONS).unwrap_or_default();
+    let name = Embedding::NAME.into();
+    Ok(json(&EmbeddingModel { name, dimensions })?)
+}
+
+fn embed(embedder: &Embedding, texts: &[String]) -> Result<String, JsValue> {
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let vectors = embedder.embed(&texts).map_err(Failure::from)?;
+    Ok(json(&vectors)?)
 }
 
 /// The loaded model, and the answer it works on.
@@ -146,6 +199,16 @@ impl Model {
             tools: &translate::TOOLS,
             limits: LIMITS,
         })?)
+    }
+
+    /// The space of its embedder's vectors: an `EmbeddingModel` as JSON text.
+    pub fn space(&self) -> Result<String, JsValue> {
+        space()
+    }
+
+    /// As [`Embedder::embed`], whatever answer is being made.
+    pub fn embed(&self, texts: Vec<String>) -> Result<String, JsValue> {
+        embed(self.agent.embedder(), &texts)
     }
 
     /// Does a bounded piece of what the first answer would begin with, for a time when there is nothing else to do.

@@ -2,7 +2,7 @@
  * The embedded model's files: fetched once, kept in the Cache API under their hashes, read from there into the module,
  * which compares each with its hash before it is used.
  *
- * @typedef {{ name: string, bytes: number, sha256: string }} Wanted a file of the manifest
+ * @typedef {{ role: string, name: string, bytes: number, sha256: string }} Wanted a file of the manifest
  * @typedef {{ file: string, received: number, total: number }} Progress bytes, of all files together
  */
 

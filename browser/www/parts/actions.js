@@ -21,6 +21,7 @@ export class Actions {
     agent.addEventListener('held', (event) => this.onHeld(/** @type {CustomEvent} */ (event).detail));
     agent.addEventListener('released', (event) => this.onReleased(/** @type {CustomEvent} */ (event).detail));
     agent.addEventListener('model', (event) => store.set({ model: /** @type {CustomEvent} */ (event).detail }));
+    agent.addEventListener('embedder', (event) => store.set({ embedder: /** @type {CustomEvent} */ (event).detail }));
     agent.addEventListener('settings', (event) => {
       store.set({ settings: /** @type {CustomEvent} */ (event).detail });
       void this.refreshStatus();
@@ -37,13 +38,17 @@ export class Actions {
 
   /** Loads what the screens begin with. */
   async start() {
-    const [status, settings, sessions, model] = await Promise.all([
+    const [status, settings, sessions, model, embedder] = await Promise.all([
       this.agent.call('status'),
       this.agent.call('settings.get'),
       this.agent.call('sessions.list'),
       this.agent.call('model.status'),
+      this.agent.call('embedder.status'),
     ]);
-    this.store.set({ phase: 'ready', status, settings, sessions, model });
+    this.store.set({ phase: 'ready', status, settings, sessions, model, embedder });
+    const wanted = recall('embedder');
+    // From what this browser keeps; without a network and its files, words are searched.
+    if (wanted) this.agent.call('embedder.load', { url: wanted }).catch(() => {});
     const last = recall('session');
     if (last && sessions.some((/** @type {any} */ line) => line.session === last)) await this.open(last);
   }

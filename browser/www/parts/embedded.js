@@ -23,6 +23,8 @@ export class EmbeddedModel {
     this.load = button('Load it', () => loadModel(actions, this.url.value.trim()), { kind: 'primary', icon: 'download' });
     this.use = button('Answer with it', () => this.choose(), { kind: 'primary' });
     this.unload = button('Take it out of memory', () => actions.attempt('Could not unload the model', 'model.unload').then(() => actions.refreshStatus()));
+    this.meaning = button('Search memory by meaning', () => loadEmbedder(actions, this.url.value.trim()), { icon: 'download' });
+    this.means = h('p', { class: 'help', role: 'status', dir: 'auto' });
     this.place = field('Folder of its files', this.url, 'Beside the page, or on another server that allows it. “tau model pull” makes such a folder.');
     this.root = h(
       'div',
@@ -33,13 +35,15 @@ export class EmbeddedModel {
       this.words,
       this.progress,
       h('div', { class: 'actions' }, this.look, this.load, this.use, this.unload),
+      this.means,
+      h('div', { class: 'actions' }, this.meaning),
     );
     /** What loading will fetch at most, once it was looked up. @type {number | null} */
     this.size = null;
   }
 
   /** @param {import('./store.js').State} state */
-  update({ model, settings }) {
+  update({ model, embedder, settings }) {
     const state = model?.state ?? 'absent';
     const idle = state === 'absent' || state === 'failed';
     set(this.place, { hidden: !idle });
@@ -51,6 +55,9 @@ export class EmbeddedModel {
     set(this.unload, { hidden: state !== 'ready' });
     set(this.progress, { hidden: state !== 'loading' });
     say(this.words, progressOf(model) ?? words(model, this.size));
+    say(this.means, meaning(embedder));
+    const means = embedder?.state ?? 'absent';
+    set(this.meaning, { hidden: means === 'ready' || means === 'loading' });
     const { received = 0, total = 0 } = model?.progress ?? {};
     set(this.progress, { max: total > 0 ? total : null, value: null });
     if (total > 0) this.progress.value = received;
@@ -95,6 +102,30 @@ export async function loadModel(actions, url) {
   if (!done.ok) return;
   keep('embedded', url);
   await actions.refreshStatus();
+}
+
+/**
+ * Half of the model's files make memory searchable by meaning.
+ *
+ * @param {import('./actions.js').Actions} actions
+ * @param {string} url of the folder
+ */
+async function loadEmbedder(actions, url) {
+  const folder = new URL(`${url.replace(/\/*$/, '')}/`, document.baseURI).href;
+  const done = await actions.attempt('Could not load what memory is searched with', 'embedder.load', { url: folder });
+  if (done.ok) keep('embedder', folder);
+}
+
+/** @param {any} embedder */
+function meaning(embedder) {
+  switch (embedder?.state) {
+    case 'ready':
+      return 'Memory is searched by words and by meaning.';
+    case 'failed':
+      return `Memory is searched by words alone: ${embedder.error.message}`;
+    default:
+      return progressOf(embedder) ?? 'Memory is searched by words. By meaning, too, with half of these files: 91 MB, once.';
+  }
 }
 
 /**

@@ -8,6 +8,8 @@ const KEYS = {
   theme: () => localStorage,
   /** The folder the embedded model was loaded from. */
   embedded: () => localStorage,
+  /** The folder that memory is searched by meaning from: whoever asked for it once wants it again. */
+  embedder: () => localStorage,
   /** The conversation this tab has open, so that a reload comes back to it. */
   session: () => sessionStorage,
 };

@@ -4,7 +4,7 @@ import { button, iconButton } from './controls.js';
 import { h, Keyed, say, set } from './dom.js';
 import { moment, plural } from './format.js';
 
-/** @typedef {{ id: string, text: string, at: number, session?: string }} Memory */
+/** @typedef {{ id: string, text: string, at: number, session?: string, kind?: string, tags?: string[], namespace?: string, scope?: string }} Memory */
 
 export class MemoryScreen {
   /** @param {import('./actions.js').Actions} actions */
@@ -12,6 +12,7 @@ export class MemoryScreen {
     this.actions = actions;
     this.search = h('input', { type: 'search', class: 'input search', placeholder: 'Search', 'aria-label': 'Search memory', oninput: () => this.searchSoon() });
     this.count = h('p', { class: 'help', role: 'status' });
+    this.back = h('div', { class: 'actions', role: 'status', hidden: true });
     this.rows = h('ul', { class: 'cards' });
     this.list = new Keyed(this.rows, (/** @type {Memory} */ { id }) => id, (memory) => this.row(memory));
     this.text = h('textarea', { class: 'input', rows: 2, 'aria-label': 'New memory', placeholder: 'Something Tau should know in every conversation', dir: 'auto' });
@@ -26,6 +27,7 @@ export class MemoryScreen {
         h('div', { class: 'actions' }, h('button', { class: 'button is-primary' }, 'Remember')),
       ),
       this.search,
+      this.back,
       this.count,
       this.rows,
     );
@@ -66,9 +68,26 @@ export class MemoryScreen {
   /** @param {Memory} memory */
   row(memory) {
     const remove = iconButton('Forget', 'trash', () => this.ask(root, memory, remove), { 'aria-label': `Forget: ${memory.text.slice(0, 60)}` });
-    const about = `${moment(memory.at)}${memory.session ? ' · by Tau, in a conversation' : ' · by you'}`;
+    const filed = [memory.kind && memory.kind !== 'note' ? memory.kind : '', memory.namespace ?? '', (memory.tags ?? []).join(', ')].filter(Boolean);
+    const whose = memory.scope && memory.scope !== 'user' ? [memory.scope] : [];
+    const about = [moment(memory.at), memory.session ? 'by Tau, in a conversation' : 'by you', ...whose, ...filed].join(' · ');
     const root = h('li', { class: 'card' }, h('div', { class: 'card-words' }, h('p', { dir: 'auto' }, memory.text), h('p', { class: 'help' }, about)), remove);
     return { root, update: () => {} };
+  }
+
+  /** Says what was forgotten, and how it can be had back. @param {Memory} memory */
+  offerBack(memory) {
+    const undo = button('Undo', async () => {
+      const done = await this.actions.attempt('Could not have this back', 'memory.restore', { id: memory.id });
+      if (!done.ok) return;
+      set(this.back, { hidden: true });
+      this.back.replaceChildren();
+      await this.show();
+      this.text.focus();
+    });
+    this.back.replaceChildren(h('span', { class: 'help' }, `Forgotten: ${memory.text.slice(0, 60)}`), undo);
+    set(this.back, { hidden: false });
+    undo.focus();
   }
 
   /**
@@ -85,12 +104,12 @@ export class MemoryScreen {
       const done = await this.actions.attempt('Could not forget this', 'memory.remove', { id: memory.id });
       if (!done.ok) return;
       await this.show();
-      this.text.focus();
+      this.offerBack(memory);
     };
     const question = h(
       'div',
       { class: 'confirm', role: 'alertdialog', 'aria-label': 'Forget this?' },
-      h('p', {}, 'Forget this for good?'),
+      h('p', {}, 'Forget this?'),
       h('div', { class: 'actions' }, button('Forget', forget, { kind: 'danger' }), keep),
     );
     row.append(question);

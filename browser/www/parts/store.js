@@ -22,6 +22,7 @@
  * @property {string | null} opening the session being opened
  * @property {{ session: string, holder?: string } | null} held the open session, if another tab has it
  * @property {any} model how the embedded model is
+ * @property {any} embedder how what memory is searched by meaning with is
  * @property {boolean} online
  */
 
@@ -42,6 +43,7 @@ export class Store extends EventTarget {
       opening: null,
       held: null,
       model: null,
+      embedder: null,
       online: navigator.onLine,
     };
     this.scheduled = false;

@@ -8,7 +8,7 @@
  *   images?: { mime: string, data: string }[] }} ToolResult
  * @typedef {{ role: 'user' | 'assistant' | 'tool', parts: MessagePart[] }} Message
  * @typedef {{ input_tokens: number, output_tokens: number, cached_input_tokens: number, cost_nano_usd: number }} Usage
- * @typedef {{ id: string, parent: string | null, turn: number, at: number | null, message: Message, usage?: Usage, summary?: boolean, on_path: boolean }} Entry
+ * @typedef {{ id: string, parent: string | null, turn: number, at: number | null, message: Message, usage?: Usage, summary?: boolean, recalled?: boolean, on_path: boolean }} Entry
  */
 
 /**
@@ -22,7 +22,7 @@ export function path(entries) {
 
 /** @param {Entry} entry */
 export function isPrompt(entry) {
-  return entry.message.role === 'user' && !entry.summary;
+  return entry.message.role === 'user' && !entry.summary && !entry.recalled;
 }
 
 /**

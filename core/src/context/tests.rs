@@ -51,6 +51,7 @@ fn entries(roles: &[(Role, usize)]) -> Entries {
             usage: None,
             covers: None,
             origin: None,
+            recalled: None,
         });
     }
     entries

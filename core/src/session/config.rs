@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     json::{FromJson, ToJson},
+    memory,
     model::ModelConfig,
     policy::Policy,
     safety::{Gate, Screened, Source, Untrusted},
@@ -30,11 +31,12 @@ pub struct Config {
     /// Whether a conversation that outgrows the model is summarised by the model; otherwise its
     /// oldest messages are left out.
     pub compaction: bool,
-    /// Whether the memory tools are offered, and which part of memory they see.
-    pub memory_namespace: Option<String>,
     /// Whether the agent is offered a tool to take back what it did last.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub undo_tool: bool,
+    /// Whether there is a memory, and what of it may be seen and written.
+    #[serde(rename = "memory_namespace")]
+    pub memory: Option<memory::Access>,
 }
 
 impl Config {
@@ -48,7 +50,7 @@ impl Config {
             budgets: Budgets::default(),
             retry: Retry::default(),
             compaction: false,
-            memory_namespace: None,
+            memory: None,
             undo_tool: false,
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! Entries never change once added and are shared, so a fork copies pointers, not messages.
 
-use alloc::{sync::Arc, vec::Vec};
+use alloc::{string::String, sync::Arc, vec::Vec};
 
 use crate::{
     ids::{EntryId, TurnId, UnixMillis},
@@ -34,6 +34,8 @@ pub struct Entry {
     pub covers: Option<usize>,
     /// For what was merged or carried over: where it came from.
     pub origin: Option<Origin>,
+    /// For what was found in memory: what it is.
+    pub recalled: Option<Recalled>,
 }
 
 /// Where an entry came from that was not said in its place.
@@ -59,6 +61,15 @@ impl Origin {
             Self::Squashed { from } => from,
         }
     }
+}
+
+/// What was found in memory at the beginning of a turn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recalled {
+    /// The names of the memories.
+    pub memories: Vec<String>,
+    /// What they are, by where they came from.
+    pub labels: Labels,
 }
 
 /// All entries, in the order they were stored.
@@ -96,6 +107,15 @@ impl Entries {
                 let entry = Arc::make_mut(entry);
                 entry.labels = entry.labels.with(labels);
             }
+        }
+    }
+
+    /// Says of the newest entry that it was found in memory, and what it is.
+    pub(crate) fn set_recalled(&mut self, recalled: Recalled) {
+        if let Some(entry) = self.all.last_mut() {
+            let entry = Arc::make_mut(entry);
+            entry.labels = entry.labels.with(recalled.labels);
+            entry.recalled = Some(recalled);
         }
     }
 

@@ -174,6 +174,7 @@ impl State {
                 usage: None,
                 covers: None,
                 origin: None,
+                recalled: None,
             });
         }
         let stands = match head {

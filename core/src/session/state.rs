@@ -6,8 +6,8 @@
 use alloc::{format, string::String, sync::Arc, vec::Vec};
 
 use super::{
-    Attempt, CallState, CallStatus, Config, Entries, Entry, Origin, Stage, Turn, graph::Names,
-    undo_spec,
+    Attempt, CallState, CallStatus, Config, Entries, Entry, Origin, Recalled, Stage, Turn,
+    graph::Names, undo_spec,
 };
 use crate::{
     context::{Window, estimate_message, estimate_tool},
@@ -95,8 +95,8 @@ impl State {
     /// What every request holds, through the gate that is in force.
     pub(super) fn offer(&mut self) {
         let config = self.config.clone();
-        let own = config.memory_namespace.is_some().then(memory::tool_specs);
         let undo = config.undo_tool.then(undo_spec);
+        let own = config.memory.as_ref().map(memory::tool_specs);
         let own = own.into_iter().flatten().chain(undo);
         let own = own.map(|spec| Untrusted::new(spec, Source::Runtime));
         let specs = config.tools.iter().map(|spec| {
@@ -147,6 +147,20 @@ impl State {
                     self.title = title(message);
                 }
                 self.add(entry, parent.as_ref(), *turn, message, Source::User, at)?;
+            }
+            Body::Recalled {
+                entry,
+                parent,
+                message,
+                memories,
+                labels,
+            } => {
+                let turn = self.turn.as_ref().ok_or("no turn is running")?.id;
+                self.add(entry, parent.as_ref(), turn, message, Source::Memory, at)?;
+                self.entries.set_recalled(Recalled {
+                    memories: memories.clone(),
+                    labels: *labels,
+                });
             }
             Body::AttemptFailed { effect, next, .. } => self.failed(*effect, next.as_ref())?,
             Body::Answer {
@@ -479,6 +493,7 @@ impl State {
             usage: None,
             covers: None,
             origin,
+            recalled: None,
         });
         self.names.grow(parent, place);
         if let Some(entry) = self.entries.get(place) {

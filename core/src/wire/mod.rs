@@ -11,6 +11,7 @@
 
 mod anthropic;
 mod calls;
+pub mod embeddings;
 mod error;
 mod ndjson;
 mod openai;

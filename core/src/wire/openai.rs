@@ -53,7 +53,9 @@ pub(super) fn body(request: &ModelRequest) -> Value {
                         pictures.extend(result.images.iter().map(|i| picture(i, model.images)));
                     }
                 }
-                messages.extend(user(message, model.images));
+                if let Some(message) = user(message, model.images) {
+                    push_user(message, &mut messages);
+                }
             }
         }
     }
@@ -111,7 +113,19 @@ fn flush(pictures: &mut Vec<Value>, messages: &mut Vec<Value>) {
     }
 }
 
-/// One text as a string, which every server takes; anything else as parts.
+/// Templates of many local models insist that roles alternate: a text joins the one before it.
+fn push_user(message: Value, messages: &mut Vec<Value>) {
+    if let Some(before) = messages.last_mut()
+        && before["role"] == "user"
+        && let (Some(a), Some(b)) = (before["content"].as_str(), message["content"].as_str())
+    {
+        before["content"] = format!("{a}\n\n{b}").into();
+        return;
+    }
+    messages.push(message);
+}
+
+/// Texts as one string, which every server takes; anything else as parts.
 fn user(message: &Message, images: bool) -> Option<Value> {
     let parts: Vec<Value> = message
         .parts
@@ -122,10 +136,11 @@ fn user(message: &Message, images: bool) -> Option<Value> {
             _ => None,
         })
         .collect();
-    let content = match parts.as_slice() {
-        [] => return None,
-        [only] if only["type"] == "text" => only["text"].clone(),
-        _ => Value::Array(parts),
+    let is_text = |part: &Part| matches!(part, Part::Text { .. });
+    let content = match message.parts.iter().all(is_text) {
+        _ if parts.is_empty() => return None,
+        true => message.joined_text().into(),
+        false => Value::Array(parts),
     };
     Some(said("user", content))
 }

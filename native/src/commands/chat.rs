@@ -9,6 +9,7 @@ use tau_core::{
     safety::Gate,
     session::{Command, Event},
 };
+use tau_platform::Host;
 
 use super::{
     block_on,
@@ -19,6 +20,7 @@ use crate::{
     conversation::{Begin, Conversation, Ended},
     exit::{Error, Exit},
     home::Home,
+    memory,
     printer::{Printer, Shape, usage_line},
     sessions,
     ui::{self, Ui},
@@ -61,8 +63,11 @@ pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
             turn(&mut conversation, Begin::Unfinished).await?;
         }
         loop {
+            let access = conversation.session.config().memory.clone();
+            let idle = memory::catch_up_idly(conversation.host.memory(), access.as_ref());
             let typed = tokio::select! {
                 typed = lines.next() => typed,
+                () = idle => continue,
                 _ = conversation.signals.next() => {
                     // The editor gives the terminal back before it returns.
                     lines.stop();

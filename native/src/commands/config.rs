@@ -10,6 +10,8 @@ use crate::{
 const KEYS: &str = "\
 Keys (all are optional):
   compaction, memory                          true or false
+  memory.embeddings                           local, off, or a table:
+  memory.embeddings.base_url, .model, .key_env, .key, .dimensions   a server that speaks like OpenAI
   provider.api                                openai, anthropic or embedded
   provider.base_url, .model, .key_env         the server, the model, the variable with the key
   provider.key                                or the stored credential: secret:NAME

@@ -7,8 +7,10 @@ use std::{
     fs,
     io::IsTerminal,
     path::{Path, PathBuf},
+    time::Instant,
 };
-use tau_core::model::Api;
+use tau_core::{memory::EmbedError, model::Api};
+use tau_platform::Embedder;
 
 use super::block_on;
 use crate::{
@@ -16,6 +18,7 @@ use crate::{
     config::{self, KNOWN, Profile},
     credentials::Vault,
     embedded,
+    embedding::{Fetching, HomeEmbedder},
     exit::{Error, Exit},
     home::Home,
     host,
@@ -86,7 +89,7 @@ impl Check {
 
 /// Runs the command.
 pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
-    let checks = block_on(check(home, args.workspace.as_deref()))?;
+    let checks = block_on(check(home, args.workspace.as_deref(), ui))?;
     let broken = checks
         .iter()
         .filter(|check| check.state == State::Broken)
@@ -124,7 +127,7 @@ pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
     })
 }
 
-async fn check(home: &Home, workspace: Option<&Path>) -> Vec<Check> {
+async fn check(home: &Home, workspace: Option<&Path>, ui: Ui) -> Vec<Check> {
     let mut checks = vec![folder(home)];
     let profile = config::load(&home.config_file());
     checks.push(match &profile {
@@ -142,6 +145,7 @@ async fn check(home: &Home, workspace: Option<&Path>) -> Vec<Check> {
     checks.push(provider(&profile));
     checks.push(servers().await);
     checks.push(embedded_model(home));
+    checks.push(embeddings(home, &profile, ui).await);
     checks.push(sandbox(home));
     checks.push(
         match host::tools(workspace, home, &profile, &Vault::closed()) {
@@ -275,6 +279,36 @@ async fn servers() -> Check {
         .map(|server| format!("{} with {} models", server.base_url, server.models.len()))
         .collect();
     Check::new("servers", State::Ok, found.join(", "))
+}
+
+/// Whether memory's vectors can be made: one is.
+async fn embeddings(home: &Home, profile: &Profile, ui: Ui) -> Check {
+    let name = "embeddings";
+    let vault = match Vault::open(home, ui) {
+        Ok(vault) => vault,
+        Err(error) => return Check::broken(name, error),
+    };
+    let embedder = HomeEmbedder::new(profile, home, &vault, Fetching::Never, ui);
+    let (Some(space), Some(place)) = (embedder.model(), embedder.place()) else {
+        return Check::new(name, State::Note, "off: memory is searched by words alone");
+    };
+    let start = Instant::now();
+    let made = embedder.ask(vec!["Does it answer?".into()]).await;
+    let what = format!("{} {place}", space.name);
+    match made {
+        Ok(_) => {
+            let (length, took_ms) = (space.dimensions, start.elapsed().as_millis());
+            let detail = format!("{what}: {length} numbers a text, the first in {took_ms} ms");
+            Check::new(name, State::Ok, detail)
+        }
+        Err(EmbedError::Unavailable { detail }) if embedder.state(home).is_some() => Check::new(
+            name,
+            State::Note,
+            format!("{what}: {detail}; memory is searched by words alone"),
+        ),
+        Err(error) => Check::new(name, State::Broken, format!("{what}: {error}"))
+            .hint("memory is searched by words alone; `tau config set memory.embeddings local` takes the one in this program"),
+    }
 }
 
 fn sandbox(home: &Home) -> Check {

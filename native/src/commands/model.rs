@@ -1,8 +1,12 @@
 //! `tau model`: which models there are, and which one is taken.
 
+mod embed;
+
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use tau_core::model::Api;
+use tau_platform::Embedder;
+use tau_target_rten::{Cancel, fetch::Which};
 
 use super::block_on;
 use crate::{
@@ -10,6 +14,7 @@ use crate::{
     config::{self, KNOWN, Server},
     credentials::Vault,
     embedded,
+    embedding::{self, Fetching, HomeEmbedder},
     exit::{Error, Exit},
     home::Home,
     host,
@@ -27,13 +32,18 @@ pub(crate) struct Args {
 enum Command {
     /// List what is configured, what servers on this machine offer, and the embedded model.
     List {
-        /// Print one JSON object: `{configured, known, servers, embedded}`.
+        /// Print one JSON object: `{configured, known, servers, embedded, embeddings}`.
         #[arg(long)]
         json: bool,
     },
     /// Fetch the embedded model and check it: about 190 MB, once.
-    Pull,
+    Pull {
+        /// Only what memory's vectors are made with: 91 MB.
+        #[arg(long)]
+        embedder: bool,
+    },
     Use(Use),
+    Embed(embed::Args),
 }
 
 /// Write a model into the profile.
@@ -60,17 +70,23 @@ pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
     block_on(async {
         match args.command {
             Command::List { json } => list(home, ui, json).await?,
-            Command::Pull => {
-                embedded::pull(home, ui).await?;
-                ui.note(format!(
-                    "the embedded model is in {}",
-                    home.models().display()
-                ));
-            }
+            Command::Pull { embedder } => pull(home, ui, embedder).await?,
             Command::Use(chosen) => choose(chosen, home, ui).await?,
+            Command::Embed(args) => embed::run(args, home, ui).await?,
         }
         Ok(Exit::Ok)
     })?
+}
+
+async fn pull(home: &Home, ui: Ui, only_embedder: bool) -> Result<(), Error> {
+    let (which, name) = match only_embedder {
+        true => (Which::Embedder, "embedding model"),
+        false => (Which::All, "embedded model"),
+    };
+    embedding::forget_failure(home);
+    embedded::pull_of(home, ui, which, &Cancel::new(), &|_| {}).await?;
+    ui.note(format!("the {name} is in {}", home.models().display()));
+    Ok(())
 }
 
 async fn list(home: &Home, ui: Ui, json: bool) -> Result<(), Error> {
@@ -81,6 +97,8 @@ async fn list(home: &Home, ui: Ui, json: bool) -> Result<(), Error> {
     let env = |name: &str| std::env::var(name).ok();
     // A key that is missing is no reason not to list.
     let configured = config::choose(&ModelFlags::default(), &profile, &env);
+    let embedder = HomeEmbedder::new(&profile, home, &Vault::open(home, ui)?, Fetching::Never, ui);
+    let (space, place) = (embedder.model(), embedder.place());
     if json {
         let servers: Vec<Value> = servers.iter().map(server_json).collect();
         let known = KNOWN.iter().map(|known| {
@@ -97,6 +115,8 @@ async fn list(home: &Home, ui: Ui, json: bool) -> Result<(), Error> {
             "configured": configured, "problem": problem, "servers": servers,
             "known": known.collect::<Vec<_>>(),
             "embedded": { "fetched": fetched, "folder": home.models() },
+            "embeddings": space.map(|space| json!({ "model": space.name,
+                "dimensions": space.dimensions, "place": place, "state": embedder.state(home) })),
         }));
         return Ok(());
     }
@@ -141,6 +161,14 @@ async fn list(home: &Home, ui: Ui, json: bool) -> Result<(), Error> {
         ui::bold("embedded"),
         ui::dim(state)
     ));
+    if let (Some(space), Some(place)) = (space, place) {
+        let state = match embedder.state(home) {
+            Some(state) => format!("memory's vectors; {state}"),
+            None => "memory's vectors".into(),
+        };
+        let name = ui::bold(ui::plain(&space.name));
+        ui.line(format!("{name}  {}  {}", ui::plain(&place), ui::dim(state)));
+    }
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 use tau_core::{message::Image, session::Command};
+use tau_platform::Host;
 
 use super::block_on;
 use crate::{
@@ -15,6 +16,7 @@ use crate::{
     conversation::{Begin, Conversation, Ended},
     exit::{Error, Exit},
     home::Home,
+    memory,
     printer::{Printer, Shape},
     sessions,
     ui::Ui,
@@ -116,6 +118,8 @@ async fn turn(conversation: &mut Conversation, begin: Begin, shape: Shape) -> Re
     if !matches!(ended, Ended::Refused(_)) {
         ui.note(format!("session: {id}"));
     }
+    let access = conversation.session.config().memory.clone();
+    memory::catch_up_briefly(conversation.host.memory(), access.as_ref()).await;
     match error {
         None => Ok(Exit::Ok),
         Some(error) => {

@@ -56,6 +56,12 @@ fn put(table: &mut Table, key: &str, value: Option<&str>) -> Result<(), Error> {
             fresh.set_implicit(true);
             Item::Table(fresh)
         });
+        if let Some(enabled) = item.as_bool() {
+            // A switch that more is set of now.
+            let mut fresh = Table::new();
+            fresh.insert("enabled", Item::Value(enabled.into()));
+            *item = Item::Table(fresh);
+        }
         table = item.as_table_like_mut().ok_or_else(wrong)?;
     }
     let Some(value) = value else {
@@ -114,6 +120,16 @@ mod tests {
             changed("", "compaction", "false").unwrap(),
             "compaction = false\n"
         );
+    }
+
+    #[test]
+    fn a_switch_becomes_the_table_it_is_short_for() {
+        let text = "memory = false\n[provider]\nmodel = \"a\"\n";
+        let changed = changed(text, "memory.embeddings", "off").unwrap();
+        let memory = parse(&changed, "changed").unwrap().memory;
+        assert!(!memory.enabled && memory.embeddings == super::super::Embeddings::Off);
+        let back = change(&changed, "p", &[("memory.embeddings", None)]).unwrap();
+        assert!(!parse(&back, "back").unwrap().memory.enabled, "{back}");
     }
 
     #[test]

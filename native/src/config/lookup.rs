@@ -236,10 +236,7 @@ fn secret(
         return Ok(Some(stored.clone()));
     }
     if let Some(name) = &provider.key_env {
-        return match is_set(env, name) {
-            true => Ok(Some(name.clone())),
-            false => Err(missing(name)),
-        };
+        return needed(env, name).map(Some);
     }
     if let Some(known) = known {
         let found = [known.key_env, "TAU_API_KEY"]
@@ -259,20 +256,28 @@ fn secret(
     Ok(found.map(Into::into))
 }
 
+/// `name`, if the environment has it.
+pub(super) fn needed(env: Env<'_>, name: &str) -> Result<String, Error> {
+    match is_set(env, name) {
+        true => Ok(name.into()),
+        false => Err(missing(name)),
+    }
+}
+
 fn missing(name: &str) -> Error {
     Error::new(Exit::Auth, format!("the environment has no {name}"))
         .hint(format!("export {name}=… with the provider's key"))
 }
 
-/// Addresses are shown and stored; what is secret belongs into a variable.
 fn check_address(model: &ModelConfig) -> Result<(), Error> {
-    let authority = model
-        .base_url
-        .split_once("://")
-        .map_or("", |(_, rest)| rest);
+    check_url(&model.base_url, &model.name)
+}
+
+/// Addresses are shown and stored; what is secret belongs into a variable.
+pub(super) fn check_url(base_url: &str, name: &str) -> Result<(), Error> {
+    let authority = base_url.split_once("://").map_or("", |(_, rest)| rest);
     let authority = authority.split('/').next().unwrap_or_default();
-    if authority.contains('@') || model.base_url.contains(['?', '#']) {
-        let name = &model.name;
+    if authority.contains('@') || base_url.contains(['?', '#']) {
         let told = format!("the base URL of {name} has a user, a password or a query in it");
         return Err(Error::usage(told)
             .hint("put the key into an environment variable and name it: --key-env, or key_env"));

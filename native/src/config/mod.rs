@@ -5,12 +5,14 @@
 
 mod edit;
 mod lookup;
+mod memory;
 mod place;
 mod probe;
 mod providers;
 
 pub(crate) use edit::set;
 pub(crate) use lookup::{Choice, choose};
+pub(crate) use memory::{EmbeddingProvider, Embeddings, Memory};
 pub(crate) use place::line_of;
 pub(crate) use probe::{Server, local_servers};
 pub(crate) use providers::{KNOWN, embedded};
@@ -37,8 +39,8 @@ const NANO: f64 = 1e9;
 pub(crate) struct Profile {
     /// Whether a conversation that outgrows the model is summarised.
     pub(crate) compaction: bool,
-    /// Whether the agent is offered its memory tools.
-    pub(crate) memory: bool,
+    /// What is remembered and recalled.
+    pub(crate) memory: Memory,
     /// The model asked first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) provider: Option<Provider>,
@@ -61,7 +63,7 @@ impl Default for Profile {
     fn default() -> Self {
         Self {
             compaction: true,
-            memory: true,
+            memory: Memory::default(),
             provider: None,
             fallbacks: Vec::new(),
             store: StoreTable::default(),
@@ -249,6 +251,9 @@ fn check(profile: &Profile) -> Result<(), Error> {
     if let Some(provider) = &profile.provider {
         check_provider(provider, "provider")?;
     }
+    if let Embeddings::Endpoint(endpoint) = &profile.memory.embeddings {
+        endpoint.check()?;
+    }
     check_policy(&profile.policy)?;
     check_store(&profile.store)?;
     for (number, provider) in profile.fallbacks.iter().enumerate() {
@@ -343,14 +348,29 @@ fn check_provider(provider: &Provider, table: &str) -> Result<(), Error> {
             return bad("pricing", "USD per million tokens, not negative");
         }
     }
-    if let Some(key) = &provider.key {
-        check_secret(key, &format!("{table}.key"))?;
-        if provider.key_env.is_some() {
-            return bad("key", "is instead of key_env, not beside it");
-        }
-    }
+    check_key(&provider.key, provider.key_env.is_some(), table)?;
     if provider.base_url.is_some() && provider.model.is_none() {
         return bad("model", "is needed with base_url");
+    }
+    Ok(())
+}
+
+fn check_key(key: &Option<String>, is_beside: bool, table: &str) -> Result<(), Error> {
+    let Some(key) = key else {
+        return Ok(());
+    };
+    // The value itself is not repeated: it may be one.
+    if key.strip_prefix(SCHEME).is_none_or(|name| !is_name(name)) {
+        return Err(
+            Error::config(format!("{table}.key: is not secret:NAME")).hint(
+                "a profile holds no key: store it with `tau secret set NAME --host HOST`, and \
+                 write key = \"secret:NAME\"",
+            ),
+        );
+    }
+    if is_beside {
+        let told = format!("{table}.key: is instead of key_env, not beside it");
+        return Err(Error::config(told));
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use tau_core::session::GenerateError;
 use tau_target_rten::{
     Cancel, Error as ModelError, Threads,
     agent::Agent,
-    fetch::{self, Models, Progress, Stage},
+    fetch::{self, Models, Progress, Stage, Which},
 };
 
 use crate::{
@@ -61,8 +61,15 @@ pub(crate) fn parts(folder: &Path) -> Vec<Part> {
     parts
 }
 
-/// Fetches and converts what is missing, with progress on stderr.
-pub(crate) async fn pull(home: &Home, ui: Ui) -> Result<(), Error> {
+/// Fetches and converts what is missing of some of the models, with progress on stderr; `seen` hears
+/// of it, too.
+pub(crate) async fn pull_of(
+    home: &Home,
+    ui: Ui,
+    which: Which,
+    cancel: &Cancel,
+    seen: &(dyn Fn(Progress) + Sync),
+) -> Result<(), Error> {
     home.make()?;
     let bar = ProgressBar::new(0);
     let look = ProgressStyle::with_template("{msg} [{bar:30}] {bytes}/{total_bytes} {eta}");
@@ -71,6 +78,7 @@ pub(crate) async fn pull(home: &Home, ui: Ui) -> Result<(), Error> {
     }
     let mut last = None;
     let mut show = |progress: Progress| {
+        seen(progress);
         let Progress {
             artefact,
             stage,
@@ -89,7 +97,7 @@ pub(crate) async fn pull(home: &Home, ui: Ui) -> Result<(), Error> {
         bar.set_length(total);
         bar.set_position(done);
     };
-    let pulled = fetch::pull_models(&home.models(), &mut show, &Cancel::new()).await;
+    let pulled = fetch::pull_of(&home.models(), which, &mut show, cancel).await;
     bar.finish_and_clear();
     pulled.map(drop).map_err(explain)
 }
@@ -110,7 +118,7 @@ pub(crate) async fn ready(home: &Home, ui: Ui) -> Result<(), Error> {
         return Ok(());
     }
     ui.note("fetching the embedded model: about 190 MB, once");
-    pull(home, ui).await
+    pull_of(home, ui, Which::All, &Cancel::new(), &|_| {}).await
 }
 
 /// Reads the model. Blocks for some tenths of a second.

@@ -20,8 +20,8 @@ fn session(seed: u8) -> Session {
         budgets: Budgets::default(),
         retry: Retry::default(),
         compaction: false,
-        memory_namespace: None,
         undo_tool: false,
+        memory: None,
     };
     Session::new(config, [seed; 32], NOW)
 }

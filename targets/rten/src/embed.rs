@@ -7,6 +7,7 @@ use rten_tensor::NdTensor;
 use tokenizers::Tokenizer;
 use tokenizers::utils::truncation::TruncationParams;
 
+use crate::cancel::Cancel;
 use crate::convert::{POSITIONS, WIDTH};
 use crate::error::{Error, Result};
 use crate::threads::Threads;
@@ -16,6 +17,8 @@ use crate::tokenizer::malformed;
 const BATCH: usize = 32;
 /// Tokens of a text that are read, as the model was trained; the rest is ignored.
 const MAX_TOKENS: usize = 256;
+/// Bytes of a text that are cut into tokens. [`MAX_TOKENS`] of prose are 1,000 to 2,000.
+const MAX_BYTES: usize = 32 * 1024;
 
 /// all-MiniLM-L6-v2, ready to run.
 pub struct Embedder {
@@ -27,9 +30,22 @@ pub struct Embedder {
     states: NodeId,
 }
 
+/// The vectors of some texts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Embedded {
+    /// One for each text, in order.
+    pub vectors: Vec<Vec<f32>>,
+    /// Texts of which only the first [`Embedder::TOKENS`] tokens were read.
+    pub cut: usize,
+}
+
 impl Embedder {
     /// Numbers of a vector.
     pub const DIMENSIONS: usize = WIDTH;
+    /// What the space of its vectors is called.
+    pub const NAME: &str = "all-MiniLM-L6-v2";
+    /// Tokens of a text that are read.
+    pub const TOKENS: usize = MAX_TOKENS;
 
     /// Loads what [`crate::convert::convert_minilm`] made.
     pub fn from_bytes(graph: Vec<u8>, tokenizer: &[u8], threads: Threads) -> Result<Self> {
@@ -64,28 +80,32 @@ impl Embedder {
 
     /// One vector for each text, in order. A text of more than 256 tokens is cut.
     pub fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>> {
-        let encodings = texts
-            .iter()
-            .map(|text| {
-                Ok(self
-                    .tokenizer
-                    .encode_fast(*text, true)
-                    .map_err(malformed)?
-                    .get_ids()
-                    .to_vec())
-            })
-            .collect::<Result<Vec<Vec<u32>>>>()?;
+        Ok(self.embed_until(texts, &Cancel::new())?.vectors)
+    }
+
+    /// The same, and how many texts were cut. Fails with [`Error::Cancelled`] between two batches.
+    pub fn embed_until(&self, texts: &[&str], cancel: &Cancel) -> Result<Embedded> {
+        let mut cut = 0;
+        let mut encodings = Vec::with_capacity(texts.len());
+        for text in texts {
+            let start = &text[..text.floor_char_boundary(MAX_BYTES)];
+            let encoding = self.tokenizer.encode_fast(start, true).map_err(malformed)?;
+            let is_cut = start.len() < text.len() || !encoding.get_overflowing().is_empty();
+            cut += usize::from(is_cut);
+            encodings.push(encoding.get_ids().to_vec());
+        }
         // Texts of like length share a batch, so that little of it is padding.
         let mut order: Vec<usize> = (0..texts.len()).collect();
         order.sort_by_key(|i| encodings[*i].len());
-        let mut out = vec![Vec::new(); texts.len()];
+        let mut vectors = vec![Vec::new(); texts.len()];
         for batch in order.chunks(BATCH) {
+            cancel.check()?;
             let tokens: Vec<&[u32]> = batch.iter().map(|i| encodings[*i].as_slice()).collect();
             for (i, vector) in batch.iter().zip(self.run(&tokens)?) {
-                out[*i] = vector;
+                vectors[*i] = vector;
             }
         }
-        Ok(out)
+        Ok(Embedded { vectors, cut })
     }
 
     fn run(&self, texts: &[&[u32]]) -> Result<Vec<Vec<f32>>> {

@@ -56,7 +56,7 @@ mod tokenizer;
 pub mod translate;
 
 pub use cancel::Cancel;
-pub use embed::{Embedder, cosine};
+pub use embed::{Embedded, Embedder, cosine};
 pub use error::{Error, Result};
 pub use text::{
     Advance, End, Generated, Generation, Logits, Options, Sampling, Session, TextModel,

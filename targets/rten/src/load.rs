@@ -24,7 +24,7 @@ const FILE_LIMIT_BYTES: u64 = 1 << 30;
 pub struct Manifest {
     /// The format's version.
     pub v: u32,
-    /// In the order in which they are best loaded; each [`Role`] once.
+    /// In the order in which they are best loaded; each [`Role`] once. The text model's may be missing.
     pub files: Vec<FileEntry>,
 }
 
@@ -63,6 +63,8 @@ impl Role {
         Self::EmbedderTokenizer,
         Self::Embedder,
     ];
+    /// What the embedder alone needs.
+    pub(crate) const EMBEDDER: [Self; 2] = [Self::EmbedderTokenizer, Self::Embedder];
 }
 
 impl Manifest {
@@ -81,10 +83,11 @@ impl Manifest {
             )));
         }
         let roles: Vec<Role> = manifest.files.iter().map(|file| file.role).collect();
-        if roles != Role::ORDER {
+        if roles != Role::ORDER && roles != Role::EMBEDDER {
             return Err(malformed(format!(
-                "it lists {roles:?}, not {:?}",
-                Role::ORDER
+                "it lists {roles:?}, not {:?} or {:?}",
+                Role::ORDER,
+                Role::EMBEDDER
             )));
         }
         for file in &manifest.files {
@@ -102,6 +105,14 @@ impl Manifest {
             }
         }
         Ok(manifest)
+    }
+
+    /// The embedder's files alone.
+    #[must_use]
+    pub fn embedder(mut self) -> Self {
+        self.files
+            .retain(|file| Role::EMBEDDER.contains(&file.role));
+        self
     }
 }
 
@@ -226,10 +237,16 @@ impl Loading {
         Ok(())
     }
 
-    /// The model, once [`Self::expected`] is `None`.
+    /// The embedder alone, once [`Self::expected`] is `None`.
+    pub fn finish_embedder(self) -> Result<Embedder> {
+        self.embedder.ok_or_else(out_of_turn)
+    }
+
+    /// The model, once [`Self::expected`] is `None`. Fails if the manifest was of the embedder alone.
     pub fn finish(self) -> Result<Agent> {
         match (self.text, self.embedder) {
             (Some(text), Some(embedder)) => Ok(Agent::new(text, embedder)),
+            (None, Some(_)) => Err(malformed("the text model is not in its folder")),
             _ => Err(out_of_turn()),
         }
     }
@@ -269,6 +286,20 @@ mod tests {
     fn a_manifest_is_read_as_it_was_written() {
         let json = serde_json::to_vec(&manifest()).unwrap();
         assert_eq!(Manifest::read(&json).unwrap(), manifest());
+    }
+
+    #[test]
+    fn a_manifest_may_be_of_the_embedder_alone() {
+        let alone = manifest().embedder();
+        assert_eq!(alone.files.len(), 2);
+        let json = serde_json::to_vec(&alone).unwrap();
+        assert_eq!(Manifest::read(&json).unwrap(), alone);
+        let loading = Loading::new(alone, Threads::exactly(1));
+        assert_eq!(
+            loading.expected().map(|file| file.role),
+            Some(Role::EmbedderTokenizer)
+        );
+        assert!(loading.finish_embedder().is_err());
     }
 
     #[test]

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::{collections::BTreeMap, sync::Arc};
 use tau_core::{
+    memory::{Access, Scope},
     message::Image,
     model::{Api, ModelConfig, Pricing},
     policy::Policy,
@@ -28,10 +29,14 @@ pub struct Setup {
     pub retry: Retry,
     /// Whether an outgrown conversation is summarised.
     pub compaction: bool,
-    /// The part of memory that the memory tools see; without it there are none.
-    pub memory: Option<String>,
     /// Whether the agent is offered the tool that takes back what it did last.
     pub undo: bool,
+    /// The scope of memory that the memory tools see; without it there are none.
+    pub memory: Option<Scope>,
+    /// Estimated tokens of what is recalled at the beginning of a turn.
+    pub recall_tokens: u32,
+    /// Whether the model may file, change and forget what is remembered.
+    pub manages: bool,
     /// Models, the first asked first.
     #[serde(rename = "model")]
     pub models: Vec<Model>,
@@ -118,6 +123,8 @@ impl Default for Setup {
             compaction: false,
             memory: None,
             undo: false,
+            recall_tokens: 0,
+            manages: false,
             models: vec![Model::default()],
             tools: Vec::new(),
             faults: Vec::new(),
@@ -155,8 +162,12 @@ impl Setup {
             budgets: self.budgets,
             retry: self.retry,
             compaction: self.compaction,
-            memory_namespace: self.memory.clone(),
             undo_tool: self.undo,
+            memory: self.memory.clone().map(|scope| Access {
+                recall_tokens: self.recall_tokens,
+                manages: self.manages,
+                ..Access::to(scope)
+            }),
         }
     }
 

@@ -7,6 +7,7 @@ mod confined;
 mod containers;
 mod credentials;
 mod decisions;
+mod embeddings;
 mod exit_codes;
 mod graph;
 mod help;

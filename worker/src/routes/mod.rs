@@ -4,6 +4,7 @@ pub(crate) mod begin;
 pub(crate) mod commands;
 pub(crate) mod events;
 pub(crate) mod export;
+pub(crate) mod memory;
 pub(crate) mod prompt;
 pub(crate) mod routines;
 pub(crate) mod view;
@@ -21,6 +22,8 @@ pub(crate) enum Route {
     Begin,
     /// `GET /v1/sessions`
     List,
+    /// `GET` and `POST /v1/memory`
+    Memory,
     /// Below `/v1/sessions/ID`
     Session(SessionId, Verb),
 }
@@ -70,6 +73,7 @@ pub(crate) fn parse(method: &str, path: &str) -> Result<Route, ApiError> {
     let routes: Vec<(&str, Route)> = match parts.as_slice() {
         ["health"] => vec![("GET", Route::Health)],
         ["v1", "sessions"] => vec![("GET", Route::List), ("POST", Route::Begin)],
+        ["v1", "memory"] => vec![("GET", Route::Memory), ("POST", Route::Memory)],
         ["v1", "sessions", id, rest @ ..] => {
             let id = session_id(id)?;
             let verbs: &[(&str, Verb)] = match rest {
@@ -140,6 +144,9 @@ mod tests {
         assert_eq!(parse("GET", "/health").unwrap(), Route::Health);
         assert_eq!(parse("POST", "/v1/sessions").unwrap(), Route::Begin);
         assert_eq!(parse("GET", "/v1/sessions").unwrap(), Route::List);
+        assert_eq!(parse("GET", "/v1/memory").unwrap(), Route::Memory);
+        assert_eq!(parse("POST", "/v1/memory").unwrap(), Route::Memory);
+        assert!(code(parse("DELETE", "/v1/memory")).contains("405"));
         let base = "/v1/sessions/0123456789abcdef";
         assert_eq!(parse("GET", base).unwrap(), of(Verb::View));
         assert_eq!(parse("DELETE", base).unwrap(), of(Verb::Delete));

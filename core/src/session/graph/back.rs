@@ -120,7 +120,7 @@ impl Session {
         let (undoing, steps): (Vec<usize>, Vec<usize>) = since
             .into_iter()
             .filter(|place| entry(place).is_some_and(|entry| entry.covers.is_none()))
-            .partition(|place| entry(place).is_some_and(|entry| only_undoes(&entry.message)));
+            .partition(|place| entry(place).is_some_and(|entry| stays(entry)));
         if !steps.is_empty() {
             let mut keeps = undoing;
             keeps.push(answer);
@@ -187,6 +187,11 @@ impl State {
 /// Whether a conversation can rest after the message.
 fn rests(message: &Message) -> bool {
     message.tool_calls().next().is_none()
+}
+
+/// Whether the entry is no step: what memory brought to the prompt, and taking back itself.
+fn stays(entry: &Entry) -> bool {
+    entry.recalled.is_some() || only_undoes(&entry.message)
 }
 
 /// Whether the message is about nothing but taking back.

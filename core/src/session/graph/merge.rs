@@ -143,9 +143,13 @@ impl State {
             let of = self.place(&copied.of)?;
             let original = self.entries.get(of).ok_or("there is no such entry")?;
             let (message, labels) = (original.message.clone(), original.labels);
+            let recalled = original.recalled.clone();
             let origin = Some(Origin::Copied { of });
             let entry = &copied.entry;
             self.push_from(entry, parent.as_ref(), turn, message, at, labels, origin)?;
+            if let Some(recalled) = recalled {
+                self.entries.set_recalled(recalled);
+            }
             parent = Some(entry.clone());
         }
         Ok(())

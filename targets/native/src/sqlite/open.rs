@@ -14,7 +14,7 @@ use super::error;
 /// "Tau!": tells the file from those of other programs.
 const APPLICATION_ID: i32 = 0x5461_7521;
 /// The version of the tables; a higher one is a newer program's.
-const FORMAT: i32 = 1;
+const FORMAT: i32 = 2;
 /// How long a commit waits for another process's.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often a file that another process is making is tried again.
@@ -22,7 +22,10 @@ const SET_UP_TRIES: u32 = 100;
 /// The first bytes of every SQLite file.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
+/// The tables, and what is the same in every format.
 const SCHEMA: &str = include_str!("schema.sql");
+/// The view of what is remembered, which came with format 2 as it is.
+const MEMORIES: &str = include_str!("memories.sql");
 
 /// Opens or makes the store at `path`.
 pub(super) fn file(path: &Path) -> Result<Connection, StoreError> {
@@ -176,8 +179,24 @@ fn set_up(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
         .map_err(words)?;
     if application != APPLICATION_ID {
         create(connection).map_err(words)?;
+    } else if format < FORMAT {
+        upgrade(connection).map_err(words)?;
     }
     Ok(())
+}
+
+/// Makes a store of an older format one of this, unless another process did so since. Only views
+/// differ: what is stored stays as it is.
+fn upgrade(connection: &mut Connection) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let found: i32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if found >= FORMAT {
+        return Ok(());
+    }
+    transaction.execute_batch("DROP VIEW IF EXISTS memories")?;
+    transaction.execute_batch(MEMORIES)?;
+    transaction.pragma_update(None, "user_version", FORMAT)?;
+    transaction.commit()
 }
 
 /// Makes the tables, unless another process did so since.
@@ -188,6 +207,7 @@ fn create(connection: &mut Connection) -> rusqlite::Result<()> {
         return Ok(());
     }
     transaction.execute_batch(SCHEMA)?;
+    transaction.execute_batch(MEMORIES)?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", FORMAT)?;
     transaction.commit()

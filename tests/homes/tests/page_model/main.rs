@@ -11,6 +11,7 @@
 #[path = "../page/support/mod.rs"]
 mod support;
 
+mod embedder;
 mod models;
 
 use models::Models;

@@ -3,6 +3,7 @@
 mod access;
 mod bound;
 mod branches;
+mod embeddings;
 mod http;
 mod limits;
 mod restart;

@@ -36,6 +36,16 @@ pub(crate) struct Done {
     pub(crate) took: Duration,
 }
 
+/// The models of this machine, which every home shares: none is fetched by a test.
+fn models() -> PathBuf {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    match (set("TAU_MODELS"), set("XDG_DATA_HOME"), set("HOME")) {
+        (Some(models), ..) => models.into(),
+        (None, Some(data), _) => Path::new(&data).join("tau/models"),
+        (None, None, home) => Path::new(&home.unwrap_or_default()).join(".local/share/tau/models"),
+    }
+}
+
 impl Tau {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -116,6 +126,7 @@ impl Tau {
             ("PATH", std::env::var_os("PATH").unwrap_or_default()),
             ("HOME", self.folder.path().into()),
             ("TAU_HOME", self.home().into()),
+            ("TAU_MODELS", models().into()),
             ("SIM_KEY", KEY.into()),
         ];
         all.extend(self.more.iter().cloned());

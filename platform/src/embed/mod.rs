@@ -1,5 +1,11 @@
 //! Embedding: texts in, vectors of length 1 out.
 
+mod cache;
+mod http;
+
+pub use cache::{Lookup, VectorCache};
+pub use http::HttpEmbedder;
+
 use alloc::{string::String, vec::Vec};
 use tau_core::memory::{EmbedError, EmbeddingModel};
 

@@ -1,0 +1,269 @@
+//! Ranking over several indexes at once.
+
+use alloc::{collections::BTreeMap, string::String, vec::Vec};
+use core::cmp::Ordering;
+
+use super::{
+    Boosts, Hit, Index, Method, Query, Ranked, keyword,
+    part::{self, Best, Found, Part},
+    token,
+    vector::Wanted,
+};
+use crate::order;
+
+/// Reciprocal rank fusion's constant.
+const RRF: f64 = 60.0;
+/// The least cosine of a match by meaning alone. Texts of made-up words stay below it; what is
+/// meant by a question is above it nine times out of ten.
+pub(super) const FLOOR: f32 = 0.3;
+/// Places of each list that are fused.
+const DEPTH: usize = 1_000;
+
+/// How much words and meaning count, each as a part of the best in its list.
+const WORDS: f32 = 0.55;
+const MEANING: f32 = 0.45;
+/// How many of the best lend of their score to the turns of the conversation around them.
+const LENDERS: usize = 32;
+/// What the turns before it get, and those behind it, the nearest first.
+const LENT: [[f32; 2]; 2] = [[0.15, 0.05], [0.3, 0.15]];
+/// What a turn gets whose speaker the query names.
+const SPEAKER: f32 = 0.06;
+/// What a text gets that tells a time, when the query asks for one.
+const TIME: f32 = 0.12;
+
+/// The documents of `indexes` that match `query`, the best first; equal ones by time, the newest
+/// first, then by id.
+///
+/// A document that has no word of the query and is not close to it in meaning is not among them.
+#[must_use]
+pub fn search(indexes: &[&Index], query: &Query<'_>) -> Vec<Hit> {
+    let parts = part::parts(indexes);
+    let admitted: Vec<Vec<bool>> = parts
+        .iter()
+        .map(|part| part.admitted(&query.filter))
+        .collect();
+    let depth = match query.method {
+        Method::Keyword | Method::Vector => query.limit,
+        Method::Rrf | Method::Fused => DEPTH.max(query.limit),
+    };
+    let wanted = query.vector.and_then(Wanted::new);
+    let by_words = match query.method {
+        Method::Vector => Vec::new(),
+        _ => keyword::search(&parts, &admitted, query.text, depth),
+    };
+    let by_meaning = match (&wanted, query.method) {
+        (None, _) | (_, Method::Keyword) => Vec::new(),
+        (Some(wanted), _) => meaning(&parts, &admitted, wanted, depth),
+    };
+    let mut candidates = Candidates::new(&parts);
+    candidates.list(by_words, |candidate| &mut candidate.keyword);
+    candidates.list(by_meaning, |candidate| &mut candidate.vector);
+    if query.method == Method::Fused {
+        candidates.fuse(query, wanted.as_ref());
+    }
+    candidates.into_hits(query)
+}
+
+/// The `limit` closest to `wanted` in meaning that are close enough: an exact scan in whole
+/// numbers, then what it found again with the query as it is.
+fn meaning<'a>(
+    parts: &[Part<'a>],
+    admitted: &[Vec<bool>],
+    wanted: &Wanted<'_>,
+    limit: usize,
+) -> Vec<Found<'a>> {
+    let mut nearly = Best::new(limit);
+    for (part, admitted) in parts.iter().zip(admitted) {
+        for (admitted, document) in admitted.iter().zip(0..) {
+            if *admitted
+                && let Some(score) = part.estimate(document, wanted)
+                && score >= FLOOR
+            {
+                nearly.push(Found {
+                    score,
+                    part: *part,
+                    document,
+                });
+            }
+        }
+    }
+    let mut best = Best::new(limit);
+    for found in nearly.into_list() {
+        let score = found.part.cosine(found.document, wanted).unwrap_or(0.0);
+        best.push(Found { score, ..found });
+    }
+    best.into_list()
+}
+
+/// What was found in any list.
+struct Candidates<'p, 'a> {
+    parts: &'p [Part<'a>],
+    /// By part and document.
+    found: BTreeMap<(usize, u32), Candidate>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Candidate {
+    keyword: Option<Ranked>,
+    vector: Option<Ranked>,
+    boosts: Boosts,
+    /// From words and meaning.
+    base: f32,
+}
+
+impl<'p, 'a> Candidates<'p, 'a> {
+    fn new(parts: &'p [Part<'a>]) -> Self {
+        Self {
+            parts,
+            found: BTreeMap::new(),
+        }
+    }
+
+    fn list(
+        &mut self,
+        list: Vec<Found<'a>>,
+        place: impl Fn(&mut Candidate) -> &mut Option<Ranked>,
+    ) {
+        for (found, rank) in list.into_iter().zip(1..) {
+            let candidate = self
+                .found
+                .entry((found.part.number, found.document))
+                .or_default();
+            *place(candidate) = Some(Ranked {
+                rank,
+                score: found.score,
+            });
+        }
+    }
+
+    fn fuse(&mut self, query: &Query<'_>, wanted: Option<&Wanted<'_>>) {
+        let best = |of: fn(&Candidate) -> Option<Ranked>| {
+            let scores = self
+                .found
+                .values()
+                .filter_map(of)
+                .map(|ranked| ranked.score);
+            scores.fold(f32::MIN_POSITIVE, f32::max)
+        };
+        let most_words = best(|candidate| candidate.keyword);
+        let most_meaning = best(|candidate| candidate.vector).max(FLOOR);
+        let words = token::plain(query.text);
+        let asks_time = token::asks_time(&words);
+        for ((part, document), candidate) in &mut self.found {
+            let part = self.parts[*part];
+            if candidate.vector.is_none() {
+                let cosine = wanted.and_then(|wanted| part.cosine(*document, wanted));
+                candidate.boosts.meaning = MEANING * cosine.unwrap_or(0.0).max(0.0) / most_meaning;
+            }
+            let part_of =
+                |ranked: Option<Ranked>, most: f32| ranked.map_or(0.0, |r| r.score / most);
+            candidate.base = WORDS * part_of(candidate.keyword, most_words)
+                + MEANING * part_of(candidate.vector, most_meaning)
+                + candidate.boosts.meaning;
+            let speaker = part.speaker(*document);
+            if speaker
+                .split(' ')
+                .any(|name| name.len() > 1 && words.iter().any(|word| word == name))
+            {
+                candidate.boosts.speaker = SPEAKER;
+            }
+            if asks_time && part.tells_time(*document) {
+                candidate.boosts.time = TIME;
+            }
+        }
+        self.lend();
+    }
+
+    /// Gives turns of a conversation of what those around them have.
+    fn lend(&mut self) {
+        let mut lenders = Best::new(LENDERS);
+        for ((part, document), candidate) in &self.found {
+            let part = self.parts[*part];
+            if !part.speaker(*document).is_empty() && !part.source(*document).is_empty() {
+                lenders.push(Found {
+                    score: candidate.base,
+                    part,
+                    document: *document,
+                });
+            }
+        }
+        for lender in lenders.into_list() {
+            let place = (
+                lender.part.at(lender.document),
+                lender.part.id(lender.document),
+            );
+            let source = lender.part.source(lender.document);
+            let mut around: [Vec<(usize, u32)>; 2] = [Vec::new(), Vec::new()];
+            for part in self
+                .parts
+                .iter()
+                .filter(|part| part.index == lender.part.index)
+            {
+                for (all, here) in around.iter_mut().zip(part.around(source, place)) {
+                    all.extend(here.into_iter().map(|document| (part.number, document)));
+                }
+            }
+            for ((turns, lent), is_behind) in around.iter_mut().zip(LENT).zip([false, true]) {
+                let place = |(part, document): &(usize, u32)| {
+                    let part = self.parts[*part];
+                    (part.at(*document), part.id(*document))
+                };
+                order::sort_by(turns, |a, b| {
+                    (place(a) < place(b)) == is_behind && place(a) != place(b)
+                });
+                for (turn, lent) in turns.iter().zip(lent) {
+                    if let Some(candidate) = self.found.get_mut(turn) {
+                        candidate.boosts.neighbours += lent * lender.score;
+                    }
+                }
+            }
+        }
+    }
+
+    fn into_hits(self, query: &Query<'_>) -> Vec<Hit> {
+        let mut hits: Vec<(f64, (usize, u32), Candidate)> = Vec::with_capacity(self.found.len());
+        for (place, candidate) in self.found {
+            hits.push((score(query.method, &candidate), place, candidate));
+        }
+        let parts = self.parts;
+        order::sort_by(
+            &mut hits,
+            |(a_score, (a_part, a), _), (b_score, (b_part, b), _)| {
+                let (a_part, b_part) = (parts[*a_part], parts[*b_part]);
+                let order = b_score
+                    .total_cmp(a_score)
+                    .then_with(|| b_part.at(*b).cmp(&a_part.at(*a)));
+                let order = order.then_with(|| a_part.id(*a).cmp(b_part.id(*b)));
+                order.then(a_part.index.cmp(&b_part.index)) == Ordering::Less
+            },
+        );
+        hits.truncate(query.limit);
+        let hit = |(score, (part, document), candidate): (f64, (usize, u32), Candidate)| Hit {
+            index: parts[part].index,
+            id: String::from(parts[part].id(document)),
+            score,
+            keyword: candidate.keyword,
+            vector: candidate.vector,
+            boosts: candidate.boosts,
+        };
+        hits.into_iter().map(hit).collect()
+    }
+}
+
+fn score(method: Method, candidate: &Candidate) -> f64 {
+    let Candidate {
+        keyword,
+        vector,
+        boosts,
+        base,
+    } = candidate;
+    let plain = |ranked: &Option<Ranked>| ranked.map_or(0.0, |r| f64::from(r.score));
+    let reciprocal =
+        |ranked: &Option<Ranked>| ranked.map_or(0.0, |r| 1.0 / (RRF + f64::from(r.rank)));
+    match method {
+        Method::Keyword => plain(keyword),
+        Method::Vector => plain(vector),
+        Method::Rrf => reciprocal(keyword) + reciprocal(vector),
+        Method::Fused => f64::from(base + boosts.neighbours + boosts.speaker + boosts.time),
+    }
+}
