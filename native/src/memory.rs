@@ -5,7 +5,7 @@ use tau_core::memory::{Access, Failure, Scope};
 use tau_platform::memory::{Progress, Service};
 use tau_target_native::TokioClock;
 
-use crate::embedding::HomeEmbedder;
+use crate::{embedding::HomeEmbedder, store::Store};
 
 /// Entries that get a vector between two looks at how far it is.
 const STEP: usize = 32;
