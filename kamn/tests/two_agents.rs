@@ -2,6 +2,11 @@
 //! escrow, a key that changes on the way, payment, attestations, and scores that move. What is
 //! replayed or forged on the way is refused.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test stops where something is not as it must be"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use tau_kamn::{
