@@ -18,7 +18,7 @@ static LOG: LazyLock<(KeyLog, String)> = LazyLock::new(|| {
     let tree = KeyTree::from_seed(&[0x11; 32]);
     let approver = KeyTree::from_seed(&[0x22; 32]).identity(0);
     let identity = tree.identity(0).public_key();
-    let at = |ms| Timestamp::from_unix_ms(1_770_495_330_123 + ms).expect("it is a moment");
+    let at = |ms: u64| Timestamp::from_unix_ms(1_770_495_330_123 + ms).expect("it is a moment");
     let inception = Event {
         did: AgentDid::new("alice", &identity).expect("it is a label"),
         seq: 0,

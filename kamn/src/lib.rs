@@ -54,6 +54,8 @@ pub mod ratchet;
 pub mod registry;
 pub mod routing;
 pub mod seal;
+#[cfg(feature = "secp256k1")]
+pub mod service_auth;
 pub mod settlement;
 pub mod signers;
 pub mod task;

@@ -50,7 +50,7 @@ impl AgentDid {
         if label.contains(MARKER) {
             return Err(refused("it holds the mark that comes before a fingerprint"));
         }
-        let id = format!("{label}{MARKER}{}", fingerprint(identity));
+        let id = format!("{label}{MARKER}{}", fingerprint(&identity.to_bytes()));
         if id.len() > ID_LIMIT_BYTES {
             return Err(refused("it is longer than 89 bytes"));
         }
@@ -90,7 +90,12 @@ impl AgentDid {
     /// Whether it is bound to `identity`. An unbound DID is bound to no key.
     #[must_use]
     pub fn is_bound_to(&self, identity: &PublicKey) -> bool {
-        let expected = fingerprint(identity);
+        self.is_bound_to_bytes(&identity.to_bytes())
+    }
+
+    /// Whether it is bound to a key of these bytes, of whatever kind.
+    pub(crate) fn is_bound_to_bytes(&self, key: &[u8]) -> bool {
+        let expected = fingerprint(key);
         self.fingerprint()
             .is_some_and(|found| found.as_bytes().ct_eq(expected.as_bytes()).into())
     }
@@ -155,8 +160,8 @@ impl fmt::Display for AgentDid {
     }
 }
 
-fn fingerprint(key: &PublicKey) -> String {
-    let digest = Sha256::digest(key.to_bytes());
+fn fingerprint(key: &[u8]) -> String {
+    let digest = Sha256::digest(key);
     digest[..FINGERPRINT_BYTES]
         .iter()
         .map(|byte| format!("{byte:02x}"))

@@ -12,7 +12,7 @@ use thiserror::Error as ThisError;
 
 /// What is too much.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Policy {
+pub struct SpamPolicy {
     /// How many messages a sender may send in a window.
     pub messages: usize,
     /// How long the window is.
@@ -29,7 +29,7 @@ pub struct Policy {
     pub senders: usize,
 }
 
-impl Default for Policy {
+impl Default for SpamPolicy {
     fn default() -> Self {
         Self {
             messages: 3,
@@ -93,7 +93,7 @@ impl Spam {
 /// What was let through lately, and who sent too much.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AntiSpam {
-    policy: Policy,
+    policy: SpamPolicy,
     senders: BTreeMap<String, Sender>,
     known: BTreeSet<(String, String)>,
     oldest_first: VecDeque<(String, String)>,
@@ -109,7 +109,7 @@ struct Sender {
 impl AntiSpam {
     /// A watch that has seen nothing yet.
     #[must_use]
-    pub fn new(policy: Policy) -> Self {
+    pub fn new(policy: SpamPolicy) -> Self {
         Self {
             policy,
             senders: BTreeMap::new(),
@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn sender_of_too_much_is_suspended_for_a_while() {
-        let mut watch = AntiSpam::new(Policy::default());
+        let mut watch = AntiSpam::new(SpamPolicy::default());
         for id in 0..3 {
             assert_eq!(admit(&mut watch, "alice", id, 1000), Ok(()));
         }
@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn one_message_too_many_is_forgiven_by_the_next_in_time() {
-        let mut watch = AntiSpam::new(Policy::default());
+        let mut watch = AntiSpam::new(SpamPolicy::default());
         for id in 0..3 {
             assert_eq!(admit(&mut watch, "alice", id, 0), Ok(()));
         }
@@ -253,7 +253,7 @@ mod tests {
 
     #[test]
     fn duplicates_are_those_of_the_same_sender_that_were_let_through() {
-        let mut watch = AntiSpam::new(Policy::default());
+        let mut watch = AntiSpam::new(SpamPolicy::default());
         let poor = watch.admit("alice", "1", 9, 0).unwrap_err();
         assert_eq!(poor.reason_code(), "spam_deposit_insufficient");
         assert_eq!(admit(&mut watch, "alice", 1, 0), Ok(()));
@@ -265,10 +265,10 @@ mod tests {
 
     #[test]
     fn memory_is_bounded() {
-        let policy = Policy {
+        let policy = SpamPolicy {
             remembered: 4,
             senders: 2,
-            ..Policy::default()
+            ..SpamPolicy::default()
         };
         let mut watch = AntiSpam::new(policy);
         for step in 0..20_u32 {

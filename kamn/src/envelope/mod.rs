@@ -18,7 +18,7 @@ mod receive;
 mod shape;
 mod write;
 
-pub use antispam::{AntiSpam, Policy, Spam};
+pub use antispam::{AntiSpam, Spam, SpamPolicy};
 pub use error::Error;
 pub use lifecycle::{Stage, StageError};
 pub use receive::{Arrival, Received, Resolver, Verified, receive};

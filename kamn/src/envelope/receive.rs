@@ -56,12 +56,13 @@ impl SignedEnvelope {
             let did = self.envelope.from.as_kamn();
             return Err(Error::Unresolved { did });
         }
+        // The key must have counted when the message was made and when it was signed.
         let options = self.proven.options();
-        for made in [self.envelope.created, options.created] {
-            let key = &options.method;
-            let key = sender.signing_key_at(key, made.unix_ms(), now_ms, anchor_ms)?;
-            self.proven.verify(key, Purpose::Authentication)?;
-        }
+        let active_at =
+            |made_ms| sender.signing_key_at(&options.method, made_ms, now_ms, anchor_ms);
+        active_at(self.envelope.created.unix_ms())?;
+        let key = active_at(options.created.unix_ms())?;
+        self.proven.verify(key, Purpose::Authentication)?;
         Ok(Verified(self))
     }
 }

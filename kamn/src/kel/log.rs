@@ -47,12 +47,18 @@ impl KeyLog {
 
     /// The log of these events, each checked.
     pub fn replay(events: impl IntoIterator<Item = SignedEvent>) -> Result<Self, Error> {
-        let mut events = events.into_iter();
+        Self::replay_from(Self::begin, events.into_iter())
+    }
+
+    fn replay_from(
+        begin: fn(SignedEvent) -> Result<Self, Error>,
+        mut events: impl Iterator<Item = SignedEvent>,
+    ) -> Result<Self, Error> {
         let empty = Error::Length {
             limit: EVENTS_LIMIT,
             found: 0,
         };
-        let mut log = Self::begin(events.next().ok_or(empty)?)?;
+        let mut log = begin(events.next().ok_or(empty)?)?;
         events.try_for_each(|event| log.append(event))?;
         Ok(log)
     }
@@ -64,6 +70,18 @@ impl KeyLog {
 
     /// The same, from JSON that was read already.
     pub fn from_value(value: Value) -> Result<Self, Error> {
+        Self::from_value_by(Self::begin, value)
+    }
+
+    /// The same for a DID that may be bound to no key; see [`KeyLog::begin_unbound`].
+    pub fn from_value_unbound(value: Value) -> Result<Self, Error> {
+        Self::from_value_by(Self::begin_unbound, value)
+    }
+
+    fn from_value_by(
+        begin: fn(SignedEvent) -> Result<Self, Error>,
+        value: Value,
+    ) -> Result<Self, Error> {
         let mut fields = Fields::of("key event log", value)?;
         let found = fields.unsigned("v")?;
         if found != 1 {
@@ -77,7 +95,8 @@ impl KeyLog {
             return Err(Error::Length { limit, found });
         }
         let events = events.into_iter().map(SignedEvent::from_value);
-        let mut log = Self::replay(events.collect::<Result<Vec<_>, _>>()?)?;
+        let events = events.collect::<Result<Vec<_>, _>>()?;
+        let mut log = Self::replay_from(begin, events.into_iter())?;
         if let Some(fork) = fork {
             let fork = SignedEvent::from_value(fork)?;
             let seq = fork.event.seq;

@@ -4,6 +4,7 @@
 //! change is the key event it brings, which the agent's log must take. A registry changes nothing
 //! that it could not submit to where it is anchored.
 
+mod snapshot;
 mod submission;
 
 pub use submission::{Finality, RetryClass, Submission, Submissions};

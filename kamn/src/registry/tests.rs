@@ -181,3 +181,53 @@ fn submission_is_retried_only_while_nothing_else_is_known() {
     assert_eq!(submissions.finalize(&first), Finality::Stale);
     assert_eq!(submissions.submit(&rival), RetryClass::ConflictNoRetry);
 }
+
+#[test]
+fn restored_registry_is_the_same_and_checks_every_log() {
+    let mut known = registry();
+    let mutation = rotation(&known, 2, 4, MIA);
+    mutate(&mut known, mutation).unwrap();
+    let text = known.snapshot().unwrap().to_canonical();
+    let restore = |text: &str| {
+        let value = crate::jcs::parse(text.as_bytes(), 1 << 20).unwrap();
+        Registry::restore(value).map_err(|error| error.reason_code())
+    };
+    assert_eq!(restore(&text), Ok(known));
+    let mut vouching = Registry::vouching_for_names();
+    let named = KeyLog::begin_unbound(inception("kamn:did:agent:alice")).unwrap();
+    vouching.register(named, None).unwrap();
+    let names = vouching.snapshot().unwrap().to_canonical();
+    assert_eq!(restore(&names), Ok(vouching));
+    let cases = [
+        (
+            r#""v":1,"vouches"#,
+            r#""v":2,"vouches"#,
+            "json_field_kind_invalid",
+        ),
+        (
+            r#""last_nonce":4"#,
+            r#""last_nonce":-4"#,
+            "json_field_kind_invalid",
+        ),
+        (
+            r#""type":"rotate""#,
+            r#""type":"deactivate""#,
+            "json_field_unknown",
+        ),
+        ("30.123Z", "30.124Z", "kel_signature_invalid"),
+        ("kamn:did:human:mia", "mia", "did_invalid"),
+    ];
+    for (from, to, code) in cases {
+        assert!(text.contains(from), "{from}");
+        assert_eq!(
+            restore(&text.replace(from, to)),
+            Err(code),
+            "{from} -> {to}"
+        );
+    }
+    let bound = names.replace(
+        r#""vouches_for_names":true"#,
+        r#""vouches_for_names":false"#,
+    );
+    assert_eq!(restore(&bound), Err("kel_did_unbound"));
+}
