@@ -9,7 +9,14 @@
 //!                               KeyLog ── State                kel     its keys change, the name does not
 //!                                  └────> Document             did_doc, did_web, registry
 //!   Envelope ── proof ──> bytes ── receive ── guard ──> once   envelope, proof, guard, notice, instruction
+//!      └─ body: sealed for one or several                      seal
+//!               under a session, from three signed messages    handshake, ratchet
+//!               under a sender's key in a group                group, channel: who may do what
+//!   Attestation ──> Book ──> score ──> who is asked            attest, trust, routing
+//!   Terms, Command ──> Escrow ──> Ledger ──> what is claimed   escrow, ledger, task, payment, settlement
 //! ```
+//!
+//! [`interop`] says tasks, calls and envelopes in the words of others; [`signers`] knows whose keys count.
 //!
 //! Invariants: time and randomness are the caller's, a seed above all; a secret has neither `Clone`
 //! nor `Serialize`, shows nothing in `Debug` and is wiped when dropped; what does not parse exactly

@@ -208,7 +208,7 @@ mod tests {
             created: Timestamp::from_unix_ms(1).unwrap(),
         };
         let fund = fund.sign(&alice.signing).unwrap();
-        let fund = fund.verify(&Known::of(&[&alice])).unwrap();
+        let fund = fund.verify(&Known::of(&[&alice]), 1).unwrap();
         let (escrow, _) = escrow.apply(&fund, 1).unwrap();
         let offer = Offer {
             task_id: "t".into(),

@@ -4,34 +4,41 @@ use alloc::collections::BTreeMap;
 
 use crate::{
     did::{AgentDid, KamnDid},
-    kel::{Key, KeyLog},
+    kel::{Key, KeyLog, SKEW_MS},
     key::PublicKey,
 };
 
 /// Who knows the keys agents sign with.
 pub trait Signers {
-    /// The key that `did` signed with at `created_ms`, if it was active then and was not revoked
-    /// since.
-    fn signing_key(&self, did: &KamnDid, created_ms: u64) -> Option<PublicKey>;
+    /// The key of `did` for something made at `created_ms` that was seen at `seen_ms`.
+    ///
+    /// It must have counted at both: what is signed says of its own age whatever it likes, so a key
+    /// that was replaced signs nothing any more by dating it back. Of a revoked key only what was seen
+    /// before it may have been lost.
+    fn signing_key(&self, did: &KamnDid, created_ms: u64, seen_ms: u64) -> Option<PublicKey>;
 }
 
 /// Key event logs by the agent they are of.
 ///
-/// Keys are found as they were: what was signed before a rotation stays signed. A log with a fork, and
-/// a key that was revoked, prove nothing any more.
+/// Keys are found as they were: what was seen before a rotation stays signed. A log with a fork proves
+/// nothing any more.
 impl Signers for BTreeMap<AgentDid, KeyLog> {
-    fn signing_key(&self, did: &KamnDid, created_ms: u64) -> Option<PublicKey> {
+    fn signing_key(&self, did: &KamnDid, created_ms: u64, seen_ms: u64) -> Option<PublicKey> {
         let did = AgentDid::try_from(did.clone()).ok()?;
         let state = self.get(&did)?.state().ok()?;
-        state.keys().iter().find_map(|entry| match &entry.key {
-            Key::Signing(key)
-                if entry.revocation.is_none()
-                    && entry.from_ms <= created_ms
-                    && entry.until_ms.is_none_or(|until_ms| created_ms < until_ms) =>
-            {
-                Some(*key)
+        state.keys().iter().find_map(|entry| {
+            let latest_ms = created_ms.max(seen_ms);
+            let counts = entry.from_ms <= created_ms
+                && created_ms <= seen_ms.saturating_add(SKEW_MS)
+                && entry.until_ms.is_none_or(|until_ms| latest_ms < until_ms);
+            let was_safe = entry
+                .revocation
+                .as_ref()
+                .is_none_or(|revocation| latest_ms < revocation.compromised_since_ms);
+            match &entry.key {
+                Key::Signing(key) if counts && was_safe => Some(*key),
+                _ => None,
             }
-            _ => None,
         })
     }
 }

@@ -69,7 +69,7 @@ impl Known {
 }
 
 impl Signers for Known {
-    fn signing_key(&self, did: &KamnDid, _created_ms: u64) -> Option<PublicKey> {
+    fn signing_key(&self, did: &KamnDid, _created_ms: u64, _seen_ms: u64) -> Option<PublicKey> {
         self.0.get(did).copied()
     }
 }

@@ -362,6 +362,12 @@ impl World {
         );
         let stolen = self.release(&thief, 2, 120);
         assert_eq!(self.record(stolen), Err("signature_invalid"));
+        // Nor when it is dated back to when the key counted.
+        let dated_back = Action::Release {
+            amount: Amount::new(120),
+        };
+        let dated_back = thief.command(&self.escrow, 2, dated_back, START_MS + 2000);
+        assert_eq!(self.record(dated_back), Err("escrow_signer_unknown"));
     }
 
     /// Bob reports; alice offers, confirms, and commands the escrow with the new key.

@@ -43,10 +43,19 @@ impl Default for Policy {
 /// Issuer, kind, reference.
 type Said = (String, &'static str, String);
 
+/// An attestation that was admitted, and when it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admitted {
+    /// What was said.
+    pub signed: SignedAttestation,
+    /// When it came, in milliseconds since 1970: by then its issuer's key counted.
+    pub seen_ms: u64,
+}
+
 /// The attestations that count.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Book {
-    admitted: Vec<SignedAttestation>,
+    admitted: Vec<Admitted>,
     said: BTreeSet<Said>,
     nonces: BTreeSet<(String, u64)>,
     /// Tasks whose end is known, and disputes decided, by subject and reference.
@@ -65,7 +74,7 @@ impl Book {
 
     /// What was admitted, in the order it came: all that a score is computed from.
     #[must_use]
-    pub fn admitted(&self) -> &[SignedAttestation] {
+    pub fn admitted(&self) -> &[Admitted] {
         &self.admitted
     }
 
@@ -102,24 +111,25 @@ impl Book {
         if recent >= policy.rate {
             return Err(AttestError::Rate);
         }
-        self.check(&signed, signers, dealings, height)?;
+        self.check(&signed, signers, dealings, (now_ms, height))?;
         let times = self.arrivals.entry(issuer).or_default();
         times.retain(|at_ms| *at_ms > oldest_ms);
         times.push(now_ms);
-        self.keep(signed);
+        self.keep(signed, now_ms);
         Ok(())
     }
 
-    /// The book of attestations admitted before, each checked again but for its time of arrival.
+    /// The book of attestations admitted before, each checked again but for its own time and its
+    /// issuer's rate. When each came must be the caller's own note.
     pub fn restore(
-        admitted: impl IntoIterator<Item = SignedAttestation>,
+        admitted: impl IntoIterator<Item = Admitted>,
         signers: &dyn Signers,
         dealings: &dyn Dealings,
     ) -> Result<Self, AttestError> {
         let mut book = Self::new();
-        for signed in admitted {
-            book.check(&signed, signers, dealings, u64::MAX)?;
-            book.keep(signed);
+        for Admitted { signed, seen_ms } in admitted {
+            book.check(&signed, signers, dealings, (seen_ms, u64::MAX))?;
+            book.keep(signed, seen_ms);
         }
         Ok(book)
     }
@@ -167,7 +177,7 @@ impl Book {
         let mut known = Evidence::default();
         let mut response_sum = 0_u128;
         let mut last_completed = None;
-        for signed in &self.admitted {
+        for Admitted { signed, .. } in &self.admitted {
             let attestation = &signed.attestation;
             if attestation.subject != *subject || attestation.height > height {
                 continue;
@@ -202,6 +212,7 @@ impl Book {
     fn of_kind(&self, name: &'static str) -> impl Iterator<Item = &SignedAttestation> {
         self.admitted
             .iter()
+            .map(|admitted| &admitted.signed)
             .filter(move |signed| signed.attestation.kind.name() == name)
     }
 
@@ -211,14 +222,18 @@ impl Book {
         signed: &SignedAttestation,
         signers: &dyn Signers,
         dealings: &dyn Dealings,
-        height: u64,
+        (seen_ms, height): (u64, u64),
     ) -> Result<(), AttestError> {
         let attestation = signed.attestation();
         if attestation.issuer == attestation.subject {
             return Err(AttestError::SelfIssued);
         }
         let key = signers
-            .signing_key(attestation.issuer.as_did(), attestation.created.unix_ms())
+            .signing_key(
+                attestation.issuer.as_did(),
+                attestation.created.unix_ms(),
+                seen_ms,
+            )
             .ok_or_else(|| AttestError::UnknownIssuer {
                 did: attestation.issuer.to_string(),
             })?;
@@ -244,7 +259,7 @@ impl Book {
         }
     }
 
-    fn keep(&mut self, signed: SignedAttestation) {
+    fn keep(&mut self, signed: SignedAttestation, seen_ms: u64) {
         let attestation = &signed.attestation;
         self.said.insert(said(&signed));
         self.ended.extend(ended(&signed));
@@ -252,7 +267,7 @@ impl Book {
             .insert((attestation.issuer.to_string(), attestation.nonce));
         self.last_height
             .insert(attestation.subject.to_string(), attestation.height);
-        self.admitted.push(signed);
+        self.admitted.push(Admitted { signed, seen_ms });
     }
 
     fn last_of(&self, signed: &SignedAttestation) -> u64 {

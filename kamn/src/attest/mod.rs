@@ -14,7 +14,7 @@
 mod book;
 mod statement;
 
-pub use book::{Book, Policy};
+pub use book::{Admitted, Book, Policy};
 pub use statement::{Attestation, Kind, SignedAttestation};
 
 use alloc::string::String;
@@ -74,7 +74,7 @@ pub enum AttestError {
         why: &'static str,
     },
     /// Nobody's key is known, or none was active.
-    #[error("no key of {did} was active when it was made")]
+    #[error("no key of {did} counted when it was made and seen")]
     UnknownIssuer {
         /// Who.
         did: String,

@@ -200,15 +200,19 @@ impl SignedCommand {
         })
     }
 
-    /// Checks the signatures, under keys that were active when the command was made.
-    pub fn verify(self, signers: &dyn Signers) -> Result<VerifiedCommand, EscrowError> {
+    /// Checks the signatures, under keys that counted when the command was made and when it was seen.
+    pub fn verify(
+        self,
+        signers: &dyn Signers,
+        seen_ms: u64,
+    ) -> Result<VerifiedCommand, EscrowError> {
         let bytes = self.command.to_sign()?;
         let mut by = BTreeSet::new();
         let first = Some((&self.command.actor, &self.signature));
         let second = self.cosignature.as_ref().map(|(did, sig)| (did, sig));
         for (did, signature) in first.into_iter().chain(second) {
             let key = signers
-                .signing_key(did, self.command.created.unix_ms())
+                .signing_key(did, self.command.created.unix_ms(), seen_ms)
                 .ok_or_else(|| EscrowError::UnknownSigner { did: did.as_kamn() })?;
             key.verify(&bytes, signature)?;
             by.insert(did.clone());

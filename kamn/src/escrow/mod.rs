@@ -103,8 +103,8 @@ pub enum EscrowError {
         /// What is wrong with it.
         why: &'static str,
     },
-    /// Somebody whose key is not known, or was not active.
-    #[error("no key of {did} was active when the command was made")]
+    /// Somebody whose key is not known, or did not count.
+    #[error("no key of {did} counted when the command was made and seen")]
     UnknownSigner {
         /// Who.
         did: String,

@@ -54,7 +54,7 @@ fn signed(escrow: &Escrow, seq: u64, action: Action, by: &Agent) -> SignedComman
 
 fn verified(signed: SignedCommand) -> VerifiedCommand {
     let known = Known::of(&[&alice(), &bob(), &carol()]);
-    signed.verify(&known).unwrap()
+    signed.verify(&known, CREATED_MS).unwrap()
 }
 
 /// The escrow after `action` by `by`, as its next command.
@@ -309,9 +309,12 @@ fn forged_and_foreign_commands_are_refused() {
     let known = Known::of(&[&alice, &bob]);
     let mut forged = signed(&escrow, 1, Action::Fund, &alice);
     forged.signature = bob.signing.sign(&forged.command.to_sign().unwrap());
-    assert_eq!(code(forged.verify(&known)), "signature_invalid");
+    assert_eq!(code(forged.verify(&known, CREATED_MS)), "signature_invalid");
     let stranger = signed(&escrow, 1, Action::Fund, &carol());
-    assert_eq!(code(stranger.verify(&known)), "escrow_signer_unknown");
+    assert_eq!(
+        code(stranger.verify(&known, CREATED_MS)),
+        "escrow_signer_unknown"
+    );
     let other = arbitrated();
     let foreign = verified(signed(&other, 1, Action::Fund, &alice));
     assert_eq!(
@@ -319,7 +322,7 @@ fn forged_and_foreign_commands_are_refused() {
         "escrow_command_invalid"
     );
     let blank = Action::Dispute { reason: " ".into() };
-    let blank = signed(&escrow, 2, blank, &alice).verify(&known);
+    let blank = signed(&escrow, 2, blank, &alice).verify(&known, CREATED_MS);
     assert_eq!(code(blank), "escrow_command_invalid");
 }
 
@@ -329,7 +332,7 @@ fn every_field_of_a_command_is_signed() {
     let escrow = Escrow::new(terms()).unwrap();
     let known = Known::of(&[&alice, &bob()]);
     let good = signed(&escrow, 2, Action::Release { amount: amount(20) }, &alice);
-    assert!(good.clone().verify(&known).is_ok());
+    assert!(good.clone().verify(&known, CREATED_MS).is_ok());
     let changes: [fn(&mut Command); 5] = [
         |c| c.escrow_id.push('0'),
         |c| c.seq += 1,
@@ -344,11 +347,11 @@ fn every_field_of_a_command_is_signed() {
     for change in changes {
         let mut other = good.clone();
         change(&mut other.command);
-        assert_eq!(code(other.verify(&known)), "signature_invalid");
+        assert_eq!(code(other.verify(&known, CREATED_MS)), "signature_invalid");
     }
     let mut other = good;
     other.command.actor = did(&bob());
-    assert_eq!(code(other.verify(&known)), "signature_invalid");
+    assert_eq!(code(other.verify(&known, CREATED_MS)), "signature_invalid");
 }
 
 #[test]

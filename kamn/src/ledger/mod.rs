@@ -385,7 +385,7 @@ impl Ledger {
             id: id.clone(),
             why: "not in the ledger",
         })?;
-        let verified = signed.clone().verify(signers)?;
+        let verified = signed.clone().verify(signers, now_ms)?;
         let (next, moved) = escrow.apply(&verified, now_ms)?;
         let terms = next.terms();
         let held = || Place::Held(id.clone());

@@ -273,7 +273,7 @@ struct World {
 struct Keys(BTreeMap<KamnDid, PublicKey>);
 
 impl Signers for Keys {
-    fn signing_key(&self, did: &KamnDid, _created_ms: u64) -> Option<PublicKey> {
+    fn signing_key(&self, did: &KamnDid, _created_ms: u64, _seen_ms: u64) -> Option<PublicKey> {
         self.0.get(did).copied()
     }
 }
