@@ -19,7 +19,7 @@ use futures_util::{
 use std::rc::Rc;
 use tau_core::{
     ids::SessionId,
-    journal::Summary,
+    journal::{self, Summary},
     json,
     session::{Batch, CommandError, Range, Session},
 };
@@ -195,8 +195,14 @@ impl Home {
     }
 
     /// Refuses what would make the session larger than can be opened.
-    pub(crate) fn need_room(&self) -> Result<(), ApiError> {
-        let size_bytes = self.store()?.size_bytes();
+    pub(crate) async fn need_room(&self, id: &SessionId) -> Result<(), ApiError> {
+        let store = self.store()?;
+        let line = store.get(journal::summary_key(id)).await?;
+        let summary = line.and_then(|line| Summary::read(&line));
+        // What is stored once takes its place in memory each time it was said.
+        let said_bytes = summary.map_or(0, |summary| summary.bytes);
+        let said_bytes = usize::try_from(said_bytes).unwrap_or(usize::MAX);
+        let size_bytes = store.size_bytes().max(said_bytes);
         if size_bytes < SESSION_LIMIT_BYTES {
             return Ok(());
         }

@@ -77,6 +77,9 @@ pub struct Summary {
     pub entries: u64,
     /// Journal records.
     pub records: u64,
+    /// Bytes of all that was said, each time it was said: what it takes to have it in memory.
+    #[serde(default)]
+    pub bytes: u64,
     /// SHA-256 of the last record, in lower-case hex.
     #[serde(default)]
     pub hash: String,

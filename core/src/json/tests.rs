@@ -168,6 +168,7 @@ fn what_is_stored_beside_the_journals_is_what_serde_writes() {
         turns: 1,
         entries: 2,
         records: 3,
+        bytes: 12,
         hash: "0".into(),
         model: "m".into(),
         running: false,

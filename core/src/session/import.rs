@@ -123,7 +123,8 @@ fn piece(entries: &[ImportedEntry]) -> usize {
     entries.len().min(RECORD_ENTRIES)
 }
 
-fn size(message: &Message) -> usize {
+/// Bytes of what a message says.
+pub(super) fn size(message: &Message) -> usize {
     let part = |part: &Part| match part {
         Part::Text { text } | Part::Thinking { text, .. } => text.len(),
         Part::Image(image) => image.data.len(),
@@ -160,6 +161,7 @@ impl State {
             let message = self.vet(&entry.message, source());
             places.insert(entry.entry.0.clone(), self.entries.len());
             self.turns = self.turns.max(entry.turn.0);
+            self.content_bytes += size(&message) as u64;
             self.entries.push(Entry {
                 id: entry.entry.clone(),
                 parent,

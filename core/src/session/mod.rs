@@ -379,6 +379,7 @@ impl Session {
             turns: state.turns,
             entries: state.entries.len() as u64,
             records: self.chain.next_seq,
+            bytes: state.content_bytes,
             hash: self.chain.hash.clone(),
             model: state
                 .config

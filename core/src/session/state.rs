@@ -7,7 +7,7 @@ use alloc::{format, string::String, sync::Arc, vec::Vec};
 
 use super::{
     Attempt, CallState, CallStatus, Config, Entries, Entry, Origin, Recalled, Stage, Turn,
-    graph::Names, undo_spec,
+    graph::Names, import::size, undo_spec,
 };
 use crate::{
     context::{Window, estimate_message, estimate_tool},
@@ -46,6 +46,8 @@ pub(crate) struct State {
     pub(crate) turns: u32,
     pub(crate) title: String,
     pub(crate) usage: Usage,
+    /// Bytes of all that was said; copies share it.
+    pub(crate) content_bytes: u64,
     pub(crate) turn: Option<Turn>,
     /// The next id of an effect that is named in the journal.
     pub(crate) next_effect: u64,
@@ -77,6 +79,7 @@ impl State {
             turns: 0,
             title: String::new(),
             usage: Usage::default(),
+            content_bytes: 0,
             turn: None,
             next_effect: 0,
             tools: Arc::default(),
@@ -477,6 +480,9 @@ impl State {
             return Err(format!("entry {id} does not follow the entry before it"));
         }
         let place = self.entries.len();
+        if !matches!(origin, Some(Origin::Copied { .. })) {
+            self.content_bytes += size(&message) as u64;
+        }
         let parent = self.entries.head();
         let before = parent.and_then(|parent| Some(self.entries.get(parent)?.labels));
         self.entries.push(Entry {

@@ -284,7 +284,8 @@ impl<'a, S: Storage> Plan<'a, S> {
     }
 
     async fn finish(mut self, is_rehearsal: bool) -> Result<Report, TransferError> {
-        if !is_rehearsal && !(self.batch.put.is_empty() && self.batch.delete.is_empty()) {
+        let is_empty = self.batch.put.is_empty() && self.batch.delete.is_empty();
+        if !is_rehearsal && !is_empty {
             self.batch.put.append(&mut self.blobs);
             self.storage.commit(self.batch).await?;
         }

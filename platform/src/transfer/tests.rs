@@ -244,6 +244,48 @@ fn a_whole_store_moves() {
 }
 
 #[test]
+fn large_contents_travel_once_and_one_that_was_changed_is_told() {
+    let long: String = core::iter::repeat_n("all is well at sea. ", 1_000).collect();
+    let (store, session) = talk("aa", &["one", &long, "two", &long]);
+    let is_content = |key: &&String| key.starts_with("blob/");
+    let contents = |store: &MemoryStorage| {
+        let rows = store.rows();
+        rows.iter().map(|(key, _)| key).filter(is_content).count()
+    };
+    assert_eq!(contents(&store), 1);
+    let text = exported(&store, session.id());
+    let other = MemoryStorage::new();
+    imported(&other, &text, Mode::Merge).unwrap();
+    assert_eq!(graph(&other, session.id()), graph(&store, session.id()));
+    assert_eq!(contents(&other), 1);
+    let text = String::from_utf8(text).unwrap();
+    let changed = text.replacen("at sea", "on land", 1);
+    let error = imported(&MemoryStorage::new(), changed.as_bytes(), Mode::Merge).unwrap_err();
+    assert!(error.to_string().starts_with("line 2: "), "{error}");
+    let (_, rest) = text.split_once('\n').unwrap();
+    let (_, rest) = rest.split_once('\n').unwrap();
+    let without = format!("{{\"type\":\"export\",\"format\":2}}\n{rest}");
+    let error = imported(&MemoryStorage::new(), without.as_bytes(), Mode::Merge).unwrap_err();
+    assert!(error.to_string().contains("which is missing"), "{error}");
+    // In the store itself, too.
+    let key = other
+        .rows()
+        .iter()
+        .map(|(key, _)| key.clone())
+        .find(|key| key.starts_with("blob/"));
+    let key = key.unwrap();
+    now(other.commit(Batch {
+        put: vec![(key.clone(), b"something else".to_vec())],
+        ..Batch::default()
+    }))
+    .unwrap();
+    let error = now(open::open(&other, session.id()))
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains(&key["blob/".len()..]), "{error}");
+}
+
+#[test]
 fn a_rehearsal_stores_nothing_and_tells_the_same() {
     let (store, session) = talk("aa", &["one", "1"]);
     let text = exported(&store, session.id());

@@ -189,6 +189,18 @@ async fn people_can_read_the_views() {
         .await
         .unwrap();
 
+    let hash = "ab".repeat(32);
+    let large =
+        format!(r#"{{"type":"prompt","message":{{"parts":[{{"text":"blob:sha256:{hash}"}}]}}}}"#);
+    store
+        .commit(put("session/aa/journal/0000000000", large.as_bytes()))
+        .await
+        .unwrap();
+    store
+        .commit(put(format!("blob/{hash}"), b"a large text"))
+        .await
+        .unwrap();
+
     let summary = br#"{"v":1,"title":"tea","created":1767225600000,"turns":2,"running":false}"#;
     store
         .commit(put("sessions/00c0ffee00c0ffee", summary))
@@ -202,6 +214,10 @@ async fn people_can_read_the_views() {
             "SELECT group_concat(concat_ws(' ', session, seq, at, type, text), '; ') FROM entries WHERE seq > 1"
         ),
         "00c0ffee00c0ffee 2 2026-01-01 00:00:00 prompt say 2; 00c0ffee00c0ffee 3"
+    );
+    assert_eq!(
+        line("SELECT text FROM entries WHERE session = 'aa'"),
+        "a large text"
     );
     assert_eq!(
         line("SELECT concat_ws(' ', session, title, created, turns, running) FROM sessions"),

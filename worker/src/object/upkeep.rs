@@ -218,7 +218,7 @@ impl Home {
 
     /// When the next routine is due; in a session that is full none is.
     async fn next_due(&self, id: &SessionId) -> Result<Option<UnixMillis>, ApiError> {
-        match self.need_room() {
+        match self.need_room(id).await {
             Ok(()) => Ok(routine::next_due(&self.store()?, id).await?),
             Err(error) if error.is_missing() => Err(error),
             Err(_) => Ok(None),

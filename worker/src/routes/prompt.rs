@@ -41,7 +41,7 @@ pub(crate) async fn answer(
             ),
         ));
     }
-    home.need_room()?;
+    home.need_room(id).await?;
     let live = home.live(id).await?;
     let before = live.mark();
     let images = images.unwrap_or_default();

@@ -45,7 +45,7 @@ pub(crate) async fn add(
     let every_ms = fields.number("every_ms")?;
     fields.end()?;
     let setup = home.setup().await?;
-    home.need_room()?;
+    home.need_room(id).await?;
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     if !(1..=NAME_BYTES).contains(&name.len()) || !name.bytes().all(is_name) {
         return Err(ApiError::invalid(format!(

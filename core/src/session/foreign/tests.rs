@@ -49,19 +49,27 @@ fn lines(values: &[Value]) -> String {
     lines.join("\n")
 }
 
+/// What the provider's API answers.
+fn answer(id: &str, block: Value) -> Value {
+    json!({"role": "assistant", "id": id, "content": [block]})
+}
+
+/// A result of a call, as the API is told it.
+fn answered(id: &str, text: Value, is_error: bool) -> Value {
+    json!({"role": "user", "content": [
+        {"type": "tool_result", "tool_use_id": id, "content": text, "is_error": is_error}]})
+}
+
+fn called(id: &str, path: &str) -> Value {
+    json!({"type": "tool_use", "id": id, "name": "Read", "input": {"path": path}})
+}
+
 /// A session of Claude Code with an answer in pieces, two calls side by side, a branch and notes.
 fn claude() -> String {
     let line = |uuid: &str, parent: Option<&str>, kind: &str, message: Value| {
         json!({"type": kind, "uuid": uuid, "parentUuid": parent, "sessionId": "s-1",
                "isSidechain": false, "timestamp": "2026-01-02T03:04:05.678Z", "message": message})
     };
-    let answer =
-        |id: &str, block: Value| json!({"role": "assistant", "id": id, "content": [block]});
-    let result = |id: &str, text: Value, is_error: bool| {
-        json!({"role": "user", "content": [
-            {"type": "tool_result", "tool_use_id": id, "content": text, "is_error": is_error}]})
-    };
-    let call = |id: &str, path: &str| json!({"type": "tool_use", "id": id, "name": "Read", "input": {"path": path}});
     let mut meta = line(
         "m",
         None,
@@ -106,25 +114,25 @@ fn claude() -> String {
             "a3",
             Some("a2"),
             "assistant",
-            answer("msg1", call("t1", "a")),
+            answer("msg1", called("t1", "a")),
         ),
         line(
             "r1",
             Some("a3"),
             "user",
-            result("t1", json!("first"), false),
+            answered("t1", json!("first"), false),
         ),
         line(
             "a4",
             Some("a3"),
             "assistant",
-            answer("msg1", call("t2", "b")),
+            answer("msg1", called("t2", "b")),
         ),
         line(
             "r2",
             Some("a4"),
             "user",
-            result("t2", json!([{"type": "text", "text": "second"}]), true),
+            answered("t2", json!([{"type": "text", "text": "second"}]), true),
         ),
         line("y", Some("r2"), "system", json!(null)),
         line(
@@ -149,7 +157,7 @@ fn claude() -> String {
             "a6",
             Some("u3"),
             "assistant",
-            answer("msg3", call("t3", "c")),
+            answer("msg3", called("t3", "c")),
         ),
     ])
 }

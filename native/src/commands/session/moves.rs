@@ -161,8 +161,8 @@ fn standing(session: &Session) -> Value {
 /// Where the session stands, in a sentence.
 pub(crate) fn sentence(session: &Session) -> String {
     let graph = session.graph();
-    let on_path = graph.entries.iter().filter(|entry| entry.on_path);
-    let Some(last) = on_path.last() else {
+    let mut on_path = graph.entries.iter().filter(|entry| entry.on_path);
+    let Some(last) = on_path.next_back() else {
         return format!("{} stands at its beginning", graph.session);
     };
     let branch = graph.branch.as_ref();

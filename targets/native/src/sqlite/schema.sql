@@ -4,14 +4,21 @@ CREATE TABLE kv (
     value BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- One row for each record of a session's journal; what is no JSON shows as NULL.
+-- One row for each record of a session's journal; what is no JSON shows as NULL. A large text is
+-- stored once, by its hash, and stands in the record by that.
 CREATE VIEW entries AS
 SELECT
     session,
     seq,
     datetime(record ->> '$.at' / 1000.0, 'unixepoch') AS at,
     record ->> '$.type' AS type,
-    record ->> '$.message.parts[0].text' AS text,
+    coalesce(
+        (
+            SELECT CAST(content.value AS TEXT) FROM kv AS content
+            WHERE content.key = 'blob/' || substr(record ->> '$.message.parts[0].text', 13)
+        ),
+        record ->> '$.message.parts[0].text'
+    ) AS text,
     record
 FROM (
     SELECT
