@@ -126,13 +126,6 @@ impl State {
         self.host.model()
     }
 
-    /// Sixteen hex digits nobody else draws.
-    fn draw_id(&self) -> Result<String, Refused> {
-        let mut bytes = [0; 8];
-        self.fill(&mut bytes)?;
-        Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
-    }
-
     fn fill(&self, bytes: &mut [u8]) -> Result<(), Refused> {
         use tau_platform::Entropy;
         let filled = tau_target_web::WebEntropy.fill(bytes);

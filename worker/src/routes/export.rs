@@ -8,7 +8,8 @@ use crate::{errors::ApiError, object::Home};
 
 /// One record a line, then the line with their number and the last one's hash.
 pub(crate) async fn answer(home: &Home, id: &SessionId) -> Result<Response, ApiError> {
-    let storage = home.storage(&home.setup().await?)?;
+    home.setup().await?;
+    let storage = home.store()?;
     let stored = match open::load(&storage, id).await {
         Err(OpenError::Missing(_)) => {
             return Err(ApiError::new(
