@@ -202,7 +202,7 @@ fn a_damaged_index_does_not_fail_a_turn_and_is_told_with_what_mends_it() {
     tau.tau(&["memory", "add", "tea at four"]).code(0);
     let store = rusqlite::Connection::open(tau.store()).expect("a store");
     let changed = store.execute(
-        "UPDATE kv SET value = 'x' WHERE key LIKE 'index/user/head/%'",
+        "UPDATE kv SET value = X'78' WHERE key LIKE 'index/user/head/%'",
         [],
     );
     assert!(changed.expect("an update") > 0);
