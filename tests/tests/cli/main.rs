@@ -17,6 +17,7 @@ mod inside;
 mod keyring;
 mod killed;
 mod killed_transfers;
+mod memory;
 mod net;
 mod one_shot;
 mod own_tools;
