@@ -1,6 +1,6 @@
 //! Ranking over several indexes at once.
 
-use alloc::{collections::BTreeMap, string::String, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeMap, string::String, vec::Vec};
 use core::cmp::Ordering;
 
 use super::{
@@ -8,6 +8,7 @@ use super::{
     part::{self, Best, Found, Part},
     token,
     vector::Wanted,
+    workers::{InTurn, Piece, Workers},
 };
 use crate::order;
 
@@ -37,6 +38,12 @@ const TIME: f32 = 0.12;
 /// A document that has no word of the query and is not close to it in meaning is not among them.
 #[must_use]
 pub fn search(indexes: &[&Index], query: &Query<'_>) -> Vec<Hit> {
+    search_with(indexes, query, &InTurn)
+}
+
+/// The same, with the vectors compared by `workers`: the hits are the same whoever they are.
+#[must_use]
+pub fn search_with(indexes: &[&Index], query: &Query<'_>, workers: &dyn Workers) -> Vec<Hit> {
     let parts = part::parts(indexes);
     let admitted: Vec<Vec<bool>> = parts
         .iter()
@@ -53,7 +60,7 @@ pub fn search(indexes: &[&Index], query: &Query<'_>) -> Vec<Hit> {
     };
     let by_meaning = match (&wanted, query.method) {
         (None, _) | (_, Method::Keyword) => Vec::new(),
-        (Some(wanted), _) => meaning(&parts, &admitted, wanted, depth),
+        (Some(wanted), _) => meaning(&parts, &admitted, wanted, depth, workers),
     };
     let mut candidates = Candidates::new(&parts);
     candidates.list(by_words, |candidate| &mut candidate.keyword);
@@ -67,6 +74,35 @@ pub fn search(indexes: &[&Index], query: &Query<'_>) -> Vec<Hit> {
 /// The `limit` closest to `wanted` in meaning that are close enough: an exact scan in whole
 /// numbers, then what it found again with the query as it is.
 fn meaning<'a>(
+    parts: &[Part<'a>],
+    admitted: &[Vec<bool>],
+    wanted: &Wanted<'_>,
+    limit: usize,
+    workers: &dyn Workers,
+) -> Vec<Found<'a>> {
+    let share = parts.len().div_ceil(workers.count().max(1)).max(1);
+    let shares = parts.chunks(share).zip(admitted.chunks(share));
+    let mut found: Vec<Vec<Found<'a>>> = shares.clone().map(|_| Vec::new()).collect();
+    let pieces = shares
+        .zip(&mut found)
+        .map(|((parts, admitted), found)| -> Piece<'_> {
+            Box::new(move || *found = close(parts, admitted, wanted, limit))
+        });
+    workers.run(pieces.collect());
+    let mut nearly = Best::new(limit);
+    for found in found.into_iter().flatten() {
+        nearly.push(found);
+    }
+    let mut best = Best::new(limit);
+    for found in nearly.into_list() {
+        let score = found.part.cosine(found.document, wanted).unwrap_or(0.0);
+        best.push(Found { score, ..found });
+    }
+    best.into_list()
+}
+
+/// The `limit` closest of some parts, by whole numbers.
+fn close<'a>(
     parts: &[Part<'a>],
     admitted: &[Vec<bool>],
     wanted: &Wanted<'_>,
@@ -87,12 +123,7 @@ fn meaning<'a>(
             }
         }
     }
-    let mut best = Best::new(limit);
-    for found in nearly.into_list() {
-        let score = found.part.cosine(found.document, wanted).unwrap_or(0.0);
-        best.push(Found { score, ..found });
-    }
-    best.into_list()
+    nearly.into_list()
 }
 
 /// What was found in any list.
