@@ -1,7 +1,6 @@
 //! Ranking over several indexes at once.
 
 use alloc::{boxed::Box, collections::BTreeMap, string::String, vec::Vec};
-use core::cmp::Ordering;
 
 use super::{
     Boosts, Hit, Index, Method, Query, Ranked, keyword,
@@ -18,7 +17,10 @@ const RRF: f64 = 60.0;
 /// meant by a question is above it nine times out of ten.
 pub(super) const FLOOR: f32 = 0.3;
 /// Places of each list that are fused.
-const DEPTH: usize = 1_000;
+const DEPTH: usize = 500;
+
+/// Documents that are worth a worker: to compare so many takes longer than to wake one.
+const WORTH_SHARING: usize = if cfg!(test) { 16 } else { 16_384 };
 
 /// How much words and meaning count, each as a part of the best in its list.
 const WORDS: f32 = 0.55;
@@ -80,7 +82,9 @@ fn meaning<'a>(
     limit: usize,
     workers: &dyn Workers,
 ) -> Vec<Found<'a>> {
-    let share = parts.len().div_ceil(workers.count().max(1)).max(1);
+    let documents: usize = parts.iter().map(|part| part.len()).sum();
+    let count = workers.count().min(documents / WORTH_SHARING).max(1);
+    let share = parts.len().div_ceil(count).max(1);
     let shares = parts.chunks(share).zip(admitted.chunks(share));
     let mut found: Vec<Vec<Found<'a>>> = shares.clone().map(|_| Vec::new()).collect();
     let pieces = shares
@@ -95,8 +99,11 @@ fn meaning<'a>(
     }
     let mut best = Best::new(limit);
     for found in nearly.into_list() {
-        let score = found.part.cosine(found.document, wanted).unwrap_or(0.0);
-        best.push(Found { score, ..found });
+        let score = found.part.cosine(found.document, wanted);
+        best.push(Found {
+            score: f64::from(score.unwrap_or(0.0)),
+            ..found
+        });
     }
     best.into_list()
 }
@@ -116,7 +123,7 @@ fn close<'a>(
                 && score >= FLOOR
             {
                 nearly.push(Found {
-                    score,
+                    score: f64::from(score),
                     part: *part,
                     document,
                 });
@@ -162,7 +169,7 @@ impl<'p, 'a> Candidates<'p, 'a> {
                 .or_default();
             *place(candidate) = Some(Ranked {
                 rank,
-                score: found.score,
+                score: found.score as f32,
             });
         }
     }
@@ -183,7 +190,7 @@ impl<'p, 'a> Candidates<'p, 'a> {
         for ((part, document), candidate) in &mut self.found {
             let part = self.parts[*part];
             if candidate.vector.is_none() {
-                let cosine = wanted.and_then(|wanted| part.cosine(*document, wanted));
+                let cosine = wanted.and_then(|wanted| part.estimate(*document, wanted));
                 candidate.boosts.meaning = MEANING * cosine.unwrap_or(0.0).max(0.0) / most_meaning;
             }
             let part_of =
@@ -212,7 +219,7 @@ impl<'p, 'a> Candidates<'p, 'a> {
             let part = self.parts[*part];
             if !part.speaker(*document).is_empty() && !part.source(*document).is_empty() {
                 lenders.push(Found {
-                    score: candidate.base,
+                    score: f64::from(candidate.base),
                     part,
                     document: *document,
                 });
@@ -244,7 +251,7 @@ impl<'p, 'a> Candidates<'p, 'a> {
                 });
                 for (turn, lent) in turns.iter().zip(lent) {
                     if let Some(candidate) = self.found.get_mut(turn) {
-                        candidate.boosts.neighbours += lent * lender.score;
+                        candidate.boosts.neighbours += lent * lender.score as f32;
                     }
                 }
             }
@@ -252,32 +259,27 @@ impl<'p, 'a> Candidates<'p, 'a> {
     }
 
     fn into_hits(self, query: &Query<'_>) -> Vec<Hit> {
-        let mut hits: Vec<(f64, (usize, u32), Candidate)> = Vec::with_capacity(self.found.len());
-        for (place, candidate) in self.found {
-            hits.push((score(query.method, &candidate), place, candidate));
+        let mut best = Best::new(query.limit);
+        for ((part, document), candidate) in &self.found {
+            best.push(Found {
+                score: score(query.method, candidate),
+                part: self.parts[*part],
+                document: *document,
+            });
         }
-        let parts = self.parts;
-        order::sort_by(
-            &mut hits,
-            |(a_score, (a_part, a), _), (b_score, (b_part, b), _)| {
-                let (a_part, b_part) = (parts[*a_part], parts[*b_part]);
-                let order = b_score
-                    .total_cmp(a_score)
-                    .then_with(|| b_part.at(*b).cmp(&a_part.at(*a)));
-                let order = order.then_with(|| a_part.id(*a).cmp(b_part.id(*b)));
-                order.then(a_part.index.cmp(&b_part.index)) == Ordering::Less
-            },
-        );
-        hits.truncate(query.limit);
-        let hit = |(score, (part, document), candidate): (f64, (usize, u32), Candidate)| Hit {
-            index: parts[part].index,
-            id: String::from(parts[part].id(document)),
-            score,
-            keyword: candidate.keyword,
-            vector: candidate.vector,
-            boosts: candidate.boosts,
+        let hit = |found: Found<'_>| {
+            let place = (found.part.number, found.document);
+            let candidate = self.found.get(&place).copied().unwrap_or_default();
+            Hit {
+                index: found.part.index,
+                id: String::from(found.part.id(found.document)),
+                score: found.score,
+                keyword: candidate.keyword,
+                vector: candidate.vector,
+                boosts: candidate.boosts,
+            }
         };
-        hits.into_iter().map(hit).collect()
+        best.into_list().into_iter().map(hit).collect()
     }
 }
 
