@@ -152,3 +152,54 @@ async fn the_model_and_the_embedder_share_their_files() {
     assert_eq!(stage.load_embedder().await, json!(["embedder read"]));
     stage.browser.end().await;
 }
+
+#[tokio::test]
+async fn memory_is_searched_by_words_and_once_it_is_wished_by_meaning() {
+    let stage = Stage::new().await;
+    stage
+        .run(
+            "for (const text of ['the cat sat on the rug', 'the report is due on Friday'])
+                 await call('memory.add', { text });",
+        )
+        .await;
+    let by_words =
+        "return (await call('memory.list', { query: 'report' })).map(({ text }) => text)";
+    assert_eq!(
+        stage.run(by_words).await,
+        json!(["the report is due on Friday"])
+    );
+    let status = stage.run("return await call('embedder.status')").await;
+    assert_eq!(status, json!({ "state": "absent" }));
+    assert!(stage.models.asked().is_empty(), "nobody asked for it");
+
+    let loaded = stage
+        .run("return await call('embedder.load', { url: given })")
+        .await;
+    assert_eq!(
+        loaded,
+        json!({ "state": "ready", "model": "all-MiniLM-L6-v2" })
+    );
+    let status = stage.run("return await call('model.status')").await;
+    assert_eq!(status["state"], "absent", "the language model is another");
+
+    stage.browser.go_offline().await;
+    stage.models.set_away(true);
+    // What was kept before gets its vectors behind the page's back.
+    let first = stage
+        .until(
+            "const [first] = await call('memory.list', { query: 'feline on carpet' });
+             return first?.text ?? null",
+        )
+        .await;
+    assert_eq!(first, "the cat sat on the rug");
+    stage
+        .run("await call('memory.add', { text: 'our dog barks at the postman' })")
+        .await;
+    let found = stage
+        .run("return (await call('memory.list', { query: 'noisy canine' }))[0].text")
+        .await;
+    assert_eq!(found, "our dog barks at the postman");
+    assert_eq!(stage.run(by_words).await[0], "the report is due on Friday");
+    stage.browser.complaints().await;
+    stage.browser.end().await;
+}
