@@ -11,6 +11,7 @@ mod embedded;
 mod exit;
 mod home;
 mod host;
+mod identity_files;
 mod log;
 mod plugins;
 mod printer;

@@ -259,6 +259,7 @@ impl Settings {
         Ok(Config {
             models: vec![Arc::new(self.model()?)],
             system,
+            identity: Vec::new(),
             tools,
             policy,
             budgets: terms.budgets,

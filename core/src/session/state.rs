@@ -8,6 +8,7 @@ use alloc::{format, string::String, sync::Arc, vec::Vec};
 use super::{Config, Entries, Entry};
 use crate::{
     context::{Window, estimate_message, estimate_tool},
+    identity_files,
     ids::{CallId, EffectId, EntryId, SessionId, TurnId, UnixMillis},
     journal::{Body, Created, FinishedBy, MovedBy, NextAttempt, Record},
     memory,
@@ -213,8 +214,7 @@ impl State {
             .iter()
             .map(|tool| u64::from(estimate_tool(tool)))
             .sum();
-        let system = Untrusted::new(config.system.clone(), Source::Instructions);
-        self.system = self.gate.vet(system).0.shared_text();
+        self.system = identity_files::system(&config.system, &config.identity, &self.gate);
         self.fixed_tokens = tool_tokens + u64::from(crate::context::estimate_text(&self.system));
         self.tools = Arc::new(tools);
     }
