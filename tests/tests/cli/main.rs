@@ -10,6 +10,7 @@ mod decisions;
 mod exit_codes;
 mod help;
 mod hostile_input;
+mod identity_files;
 mod inside;
 #[cfg(target_os = "linux")]
 mod keyring;
