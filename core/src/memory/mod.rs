@@ -5,6 +5,7 @@
 //! same entries. Search is by words: an entry without a word of the query is never returned.
 
 mod embedding;
+pub mod import;
 
 pub use embedding::{EmbedError, EmbeddingModel};
 
