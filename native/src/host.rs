@@ -14,6 +14,7 @@ use crate::{
     embedded::Embedded,
     exit::Error,
     home::Home,
+    memory::{self, NativeMemory},
     plugins::Plugins,
     programs::Engines,
 };
@@ -71,6 +72,7 @@ pub(crate) struct NativeHost {
     storage: SqliteStorage,
     tools: Counted<HomeTools>,
     model: Embedded,
+    memory: NativeMemory,
 }
 
 impl NativeHost {
@@ -85,6 +87,7 @@ impl NativeHost {
             clock: TokioClock,
             http,
             tools: counted(tools, &storage),
+            memory: memory::service(&storage),
             storage,
             model: Embedded::new(home.models()),
         }
@@ -97,6 +100,7 @@ impl Host for NativeHost {
     type Storage = SqliteStorage;
     type Tools = Counted<HomeTools>;
     type Model = Embedded;
+    type Memory = NativeMemory;
 
     fn clock(&self) -> &TokioClock {
         &self.clock
@@ -116,6 +120,10 @@ impl Host for NativeHost {
 
     fn model(&self) -> &Embedded {
         &self.model
+    }
+
+    fn memory(&self) -> &NativeMemory {
+        &self.memory
     }
 }
 

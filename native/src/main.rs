@@ -13,6 +13,8 @@ mod home;
 mod host;
 mod identity_files;
 mod log;
+mod memory;
+mod notes;
 mod plugins;
 mod printer;
 mod programs;

@@ -98,6 +98,10 @@ impl Printer {
             Event::ModelCalled { model, attempt, .. } => self.model_called(model, *attempt),
             Event::TextDelta { text } => self.stream(text),
             Event::Message { message, .. } => self.message(message),
+            Event::Recalled { memories, .. } => {
+                self.end_line();
+                self.ui.note(format!("recalled: {}", memories.join(", ")));
+            }
             Event::Retrying { error, model, .. } => {
                 self.end_line();
                 self.streamed = 0;

@@ -11,7 +11,8 @@ use tau_core::{
     context::system_prompt,
     credential, identity_files,
     ids::SessionId,
-    journal, memory,
+    journal,
+    memory::{Access, NAMES},
     model::{Api, Pricing},
     policy::Policy,
     safety::{Gate, Source, Untrusted},
@@ -32,14 +33,13 @@ use crate::{
     home::Home,
     host::{self, NativeHost},
     identity_files::IdentityFiles,
+    memory,
     plugins::State,
     questions::Answers,
     signals::Signals,
     ui::{self, Ui},
 };
 
-/// The part of memory that belongs to no project in particular.
-pub(crate) const NAMESPACE: &str = "default";
 /// Bytes of a file that goes into the system prompt.
 const SYSTEM_FILE_BYTES: usize = 64 * 1024;
 
@@ -96,7 +96,17 @@ pub(crate) async fn begin(
         retry: profile.retry,
         // A model this small invents when it summarises.
         compaction: profile.compaction && !is_embedded,
-        memory_namespace: profile.memory.then(|| NAMESPACE.into()),
+        memory: profile.memory.enabled.then(|| {
+            let access = memory::access(tools.workspace(), profile.memory.recall_tokens);
+            match is_embedded {
+                // A model this small is lost among many arguments.
+                true => Access {
+                    manages: false,
+                    ..access
+                },
+                false => access,
+            }
+        }),
     };
     let answers = answers(&flags.policy, &tools.specs())?;
     let storage = home.store()?;
@@ -330,8 +340,8 @@ async fn on_this_machine(
 }
 
 fn answers(flags: &PolicyFlags, tools: &[ToolSpec]) -> Result<Answers, Error> {
-    let own = memory::tool_specs();
-    let known: Vec<&str> = tools.iter().chain(&own).map(tool_name).collect();
+    let known = tools.iter().map(tool_name).chain(NAMES);
+    let known: Vec<&str> = known.collect();
     for name in &flags.approve {
         if !known.contains(&name.as_str()) {
             let error = Error::usage(format!("--approve {name}: there is no such tool"));

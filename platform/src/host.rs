@@ -8,7 +8,7 @@ use tau_core::{
     tool::{ToolOutput, ToolRun, ToolSpec},
 };
 
-use crate::{clock::Clock, http::Http, storage::Storage};
+use crate::{clock::Clock, http::Http, memory::MemoryTools, storage::Storage};
 
 /// The tools a home has. A home without any returns no specs.
 pub trait HostTools {
@@ -50,6 +50,8 @@ pub trait Host {
     type Tools: HostTools;
     /// Its in-process model.
     type Model: LocalModel;
+    /// Its memory.
+    type Memory: MemoryTools;
 
     /// The clock.
     fn clock(&self) -> &Self::Clock;
@@ -61,4 +63,6 @@ pub trait Host {
     fn tools(&self) -> &Self::Tools;
     /// The in-process model.
     fn model(&self) -> &Self::Model;
+    /// The memory.
+    fn memory(&self) -> &Self::Memory;
 }

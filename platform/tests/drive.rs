@@ -5,6 +5,7 @@ use serde_json::json;
 use std::sync::Arc;
 use tau_core::{
     ids::EffectId,
+    memory,
     model::{Api, Delta, ModelConfig, ModelRequest, Pricing},
     policy::{Extent, Policy, Preset},
     safety::Labels,
@@ -15,7 +16,9 @@ use tau_core::{
     tool::{OnRestore, ToolClass, ToolOutput, ToolRun, ToolSpec},
 };
 use tau_platform::{
-    Body, Clock, Generation, Host, HostTools, Http, Inbox, Left, LocalModel, Shown, Storage, drive,
+    Body, Clock, Generation, Host, HostTools, Http, Inbox, Left, LocalModel, MemoryTools,
+    NoEmbedder, Shown, Storage, drive,
+    memory::Service,
     sim::{Exchange, SimHost, SimRunState, SimTool, timed},
 };
 
@@ -58,7 +61,7 @@ fn session(home: &SimHost, api: Api, preset: Preset) -> Session {
         budgets: Budgets::default(),
         retry: Retry::default(),
         compaction: false,
-        memory_namespace: None,
+        memory: None,
     };
     Session::new(config, [7; 32], home.clock().now())
 }
@@ -385,7 +388,17 @@ impl Generation for Sendable {
     }
 }
 
+impl MemoryTools for Sendable {
+    async fn serve(&self, _: memory::Request) -> Result<memory::Reply, memory::Failure> {
+        Ok(memory::Reply::nothing())
+    }
+}
+
 impl Host for Sendable {
+    type Memory = Self;
+    fn memory(&self) -> &Self {
+        self
+    }
     type Clock = Self;
     type Http = Self;
     type Storage = Self;
@@ -415,6 +428,16 @@ fn the_loop_can_be_spawned_when_the_host_can() {
     }
     let home = SimHost::new();
     let mut session = chat(&home);
+    let service = assert_send(Service::new(Sendable, NoEmbedder, Sendable));
+    let search = memory::Request {
+        access: memory::Access::of_person(),
+        action: memory::Action::Search(memory::Search {
+            query: "tea".into(),
+            ..memory::Search::default()
+        }),
+    };
+    let found = home.block_on(assert_send(service.serve(search)));
+    assert_eq!(found, Ok(memory::Reply::nothing()));
     let run = assert_send(drive(&Sendable, &mut session, stream::empty(), |_| {}));
     assert_eq!(home.block_on(run), Left::Idle);
 }

@@ -143,7 +143,7 @@ fn config(context_tokens: u32) -> Config {
         budgets: Budgets::default(),
         retry: Retry::default(),
         compaction: false,
-        memory_namespace: Some("default".into()),
+        memory: Some(tau_core::memory::Access::of_person()),
     }
 }
 

@@ -50,6 +50,7 @@ fn entries(roles: &[(Role, usize)]) -> Entries {
                 .shared(),
             usage: None,
             covers: None,
+            recalled: None,
         });
     }
     entries

@@ -45,6 +45,11 @@ impl Window {
         self.messages.is_empty()
     }
 
+    /// Whether the entry at `place` is in it.
+    pub(crate) fn holds(&self, place: usize) -> bool {
+        self.places.iter().any(|(held, _)| *held == place)
+    }
+
     /// Adds the newest entry.
     pub(crate) fn push(&mut self, place: usize, entry: &Entry) {
         Arc::make_mut(&mut self.messages).push(entry.message.clone());

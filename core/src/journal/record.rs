@@ -9,7 +9,7 @@ use crate::{
     message::{Message, ToolResult},
     model::{StopReason, Usage},
     policy::{Extent, Policy},
-    safety::{Screened, Source},
+    safety::{Labels, Screened, Source},
     session::{Config, Outcome},
     tool::notice::Notice,
     wire::ProviderError,
@@ -103,6 +103,20 @@ pub enum Body {
         message: Message,
         /// The model call that follows.
         effect: EffectId,
+    },
+    /// Something was found in memory for the prompt before it.
+    Recalled {
+        /// The entry of what was found.
+        entry: EntryId,
+        /// The entry it follows: the prompt.
+        parent: Option<EntryId>,
+        /// What was found, as the model reads it.
+        message: Message,
+        /// The names of what was found.
+        memories: Vec<String>,
+        /// What it is, by where it came from.
+        #[serde(default, skip_serializing_if = "Labels::is_none")]
+        labels: Labels,
     },
     /// An attempt at a model call failed.
     AttemptFailed {

@@ -20,6 +20,7 @@ use crate::{
     context::summary_message,
     ids::{CallId, EffectId, EntryId, SessionId, UnixMillis},
     json::{self, FromJson, ToJson},
+    memory,
     message::{Message, Part, ToolResult},
     model::{Delta, StopReason, Usage},
     safety::Gate,
@@ -196,6 +197,8 @@ struct Replay<'a> {
     /// What the session waits for: the model's call or the next piece of its answer, and tools.
     model: Option<EffectId>,
     piece: Option<EffectId>,
+    /// What memory is asked for at the beginning of a turn.
+    recall: Option<EffectId>,
     tools: BTreeMap<CallId, EffectId>,
 }
 
@@ -213,6 +216,7 @@ impl<'a> Replay<'a> {
             first_line,
             model: None,
             piece: None,
+            recall: None,
             tools: BTreeMap::new(),
         };
         replay.pump()?;
@@ -258,11 +262,12 @@ impl<'a> Replay<'a> {
                 Effect::RunTool(run) => {
                     self.tools.insert(run.call_id, id);
                 }
-                Effect::Load(_) => {
-                    if let Some(call_id) = self.session.call_of(id) {
+                Effect::Memory(_) => match self.session.call_of(id) {
+                    Some(call_id) => {
                         self.tools.insert(call_id, id);
                     }
-                }
+                    None => self.recall = Some(id),
+                },
             }
         }
         while self.session.poll_cancelled().is_some() {}
@@ -320,6 +325,31 @@ impl<'a> Replay<'a> {
                 }
             }
         };
+        if let Some(id) = self.recall.take() {
+            let body = match body {
+                Body::Recalled {
+                    message,
+                    memories,
+                    labels,
+                    ..
+                } => {
+                    self.session
+                        .recalled_again(id, message, memories, labels, at);
+                    return Ok(());
+                }
+                // Nothing was found.
+                body => body,
+            };
+            self.session
+                .answer(id, Answer::Memory(Ok(memory::Reply::nothing())), at);
+            self.pump()?;
+            return self.feed_one(body, place, at);
+        }
+        self.feed_one(body, place, at)
+    }
+
+    /// Gives the session what made it write `body`, the record at `place`.
+    fn feed_one(&mut self, body: Body, place: usize, at: UnixMillis) -> Result<(), Diverged> {
         match body {
             Body::Prompt { message, .. } => {
                 let (text, images) = prompt(message);
@@ -433,7 +463,7 @@ impl<'a> Replay<'a> {
     /// Another process opened the session here.
     fn start_over(&mut self) -> Result<(), Diverged> {
         self.session = restore(self.ancestors, self.journal, self.next, self.first_line)?;
-        (self.model, self.piece) = (None, None);
+        (self.model, self.piece, self.recall) = (None, None, None);
         self.tools.clear();
         Ok(())
     }

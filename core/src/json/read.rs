@@ -252,6 +252,13 @@ impl FromJson for usize {
     }
 }
 
+impl FromJson for f64 {
+    fn from_json(value: &mut Value) -> Result<Self, Error> {
+        let found = value.as_f64();
+        found.ok_or_else(|| Error::expected("a number", value))
+    }
+}
+
 impl FromJson for u8 {
     fn from_json(value: &mut Value) -> Result<Self, Error> {
         // `number` keeps it in range.

@@ -10,7 +10,10 @@ use crate::{
     egress::HostRule,
     ids::{SessionId, TurnId, UnixMillis},
     journal::Summary,
-    memory::Memory,
+    memory::{
+        self, Access, Answer, Draft, Found, Reply, Request, Scope, Search,
+        request::{Boosts, Ranked},
+    },
     model::StopReason,
     policy::{Action, Grant, Policy, Preset, ledger::Ledger},
     routine::{Routine, Run},
@@ -76,11 +79,56 @@ fn what_is_written_is_what_serde_writes() {
 fn what_is_stored_beside_the_journals_is_what_serde_writes() {
     let (at, session) = (UnixMillis(1_767_225_600_000), SessionId("5".into()));
     let gate = Gate::default();
-    let mut memory = Memory::new("m", "Tea \"without\" sugar", at, &session).unwrap();
-    agree(&memory);
-    memory.labels = Labels::WORKSPACE;
-    memory.session = None;
-    agree(&memory);
+    let draft = Draft {
+        text: "Tea \"without\" sugar".into(),
+        session: Some(session.clone()),
+        ..Draft::default()
+    };
+    agree(&draft);
+    let mut entry = draft.checked().unwrap().entry("m".into(), at);
+    agree(&entry);
+    entry.labels = Labels::WORKSPACE;
+    entry.session = None;
+    entry.tags = vec!["a".into(), "b/c".into()];
+    entry.importance = 3;
+    entry.deleted = Some(at);
+    agree(&entry);
+    let scopes =
+        ["user", "workspace:0a", "agent:x", "channel:y"].map(|scope| scope.parse().unwrap());
+    for scope in scopes {
+        let access = Access {
+            read: vec![Scope::User, scope],
+            write: Scope::User,
+            recall_tokens: 300,
+            manages: true,
+        };
+        agree(&access);
+        let action = memory::Action::Search(Search {
+            query: "tea".into(),
+            ..Search::default()
+        });
+        agree(&Request { access, action });
+    }
+    agree(&Access::of_person());
+    let boosts = Boosts {
+        time: 0.25,
+        ..Boosts::default()
+    };
+    let found = Found {
+        scope: Scope::User,
+        entry: entry.clone(),
+        score: 1.0 / 61.0,
+        keyword: Some(Ranked {
+            rank: 1,
+            score: 2.5,
+        }),
+        vector: None,
+        boosts,
+    };
+    agree(&Reply {
+        answer: Answer::Found { found: vec![found] },
+        notices: vec!["words only".into()],
+    });
     agree(&Grant::new("http GET https://example.org", at, &session));
     let routine = Routine::new("r", &session, "Look.", at, Some(60_000), &gate).unwrap();
     agree(&routine);

@@ -218,6 +218,13 @@ impl ToJson for u8 {
     }
 }
 
+/// What is no number in JSON is `null`.
+impl ToJson for f64 {
+    fn to_json(&self, out: &mut Writer) {
+        Value::from(*self).to_json(out);
+    }
+}
+
 impl ToJson for str {
     fn to_json(&self, out: &mut Writer) {
         out.text(self);

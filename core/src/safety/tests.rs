@@ -1,6 +1,7 @@
 use alloc::{format, string::String, vec, vec::Vec};
 
 use super::*;
+use crate::memory::Access;
 use crate::{
     ids::CallId,
     message::{Role, ToolCall},
@@ -285,7 +286,10 @@ fn the_gates_own_words_are_nothing_it_would_find() {
 
 #[test]
 fn own_tools_are_described_in_words_the_gate_lets_through() {
-    for spec in crate::memory::tool_specs() {
+    for spec in crate::memory::tool_specs(&Access {
+        manages: true,
+        ..Access::of_person()
+    }) {
         let source = Source::Tool {
             name: spec.name.clone(),
         };

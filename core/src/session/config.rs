@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     identity_files::Section,
     json::{FromJson, ToJson},
+    memory,
     model::ModelConfig,
     policy::Policy,
     safety::{Gate, Screened, Source, Untrusted},
@@ -34,8 +35,9 @@ pub struct Config {
     /// Whether a conversation that outgrows the model is summarised by the model; otherwise its
     /// oldest messages are left out.
     pub compaction: bool,
-    /// Whether the memory tools are offered, and which part of memory they see.
-    pub memory_namespace: Option<String>,
+    /// Whether there is a memory, and what of it may be seen and written.
+    #[serde(rename = "memory_namespace")]
+    pub memory: Option<memory::Access>,
 }
 
 impl Config {

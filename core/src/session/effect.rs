@@ -9,6 +9,7 @@ use thiserror::Error;
 use crate::{
     ids::{EffectId, SessionId, UnixMillis},
     json::{FromJson, ToJson},
+    memory,
     model::{Delta, ModelRequest},
     tool::{ToolOutput, ToolRun},
 };
@@ -18,8 +19,9 @@ use crate::{
 pub enum Effect {
     /// Make records durable, all or none. Answered by [`Answer::Committed`].
     Commit(Batch),
-    /// Read stored records. Answered by [`Answer::Loaded`].
-    Load(Range),
+    /// Search, read or change what is remembered. Answered by [`Answer::Memory`]. The same request
+    /// twice, after a restart, leaves what one would.
+    Memory(memory::Request),
     /// Send a request and wait for the response's head. Answered by [`Answer::HttpHead`]. The home
     /// keeps the body under this effect's id until it is read to its end, fails or is cancelled.
     HttpSend(HttpRequest),
@@ -41,12 +43,12 @@ pub enum Effect {
 }
 
 /// How an effect went. An answer to an effect the session no longer waits for changes nothing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
     /// To [`Effect::Commit`].
     Committed(Result<(), StoreError>),
-    /// To [`Effect::Load`]: keys and values in key order.
-    Loaded(Result<Vec<(String, Vec<u8>)>, StoreError>),
+    /// To [`Effect::Memory`].
+    Memory(Result<memory::Reply, memory::Failure>),
     /// To [`Effect::HttpSend`].
     HttpHead(Result<HttpHead, HttpError>),
     /// To [`Effect::HttpRead`]: `None` is a clean end of the body.

@@ -2,7 +2,7 @@
 //!
 //! Entries never change once added and are shared, so a fork copies pointers, not messages.
 
-use alloc::{sync::Arc, vec::Vec};
+use alloc::{string::String, sync::Arc, vec::Vec};
 
 use crate::{
     ids::{EntryId, TurnId, UnixMillis},
@@ -32,6 +32,17 @@ pub struct Entry {
     pub usage: Option<Usage>,
     /// For a summary: the place of the last entry it stands for.
     pub covers: Option<usize>,
+    /// For what was found in memory: what it is.
+    pub recalled: Option<Recalled>,
+}
+
+/// What was found in memory at the beginning of a turn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recalled {
+    /// The names of the memories.
+    pub memories: Vec<String>,
+    /// What they are, by where they came from.
+    pub labels: Labels,
 }
 
 /// All entries, in the order they were stored.
@@ -59,6 +70,15 @@ impl Entries {
     pub(crate) fn set_usage(&mut self, usage: Usage) {
         if let Some(entry) = self.all.last_mut() {
             Arc::make_mut(entry).usage = Some(usage);
+        }
+    }
+
+    /// Says of the newest entry that it was found in memory, and what it is.
+    pub(crate) fn set_recalled(&mut self, recalled: Recalled) {
+        if let Some(entry) = self.all.last_mut() {
+            let entry = Arc::make_mut(entry);
+            entry.labels = entry.labels.with(recalled.labels);
+            entry.recalled = Some(recalled);
         }
     }
 

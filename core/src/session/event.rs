@@ -26,6 +26,15 @@ pub enum Event {
         /// The prompt's entry.
         entry: EntryId,
     },
+    /// Something was found in memory for the prompt, and is stored.
+    Recalled {
+        /// Its entry.
+        entry: EntryId,
+        /// What was found, as the model reads it.
+        message: Message,
+        /// The names of what was found.
+        memories: Vec<String>,
+    },
     /// A model is being asked.
     ModelCalled {
         /// Its name.

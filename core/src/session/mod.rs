@@ -39,7 +39,7 @@ pub use effect::{
     Answer, Batch, Effect, GenerateError, HeaderValue, HttpError, HttpHead, HttpRequest, Range,
     StoreError,
 };
-pub use entries::{Entries, Entry};
+pub use entries::{Entries, Entry, Recalled};
 pub use event::{Budget, Event, Failure, FailureKind, Outcome};
 pub use open::{Journal, WaitingCall};
 pub(crate) use state::{Attempt, CallStatus, Stage, State, Turn};
@@ -53,7 +53,7 @@ use crate::{
     journal::{self, Body, Chain, Summary},
     json,
     safety::{Gate, Screened, Source},
-    turn::ModelCall,
+    turn::{ModelCall, Recall},
 };
 use outbox::Outbox;
 
@@ -69,6 +69,8 @@ pub struct Session {
     outbox: Outbox,
     next_passing: u64,
     stopped: bool,
+    /// What memory is asked for at the beginning of the turn. Asked again by a restore.
+    pub(crate) recall: Option<Recall>,
     /// Model calls are answered from a recording, whatever API they would use.
     pub(crate) replaying: Option<Recorded>,
     /// Restored in the middle of a turn, and not resumed: nobody runs what the state calls running.
@@ -145,9 +147,15 @@ impl Session {
         }
         match answer {
             Answer::Tool(output) => self.tool_answered(id, output, now),
-            Answer::Loaded(result) => self.memory_loaded(id, result, now),
+            Answer::Memory(result) => self.memory_answered(id, result, now),
             answer => self.model_answered(id, answer, now),
         }
+        self.proceed(now);
+        self.flush();
+    }
+
+    /// Does what comes next, and hands out what follows.
+    pub(crate) fn go_on(&mut self, now: UnixMillis) {
         self.proceed(now);
         self.flush();
     }

@@ -13,6 +13,7 @@ use crate::{
     policy::Policy,
     safety::{Gate, Vetted},
     tool::{ToolSpec, notice::Notice},
+    turn::Recall,
 };
 
 /// The stored records of one session, in order, each as its bytes.
@@ -81,6 +82,7 @@ impl Session {
             state,
             chain: Chain::default(),
             call: None,
+            recall: None,
             staged: Staged::default(),
             outbox: Outbox::default(),
             next_passing: 0,
@@ -126,6 +128,7 @@ impl Session {
             state,
             chain,
             call: None,
+            recall: None,
             staged: Staged::default(),
             outbox: Outbox::default(),
             next_passing: 0,
@@ -242,6 +245,9 @@ impl Session {
     pub(crate) fn cancel_everything(&mut self) {
         if let Some(call) = self.call.take() {
             call.effects().for_each(|id| self.outbox.cancel(id));
+        }
+        if let Some(Recall::Asked(id)) = self.recall.take() {
+            self.outbox.cancel(id);
         }
         let running: Vec<_> = match self.state.turn.as_ref().map(|turn| &turn.stage) {
             Some(Stage::Tools(calls)) => calls

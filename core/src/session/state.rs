@@ -5,7 +5,7 @@
 
 use alloc::{format, string::String, sync::Arc, vec::Vec};
 
-use super::{Config, Entries, Entry};
+use super::{Config, Entries, Entry, Recalled};
 use crate::{
     context::{Window, estimate_message, estimate_tool},
     identity_files,
@@ -199,7 +199,7 @@ impl State {
     /// What every request holds, through the gate that is in force.
     fn offer(&mut self) {
         let config = self.config.clone();
-        let own = config.memory_namespace.is_some().then(memory::tool_specs);
+        let own = config.memory.as_ref().map(memory::tool_specs);
         let own = own.into_iter().flatten();
         let own = own.map(|spec| Untrusted::new(spec, Source::Runtime));
         let specs = config.tools.iter().map(|spec| {
@@ -249,6 +249,20 @@ impl State {
                     self.title = title(message);
                 }
                 self.add(entry, parent.as_ref(), *turn, message, Source::User, at)?;
+            }
+            Body::Recalled {
+                entry,
+                parent,
+                message,
+                memories,
+                labels,
+            } => {
+                let turn = self.turn.as_ref().ok_or("no turn is running")?.id;
+                self.add(entry, parent.as_ref(), turn, message, Source::Memory, at)?;
+                self.entries.set_recalled(Recalled {
+                    memories: memories.clone(),
+                    labels: *labels,
+                });
             }
             Body::AttemptFailed { effect, next, .. } => self.failed(*effect, next.as_ref())?,
             Body::Answer {
@@ -567,6 +581,7 @@ impl State {
             message,
             usage: None,
             covers: None,
+            recalled: None,
         });
         if let Some(entry) = self.entries.get(place) {
             self.window.push(place, entry);

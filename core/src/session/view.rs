@@ -63,6 +63,9 @@ pub struct ViewEntry {
     pub usage: Option<Usage>,
     /// Whether it is a summary that stands for what came before it.
     pub summary: bool,
+    /// Whether it was found in memory for the prompt before it.
+    #[serde(skip_serializing_if = "core::ops::Not::not")]
+    pub recalled: bool,
     /// Whether it belongs to the conversation as it stands.
     pub on_path: bool,
 }
@@ -132,6 +135,7 @@ impl Session {
                     message: entry.message.clone(),
                     usage: entry.usage,
                     summary: entry.covers.is_some(),
+                    recalled: entry.recalled.is_some(),
                     on_path: on_path[place],
                 })
                 .collect(),

@@ -10,9 +10,9 @@ use super::ToolSpec;
 use crate::letter::lower_case;
 
 /// The tools of all homes.
-pub const BUILT_IN: [&str; 12] = [
-    "edit", "glob", "grep", "http", "ls", "page", "read", "recall", "remember", "shell", "time",
-    "write",
+pub const BUILT_IN: [&str; 13] = [
+    "edit", "glob", "grep", "http", "ls", "memory", "page", "read", "recall", "remember", "shell",
+    "time", "write",
 ];
 /// The longest name of a tool, in characters.
 const MAX_CHARS: usize = 64;

@@ -14,6 +14,7 @@ impl Session {
     pub(super) fn finish(&mut self, outcome: Outcome, now: UnixMillis) {
         let Some(turn) = &self.state.turn else { return };
         let (id, usage) = (turn.id, turn.usage);
+        self.end_recall();
         self.tell_stored(Event::TurnFinished {
             turn: id,
             outcome: outcome.clone(),

@@ -1,19 +1,21 @@
 //! A turn: from a prompt to its answer, through model calls and tool calls.
 //!
 //! [`Session::proceed`] looks at the durable stage and does what comes next; everything that
-//! happens ends there. Each concern has its own file: one model call, tool calls, approvals,
-//! retries, budgets, summaries, the end.
+//! happens ends there. Each concern has its own file: what is recalled, one model call, tool calls,
+//! approvals, retries, budgets, summaries, the end.
 
 mod approval;
 mod budget;
 mod finish;
 mod model_call;
+mod recall;
 mod retry;
 mod summary;
 mod timeout;
 mod tool_calls;
 
 pub(crate) use model_call::ModelCall;
+pub(crate) use recall::Recall;
 
 use alloc::{string::String, sync::Arc, vec::Vec};
 
@@ -132,6 +134,9 @@ impl Session {
         if let Stage::Summary { covers, .. } = turn.stage {
             let request = self.summary_request(&attempt, covers);
             self.start(&attempt, request, Purpose::Summary);
+            return false;
+        }
+        if self.proceed_recall() {
             return false;
         }
         if self.make_room(&attempt, now) {

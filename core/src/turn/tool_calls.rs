@@ -17,7 +17,7 @@ use crate::{
     memory,
     message::{Message, ToolCall, ToolResult, ToolStatus},
     safety::{Labels, Source},
-    session::{Budget, CallStatus, Effect, Event, Session, StoreError},
+    session::{Budget, CallStatus, Effect, Event, Session},
     tool::{
         OnRestore, ToolOutput, ToolRun,
         dispatch::{Seen, Standing, Verdict, dispatch},
@@ -42,6 +42,10 @@ impl Session {
             })
             .collect();
         for (call, approved) in ready {
+            // In the order of the answer: what comes after a memory is written may look for it.
+            if self.writes_memory() {
+                break;
+            }
             self.decide(&call, approved, now);
         }
         let Some(turn) = &self.state.turn else {
@@ -114,6 +118,15 @@ impl Session {
                     seen.untrusted = Some(name());
                 }
             }
+            if let Some(recalled) = &entry.recalled {
+                let name = || String::from("what is remembered");
+                if recalled.labels.private && seen.private.is_none() {
+                    seen.private = Some(name());
+                }
+                if recalled.labels.untrusted && seen.untrusted.is_none() {
+                    seen.untrusted = Some(name());
+                }
+            }
             let is_all = |seen: bool, labelled: bool| seen || !labelled;
             if is_all(seen.private.is_some(), labels.private)
                 && is_all(seen.untrusted.is_some(), labels.untrusted)
@@ -164,27 +177,38 @@ impl Session {
 
     /// Hands a started call to whoever runs it.
     fn run_tool(&mut self, effect: EffectId, call: &ToolCall, run: ToolRun, now: UnixMillis) {
-        let namespace = self.state.config.memory_namespace.clone();
-        match (call.name.as_str(), namespace) {
-            (memory::REMEMBER, Some(namespace)) => {
-                let text = run.arguments["text"].as_str().unwrap_or_default();
-                let number = effect.0;
-                let id = crate::session::draw(&self.state.seed, b"memory", number);
-                let result = match memory::Memory::new(&id, text, now, &self.state.id) {
-                    Ok(entry) => {
-                        let entry = entry.labelled(self.labels_in_sight());
-                        self.put(memory::key(&namespace, &id), entry.to_bytes());
-                        own_result(call, ToolStatus::Ok, format!("remembered as {id}"))
-                    }
-                    Err(error) => own_result(call, ToolStatus::Error, error),
-                };
+        let config = self.state.config.clone();
+        let access = config.memory.as_ref();
+        let Some(access) = access.filter(|_| memory::NAMES.contains(&call.name.as_str())) else {
+            return self.emit(effect, Effect::RunTool(run));
+        };
+        let caller = memory::Caller {
+            session: Some(&self.state.id),
+            labels: self.labels_in_sight(),
+            access,
+        };
+        match memory::action(&call.name, &run.arguments, &caller) {
+            Ok(action) => {
+                let access = access.clone();
+                self.emit(effect, Effect::Memory(memory::Request { access, action }));
+            }
+            Err(failure) => {
+                let result = own_result(call, ToolStatus::Error, failure);
                 self.finished(result, FinishedBy::Core, now);
             }
-            (memory::RECALL, Some(namespace)) => {
-                self.emit(effect, Effect::Load(memory::range(&namespace)));
-            }
-            _ => self.emit(effect, Effect::RunTool(run)),
         }
+    }
+
+    /// Whether something that is to be kept is under way.
+    fn writes_memory(&self) -> bool {
+        let turn = self.state.turn.as_ref();
+        let calls = turn.map(|turn| turn.calls()).unwrap_or_default();
+        self.state.config.memory.is_some()
+            && calls.iter().any(|state| {
+                let name = state.call.name.as_str();
+                let runs = matches!(state.status, CallStatus::Running { .. });
+                runs && matches!(name, memory::REMEMBER | memory::MEMORY)
+            })
     }
 
     fn running_tools(&self) -> usize {
@@ -228,8 +252,7 @@ impl Session {
         result.images = output.images;
         result.duration_ms = now.since(since);
         // A replay answers for the core's own tools too.
-        let own = self.state.config.memory_namespace.is_some() && call.name == memory::RECALL;
-        let by = if own {
+        let by = if self.is_of_memory(&call.name) {
             FinishedBy::Core
         } else {
             FinishedBy::Home
@@ -237,24 +260,34 @@ impl Session {
         self.finished(result, by, now);
     }
 
-    pub(crate) fn memory_loaded(
+    /// Whether the core's own tools include one of that name here.
+    fn is_of_memory(&self, name: &str) -> bool {
+        self.state.config.memory.is_some() && memory::NAMES.contains(&name)
+    }
+
+    pub(crate) fn memory_answered(
         &mut self,
         id: EffectId,
-        loaded: Result<Vec<(String, Vec<u8>)>, StoreError>,
+        answered: Result<memory::Reply, memory::Failure>,
         now: UnixMillis,
     ) {
+        if self.recalls_by(id) {
+            return self.recall_answered(answered, now);
+        }
         let Some((call, since)) = self.running(id) else {
             return;
         };
-        let mut result = match loaded {
-            Ok(rows) => {
-                let found =
-                    memory::search(&rows, call.arguments["query"].as_str().unwrap_or(""), 8);
-                let mut result = own_result(&call, ToolStatus::Ok, memory::tell(&found));
-                result.labels = memory::labels(&found);
+        let mut result = match answered {
+            Ok(reply) => {
+                let (text, labels) = memory::tell(&call.name, &call.arguments, &reply);
+                for text in reply.notices {
+                    self.tell_stored(Event::Notice { text });
+                }
+                let mut result = own_result(&call, ToolStatus::Ok, text);
+                result.labels = labels;
                 result
             }
-            Err(error) => own_result(&call, ToolStatus::Error, error),
+            Err(failure) => own_result(&call, ToolStatus::Error, failure),
         };
         result.duration_ms = now.since(since);
         self.finished(result, FinishedBy::Core, now);
@@ -276,7 +309,7 @@ impl Session {
     /// Records how a call ended, through the gate.
     pub(super) fn finished(&mut self, mut result: ToolResult, by: FinishedBy, now: UnixMillis) {
         let source = match by {
-            FinishedBy::Core if result.name == memory::RECALL => Source::Memory,
+            FinishedBy::Core if result.name != memory::REMEMBER => Source::Memory,
             FinishedBy::Home | FinishedBy::Core => Source::Tool {
                 name: result.name.clone(),
             },

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::{fmt, fs};
 use tau_core::{
-    memory,
+    memory::tool_specs,
     policy::{Policy, Preset, programs::Engine, screen::Subject},
     tool::ToolClass,
 };
@@ -90,9 +90,10 @@ fn show(flag: Option<Preset>, json: bool, home: &Home, ui: Ui) -> Result<Exit, E
         None => origins.of("preset", config::line_of(&text, "policy.preset").is_some()),
     };
     let rows = rows(&policy, &origins);
-    let memory_tools = profile.memory.then(memory::tool_specs);
     let mut specs = tools.specs();
-    specs.extend(memory_tools.into_iter().flatten());
+    if profile.memory.enabled {
+        specs.extend(tool_specs(&crate::memory::access(tools.workspace(), 0)));
+    }
     if json {
         let mut values = Map::new();
         for (name, value, origin) in rows {

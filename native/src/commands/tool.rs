@@ -11,18 +11,17 @@ use std::{
 use tau_core::{
     audit::Decided,
     ids::{CallId, EffectId},
-    memory::{self, Memory},
+    memory::{self, NAMES, Request, tool_specs},
     message::{ToolCall, ToolStatus},
     policy::{Policy, Refusal, rates::Window},
-    safety::{Content, Gate, Screened, Source, Untrusted, Visit},
-    session::Batch,
+    safety::{Content, Gate, Labels, Screened, Source, Untrusted, Visit},
     tool::{
         ToolOutput, ToolRun, ToolSpec,
         dispatch::{self, Seen, Standing, Verdict},
         reserved,
     },
 };
-use tau_platform::{Clock, HostTools, Storage};
+use tau_platform::{Clock, HostTools, MemoryTools};
 use tau_target_native::TokioClock;
 
 use super::block_on;
@@ -37,7 +36,7 @@ use crate::{
     plugins::State,
     printer::screened_line,
     questions::{Answers, Question, ask_now},
-    sessions::{self, NAMESPACE},
+    sessions,
     signals::Signals,
     ui::{self, Ui},
 };
@@ -112,7 +111,7 @@ fn all_tools(
 ) -> Result<(HomeTools, Vec<ToolSpec>), Error> {
     let tools = host::tools(workspace, home, profile, vault)?;
     let mut specs = tools.specs();
-    specs.extend(memory::tool_specs());
+    specs.extend(tool_specs(&crate::memory::access(tools.workspace(), 0)));
     let told = |error: reserved::BadToolName| Error::config(error.to_string());
     reserved::check_all(specs.iter()).map_err(told)?;
     Ok((tools, specs))
@@ -218,6 +217,7 @@ async fn invoke(args: Call, home: &Home, ui: Ui) -> Result<Exit, Error> {
         arguments: arguments(&args.arguments)?,
     };
     let storage = home.store()?;
+    let workspace = tools.workspace().to_owned();
     let tools = host::counted(tools, &storage);
     let recent = tools.counter().recent().await?;
     let answers = Answers {
@@ -281,7 +281,7 @@ async fn invoke(args: Call, home: &Home, ui: Ui) -> Result<Exit, Error> {
     // From here on: while a person is asked, a signal ends the program as it ends any other.
     let mut signals = Signals::listen()?;
     let output = tokio::select! {
-        output = perform(&tools, run, home, &gate) => output?,
+        output = perform(&tools, run, &workspace, home, &gate) => output?,
         _ = signals.next() => return Err(Error::new(Exit::Interrupted, "interrupted")),
     };
     let duration_ms = TokioClock.now().since(began);
@@ -361,41 +361,35 @@ fn decide(call: &ToolCall, specs: &[ToolSpec], policy: &Policy, recent: &Window)
 async fn perform(
     tools: &Counted<HomeTools>,
     run: ToolRun,
+    workspace: &Path,
     home: &Home,
     gate: &Gate,
 ) -> Result<ToolOutput, Error> {
-    let is_own = matches!(run.name.as_str(), memory::RECALL | memory::REMEMBER);
-    if is_own && let Some(held) = tools.hold(&run.rates).await {
+    if !NAMES.contains(&run.name.as_str()) {
+        return Ok(tools.run(EffectId(0), run).await);
+    }
+    if let Some(held) = tools.hold(&run.rates).await {
         return Ok(held);
     }
-    let argument = |name: &str| run.arguments[name].as_str().unwrap_or_default().to_owned();
-    match run.name.as_str() {
-        memory::RECALL => {
-            let rows = home.store()?.scan(memory::range(NAMESPACE)).await?;
-            let found = memory::search(&rows, &argument("query"), 8);
-            Ok(ToolOutput::ok(memory::tell(&found)))
+    let access = crate::memory::access(workspace, 0);
+    let caller = memory::Caller {
+        session: None,
+        labels: Labels::NONE,
+        access: &access,
+    };
+    let asked = memory::action(&run.name, &run.arguments, &caller)
+        .and_then(|action| Ok(action.through(gate)?));
+    let done = match asked {
+        Ok(action) => {
+            let service = crate::memory::service(&home.store()?);
+            service.serve(Request { access, action }).await
         }
-        memory::REMEMBER => {
-            let seed = sessions::seed()?;
-            let id: String = seed
-                .iter()
-                .take(8)
-                .map(|byte| format!("{byte:02x}"))
-                .collect();
-            match Memory::by_person(&id, &argument("text"), TokioClock.now(), gate) {
-                Ok(entry) => {
-                    let batch = Batch {
-                        put: vec![(memory::key(NAMESPACE, &id), entry.to_bytes())],
-                        ..Batch::default()
-                    };
-                    home.store()?.commit(batch).await?;
-                    Ok(ToolOutput::ok(format!("remembered as {id}")))
-                }
-                Err(error) => Ok(ToolOutput::error(error.to_string())),
-            }
-        }
-        _ => Ok(tools.run(EffectId(0), run).await),
-    }
+        Err(failure) => Err(failure),
+    };
+    Ok(match done {
+        Ok(reply) => ToolOutput::ok(memory::tell(&run.name, &run.arguments, &reply).0),
+        Err(failure) => ToolOutput::error(failure.to_string()),
+    })
 }
 
 fn refused(ui: Ui, args: &Call, refusal: &Refusal, exit: Exit) -> Exit {

@@ -5,12 +5,14 @@
 
 mod edit;
 mod lookup;
+mod memory;
 mod place;
 mod probe;
 mod providers;
 
 pub(crate) use edit::set;
 pub(crate) use lookup::{Choice, choose};
+pub(crate) use memory::Memory;
 pub(crate) use place::line_of;
 pub(crate) use probe::{Server, local_servers};
 pub(crate) use providers::{KNOWN, embedded};
@@ -37,8 +39,8 @@ const NANO: f64 = 1e9;
 pub(crate) struct Profile {
     /// Whether a conversation that outgrows the model is summarised.
     pub(crate) compaction: bool,
-    /// Whether the agent is offered its memory tools.
-    pub(crate) memory: bool,
+    /// What is remembered and recalled.
+    pub(crate) memory: Memory,
     /// The model asked first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) provider: Option<Provider>,
@@ -59,7 +61,7 @@ impl Default for Profile {
     fn default() -> Self {
         Self {
             compaction: true,
-            memory: true,
+            memory: Memory::default(),
             provider: None,
             fallbacks: Vec::new(),
             policy: Policy::default(),

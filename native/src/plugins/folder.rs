@@ -57,10 +57,11 @@ pub(crate) fn read_pair(file: &Path) -> Pair {
 fn pair(file: &Path, left: u64) -> Pair {
     let stem = file.file_stem().unwrap_or_default();
     let stem = stem.to_string_lossy().into_owned();
-    let module = read_regular(file, MODULE_BYTES.min(left)).map_err(|error| match left < MODULE_BYTES {
-        true => format!("the module: {error} (a folder has room for {FOLDER_BYTES})"),
-        false => format!("the module: {error}"),
-    });
+    let module =
+        read_regular(file, MODULE_BYTES.min(left)).map_err(|error| match left < MODULE_BYTES {
+            true => format!("the module: {error} (a folder has room for {FOLDER_BYTES})"),
+            false => format!("the module: {error}"),
+        });
     let manifest = match read_manifest(&file.with_extension("json")) {
         Some(manifest) => manifest,
         None => Manifest::assumed(&stem).map_err(|error| error.to_string()),

@@ -11,14 +11,16 @@ use core::{
 };
 use tau_core::{
     ids::EffectId,
+    memory,
     model::ModelRequest,
-    session::{Answer, Batch, Effect, GenerateError, HttpError, HttpRequest, Range},
+    session::{Answer, Batch, Effect, GenerateError, HttpError, HttpRequest},
     tool::ToolRun,
 };
 
 use crate::{
     host::{Generation, Host, HostTools, LocalModel},
     http::{Body, Http},
+    memory::MemoryTools,
     storage::Storage,
 };
 
@@ -55,7 +57,7 @@ impl<B, G> Held<B, G> {
                 }))),
             },
             Effect::Commit(batch) => Work::Commit(batch),
-            Effect::Load(range) => Work::Load(range),
+            Effect::Memory(request) => Work::Memory(request),
             Effect::HttpSend(request) => Work::Send(request),
             Effect::Generate(request) => Work::Generate(request),
             Effect::RunTool(run) => Work::Tool(run),
@@ -84,8 +86,8 @@ impl<B, G> Held<B, G> {
 pub(super) enum Work<B, G> {
     /// [`Effect::Commit`].
     Commit(Batch),
-    /// [`Effect::Load`].
-    Load(Range),
+    /// [`Effect::Memory`].
+    Memory(memory::Request),
     /// [`Effect::HttpSend`].
     Send(HttpRequest),
     /// [`Effect::Generate`].
@@ -134,7 +136,7 @@ pub(super) async fn perform<H: Host>(
     let mut open = None;
     let answer = match work {
         Work::Commit(batch) => Answer::Committed(host.storage().commit(batch).await),
-        Work::Load(range) => Answer::Loaded(host.storage().scan(range).await),
+        Work::Memory(request) => Answer::Memory(host.memory().serve(request).await),
         Work::Send(request) => {
             Answer::HttpHead(host.http().send(request).await.map(|(head, body)| {
                 open = Some((id, Open::Body(body)));

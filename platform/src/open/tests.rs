@@ -21,7 +21,7 @@ fn session(seed: u8) -> Session {
         budgets: Budgets::default(),
         retry: Retry::default(),
         compaction: false,
-        memory_namespace: None,
+        memory: None,
     };
     Session::new(config, [seed; 32], NOW)
 }

@@ -26,7 +26,7 @@ pub use storage::SimStorage;
 pub use timed::timed;
 pub use tools::{SimRun, SimRunState, SimTool, SimTools};
 
-use alloc::{string::String, sync::Arc, vec::Vec};
+use alloc::{rc::Rc, string::String, sync::Arc, vec::Vec};
 use core::future::Future;
 use tau_core::{
     model::{Api, ModelConfig, Pricing},
@@ -36,7 +36,9 @@ use tau_core::{
 
 use crate::{
     drive::{Left, Shown, drive},
+    embed::NoEmbedder,
     host::Host,
+    memory::Service,
 };
 
 /// The simulated home. Clones share everything in it.
@@ -47,6 +49,7 @@ pub struct SimHost {
     storage: SimStorage,
     tools: SimTools,
     model: ScriptedModel,
+    memory: Rc<Service<SimStorage, NoEmbedder, SimClock>>,
 }
 
 impl Default for SimHost {
@@ -60,9 +63,11 @@ impl SimHost {
     #[must_use]
     pub fn new() -> Self {
         let clock = SimClock::default();
+        let storage = SimStorage::new(&clock);
         Self {
             http: SimHttp::new(&clock),
-            storage: SimStorage::new(&clock),
+            memory: Rc::new(Service::new(storage.clone(), NoEmbedder, clock.clone())),
+            storage,
             tools: SimTools::new(&clock),
             model: ScriptedModel::new(&clock),
             clock,
@@ -97,6 +102,12 @@ impl SimHost {
     #[must_use]
     pub fn model(&self) -> &ScriptedModel {
         &self.model
+    }
+
+    /// What it remembers.
+    #[must_use]
+    pub fn memory(&self) -> &Service<SimStorage, NoEmbedder, SimClock> {
+        &self.memory
     }
 
     /// Runs `future` in virtual time.
@@ -144,7 +155,7 @@ pub fn config() -> Config {
         budgets: Budgets::default(),
         retry: Retry::default(),
         compaction: false,
-        memory_namespace: None,
+        memory: None,
     }
 }
 
@@ -154,6 +165,7 @@ impl Host for SimHost {
     type Storage = SimStorage;
     type Tools = SimTools;
     type Model = ScriptedModel;
+    type Memory = Service<SimStorage, NoEmbedder, SimClock>;
 
     fn clock(&self) -> &SimClock {
         &self.clock
@@ -173,5 +185,9 @@ impl Host for SimHost {
 
     fn model(&self) -> &ScriptedModel {
         &self.model
+    }
+
+    fn memory(&self) -> &Self::Memory {
+        &self.memory
     }
 }

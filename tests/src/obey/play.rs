@@ -5,7 +5,7 @@ use futures_util::stream;
 use serde_json::Value;
 use tau_core::{
     ids::CallId,
-    memory::REMEMBER,
+    memory::{Access, REMEMBER},
     message::ToolStatus,
     policy::{
         Extent, Policy, Preset,
@@ -146,7 +146,7 @@ fn config(home: &Home, policy: Policy) -> Config {
     Config {
         tools: home.world.specs(),
         policy,
-        memory_namespace: Some("default".into()),
+        memory: Some(Access::of_person()),
         ..sim::config()
     }
 }
@@ -293,6 +293,7 @@ impl Host for Home {
     type Storage = SimStorage;
     type Tools = World;
     type Model = Obedient;
+    type Memory = <SimHost as Host>::Memory;
 
     fn clock(&self) -> &SimClock {
         self.sim.clock()
@@ -308,5 +309,8 @@ impl Host for Home {
     }
     fn model(&self) -> &Obedient {
         &self.model
+    }
+    fn memory(&self) -> &Self::Memory {
+        self.sim.memory()
     }
 }

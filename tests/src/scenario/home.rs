@@ -9,7 +9,8 @@ use tau_core::{
     session::{Event, Range, Session, StoreError},
 };
 use tau_platform::{
-    Clock, Host, Http, Storage,
+    Clock, Host, Http, NoEmbedder, Storage,
+    memory::Service,
     open::{OpenError, open},
     sim::{START, SimClock, SimHost, SimHttp},
 };
@@ -17,7 +18,7 @@ use tau_platform::{
 use super::{
     Point, Reply, Request, Response, Scenario, ToolLog,
     pace::{Gate, GatedClock},
-    tap::{Tap, TapHttp, TapModel, TapStorage, TapTools},
+    tap::{RealStorage, Tap, TapHttp, TapMemory, TapModel, TapStorage, TapTools},
 };
 
 /// What outlives a process besides its store.
@@ -91,6 +92,7 @@ pub(super) struct Home<H, S> {
     storage: TapStorage<S>,
     tools: TapTools,
     model: TapModel,
+    memory: TapMemory<S>,
 }
 
 impl<H: Http + Clone, S: Storage + Clone> Home<H, S> {
@@ -121,7 +123,15 @@ impl<H: Http + Clone, S: Storage + Clone> Home<H, S> {
             gate: gate.clone(),
         };
         let setup = Rc::new(scenario.setup.clone());
+        let remembered = RealStorage {
+            gate: gate.clone(),
+            inner: storage.clone(),
+        };
         Self {
+            memory: TapMemory {
+                tap: tap.clone(),
+                service: Rc::new(Service::new(remembered, NoEmbedder, clock.clone())),
+            },
             http: TapHttp {
                 tap: tap.clone(),
                 inner: http,
@@ -212,6 +222,7 @@ impl<H: Http, S: Storage> Host for Home<H, S> {
     type Storage = TapStorage<S>;
     type Tools = TapTools;
     type Model = TapModel;
+    type Memory = TapMemory<S>;
 
     fn clock(&self) -> &GatedClock {
         &self.clock
@@ -227,5 +238,8 @@ impl<H: Http, S: Storage> Host for Home<H, S> {
     }
     fn model(&self) -> &TapModel {
         &self.model
+    }
+    fn memory(&self) -> &TapMemory<S> {
+        &self.memory
     }
 }

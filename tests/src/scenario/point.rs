@@ -8,8 +8,8 @@ use tau_core::ids::EffectId;
 pub enum Operation {
     /// Make records durable.
     Commit,
-    /// Read stored rows.
-    Load,
+    /// Search, read or write what is remembered.
+    Memory,
     /// Send a request.
     Send,
     /// Read a piece of a response.
@@ -28,7 +28,7 @@ impl Operation {
     pub fn named(name: &str) -> Option<Self> {
         Some(match name {
             "commit" => Self::Commit,
-            "load" => Self::Load,
+            "memory" => Self::Memory,
             "send" => Self::Send,
             "read" => Self::Read,
             "generate" => Self::Generate,

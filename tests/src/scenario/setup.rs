@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use std::{collections::BTreeMap, sync::Arc};
 use tau_core::{
     identity_files::Section,
+    memory::{Access, Scope},
     message::Image,
     model::{Api, ModelConfig, Pricing},
     policy::Policy,
@@ -32,8 +33,10 @@ pub struct Setup {
     pub retry: Retry,
     /// Whether an outgrown conversation is summarised.
     pub compaction: bool,
-    /// The part of memory that the memory tools see; without it there are none.
-    pub memory: Option<String>,
+    /// The scope of memory that the memory tools see; without it there are none.
+    pub memory: Option<Scope>,
+    /// Estimated tokens of what is recalled at the beginning of a turn.
+    pub recall_tokens: u32,
     /// Models, the first asked first.
     #[serde(rename = "model")]
     pub models: Vec<Model>,
@@ -120,6 +123,7 @@ impl Default for Setup {
             retry: Retry::default(),
             compaction: false,
             memory: None,
+            recall_tokens: 0,
             models: vec![Model::default()],
             tools: Vec::new(),
             faults: Vec::new(),
@@ -158,7 +162,10 @@ impl Setup {
             budgets: self.budgets,
             retry: self.retry,
             compaction: self.compaction,
-            memory_namespace: self.memory.clone(),
+            memory: self.memory.clone().map(|scope| Access {
+                recall_tokens: self.recall_tokens,
+                ..Access::to(scope)
+            }),
         }
     }
 

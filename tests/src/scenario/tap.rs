@@ -10,18 +10,20 @@ use std::{
 };
 use tau_core::{
     ids::{EffectId, SessionId},
+    memory::{Failure, Reply, Request},
     message::ToolStatus,
     model::{Delta, ModelRequest},
     session::{Batch, GenerateError, HttpError, HttpHead, HttpRequest, Range, StoreError},
     tool::{ToolOutput, ToolRun, ToolSpec},
 };
 use tau_platform::{
-    Body, Generation, HostTools, Http, LocalModel, Storage,
+    Body, Generation, HostTools, Http, LocalModel, MemoryTools, NoEmbedder, Storage,
+    memory::Service,
     sim::{ScriptedGeneration, ScriptedModel},
 };
 
 use super::{
-    Carried, Operation, Point, Request, Setup, Side, ToolLog,
+    Carried, Operation, Point, Setup, Side, ToolLog,
     pace::{Gate, GatedClock},
     valid,
 };
@@ -114,7 +116,7 @@ impl Tap {
 
     fn asked(&self, url: String, body: String) {
         let mut carried = self.carried.borrow_mut();
-        carried.requests.push(Request { url, body });
+        carried.requests.push(super::Request { url, body });
     }
 }
 
@@ -185,10 +187,7 @@ impl<S: Storage> Storage for TapStorage<S> {
     }
 
     async fn scan(&self, range: Range) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
-        let numbers = self.tap.enter(Operation::Load).await;
-        let rows = self.tap.gate.real(self.inner.scan(range)).await;
-        self.tap.leave(Operation::Load, numbers).await;
-        rows
+        self.tap.gate.real(self.inner.scan(range)).await
     }
 
     async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
@@ -205,6 +204,43 @@ impl<S: Storage> Storage for TapStorage<S> {
         };
         self.tap.leave(Operation::Commit, numbers).await;
         done
+    }
+}
+
+/// The store as memory sees it: real, and not counted, for how often it is asked is its own affair.
+#[derive(Clone)]
+pub(super) struct RealStorage<S> {
+    pub(super) gate: Gate,
+    pub(super) inner: S,
+}
+
+impl<S: Storage> Storage for RealStorage<S> {
+    async fn get(&self, key: String) -> Result<Option<Vec<u8>>, StoreError> {
+        self.gate.real(self.inner.get(key)).await
+    }
+
+    async fn scan(&self, range: Range) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        self.gate.real(self.inner.scan(range)).await
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        self.gate.real(self.inner.commit(batch)).await
+    }
+}
+
+/// The memory.
+#[derive(Clone)]
+pub(super) struct TapMemory<S> {
+    pub(super) tap: Rc<Tap>,
+    pub(super) service: Rc<Service<RealStorage<S>, NoEmbedder, GatedClock>>,
+}
+
+impl<S: Storage> MemoryTools for TapMemory<S> {
+    async fn serve(&self, request: Request) -> Result<Reply, Failure> {
+        let numbers = self.tap.enter(Operation::Memory).await;
+        let reply = self.service.serve(request).await;
+        self.tap.leave(Operation::Memory, numbers).await;
+        reply
     }
 }
 

@@ -5,6 +5,11 @@ use serde_json::{Value, json};
 
 use crate::{
     ids::{EffectId, UnixMillis},
+    memory::{
+        self, Action, Found, Kept, Memory, entry,
+        index::{self, Document, Index, Method, Query},
+        request::Was,
+    },
     model::{Api, Delta, ModelConfig, ModelRequest, Pricing, StopReason, Usage},
     policy::Policy,
     safety::Labels,
@@ -44,6 +49,11 @@ pub(crate) struct Home {
     /// Reads that will never be answered.
     pub(crate) hanging: Vec<EffectId>,
     pub(crate) fail_commit: Option<StoreError>,
+    pub(crate) memories: Vec<Memory>,
+    /// What memory fails with.
+    pub(crate) no_memory: Option<memory::Failure>,
+    /// What was asked of memory.
+    pub(crate) asked_memory: Vec<memory::Request>,
     /// A check after every commit.
     pub(crate) on_commit: fn(&Home),
 }
@@ -91,7 +101,7 @@ pub(crate) fn config() -> Config {
         budgets: Budgets::default(),
         retry: Retry::default(),
         compaction: true,
-        memory_namespace: Some("default".into()),
+        memory: Some(memory::Access::of_person()),
     }
 }
 
@@ -114,6 +124,9 @@ impl Home {
             stream: VecDeque::new(),
             hanging: vec![],
             fail_commit: None,
+            memories: vec![],
+            no_memory: None,
+            asked_memory: vec![],
             on_commit: |_| {},
         }
     }
@@ -158,16 +171,13 @@ impl Home {
     fn serve(&mut self, id: EffectId, effect: Effect) -> Option<Answer> {
         Some(match effect {
             Effect::Commit(batch) => Answer::Committed(self.commit(batch)),
-            Effect::Load(range) => {
-                let within = |key: &str| *key >= *range.start && *key < *range.end;
-                let rows = self
-                    .stored
-                    .iter()
-                    .filter(|(key, _)| within(key))
-                    .cloned()
-                    .collect();
-                Answer::Loaded(Ok(rows))
-            }
+            Effect::Memory(request) => match self.no_memory.clone() {
+                Some(failure) => Answer::Memory(Err(failure)),
+                None => {
+                    self.asked_memory.push(request.clone());
+                    Answer::Memory(Ok(self.remember(request)))
+                }
+            },
             Effect::Generate(request) => {
                 self.requests.push(request);
                 match self
@@ -195,6 +205,60 @@ impl Home {
             }
             Effect::HttpSend(_) | Effect::HttpRead { .. } => panic!("no HTTP in this test"),
         })
+    }
+
+    /// A memory of one scope, searched by words.
+    fn remember(&mut self, request: memory::Request) -> memory::Reply {
+        let mut index = Index::new(None);
+        for entry in &self.memories {
+            index.put(Document {
+                id: &entry.id,
+                text: &entry.text,
+                facets: entry.facets(),
+                vector: None,
+            });
+        }
+        let answer = match request.action {
+            Action::Remember { draft, .. } => {
+                let id = entry::id_of(&draft.namespace, &draft.text, 0);
+                let was = match index.contains(&id) {
+                    true => Was::Same,
+                    false => Was::New,
+                };
+                let entry = draft.entry(id, self.now);
+                if was == Was::New {
+                    self.memories.push(entry.clone());
+                }
+                let scope = request.access.write;
+                let kept = Kept { scope, entry };
+                memory::Answer::Remembered { kept, was }
+            }
+            Action::Search(search) => {
+                let query = Query {
+                    text: &search.query,
+                    vector: None,
+                    filter: search.narrow.filter().unwrap(),
+                    limit: 8,
+                    method: Method::Keyword,
+                    now: self.now,
+                };
+                let mut hits = index::search(&[&index], &query);
+                hits.retain(|hit| !search.without.contains(&hit.id));
+                let entry = |id: &str| self.memories.iter().find(|entry| entry.id == id);
+                let found = hits.iter().filter_map(|hit| {
+                    let entry = entry(&hit.id)?.clone();
+                    Some(Found::of(hit, request.access.write.clone(), entry))
+                });
+                memory::Answer::Found {
+                    found: found.collect(),
+                }
+            }
+            other => panic!("no {other:?} in this test"),
+        };
+        memory::Reply {
+            answer,
+            notices: Vec::new(),
+        }
     }
 
     fn commit(&mut self, batch: Batch) -> Result<(), StoreError> {

@@ -9,6 +9,7 @@ use tau_core::{
     context::system_prompt,
     ids::{CallId, EffectId, EntryId, UnixMillis},
     json::{self, Value, object_of},
+    memory::Access,
     model::{Api, ModelConfig, Pricing},
     policy::{Extent, Policy, Preset},
     session::{
@@ -49,7 +50,7 @@ impl Agent {
             budgets: Budgets::default(),
             retry: Retry::default(),
             compaction: true,
-            memory_namespace: Some("default".to_owned()),
+            memory: Some(Access::of_person()),
         };
         Ok(Self {
             session: Session::new(config, seed.try_into()?, at(now)),
@@ -157,11 +158,11 @@ impl Agent {
         self.answer(id, Answer::Committed(result), now);
     }
 
-    /// The rows of a range: keys and their values by turns.
-    pub fn loaded(&mut self, id: f64, rows: Vec<String>, now: f64) {
-        let pairs = rows.chunks_exact(2);
-        let rows = pairs.map(|pair| (pair[0].clone(), pair[1].clone().into_bytes()));
-        self.answer(id, Answer::Loaded(Ok(rows.collect())), now);
+    /// What memory answered, as JSON.
+    pub fn remembered(&mut self, id: f64, reply: &str, now: f64) -> Result<(), JsError> {
+        let reply = json::from_str(reply).map_err(|error| JsError::new(&error.to_string()))?;
+        self.answer(id, Answer::Memory(Ok(reply)), now);
+        Ok(())
     }
 
     /// A response began; its headers are names and values by turns.
@@ -227,12 +228,9 @@ fn shown(effect: &Effect) -> Value {
                 ("delete", batch.delete.clone().into()),
             ])
         }
-        Effect::Load(range) => object_of([
-            named("load"),
-            ("start", range.start.as_str().into()),
-            ("end", range.end.as_str().into()),
-            ("limit", range.limit.into()),
-        ]),
+        Effect::Memory(request) => {
+            object_of([named("memory"), ("request", json::to_value(request))])
+        }
         Effect::HttpSend(request) => object_of([
             named("send"),
             ("method", request.method.as_str().into()),
