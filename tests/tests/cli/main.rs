@@ -11,6 +11,7 @@ mod exit_codes;
 mod help;
 mod hostile_input;
 mod identity_files;
+mod import_notes;
 mod inside;
 #[cfg(target_os = "linux")]
 mod keyring;

@@ -12,8 +12,8 @@ use tau_core::{
     ids::SessionId,
     memory::{
         Access, Action, Answer, Draft, Failure, Memory as Entry, Request, Scope,
-        entry::{LINK_LIMIT, id_of},
-        import::{Note, Piece, pieces, targets},
+        entry::{LINK_LIMIT, checked_namespace, id_of},
+        import::{Note, Piece, namespace, pieces, targets},
         request::Was,
     },
     safety::{Gate, Labels},
@@ -116,6 +116,7 @@ struct Report {
 
 impl Import {
     pub(super) async fn run(self, memory: &Memory<'_>) -> Result<(), Error> {
+        checked_namespace(&self.namespace).map_err(|error| Error::usage(error.to_string()))?;
         let mut report = Report {
             dry_run: self.dry_run,
             ..Report::default()
@@ -227,14 +228,9 @@ impl Import {
         Ok(items)
     }
 
-    /// A namespace below the one that was asked for.
-    fn below(&self, namespace: &str) -> String {
-        let above = self.namespace.trim_matches('/');
-        match (above.is_empty(), namespace.is_empty()) {
-            (true, _) => namespace.into(),
-            (_, true) => above.into(),
-            _ => format!("{above}/{namespace}"),
-        }
+    /// A namespace below the one that was asked for, as deep as memory files things.
+    fn below(&self, inner: &str) -> String {
+        namespace(&format!("{}/{inner}/_", self.namespace))
     }
 
     /// Items as they would be kept, with the names of those that each belongs to.
