@@ -251,6 +251,7 @@ impl Settings {
         Ok(Config {
             models: vec![Arc::new(model)],
             system,
+            identity: Vec::new(),
             tools,
             policy: self.policy(),
             budgets: Budgets::default(),

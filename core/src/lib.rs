@@ -10,6 +10,7 @@ pub mod audit;
 pub mod context;
 pub mod credential;
 pub mod egress;
+pub mod identity_files;
 pub mod ids;
 pub mod journal;
 pub mod json;

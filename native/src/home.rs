@@ -106,6 +106,11 @@ impl Home {
         self.root.join("approved-tools")
     }
 
+    /// What identity files a person said are theirs.
+    pub(crate) fn confirmed_files(&self) -> PathBuf {
+        self.root.join("confirmed-files")
+    }
+
     /// Who has which session.
     pub(crate) fn locks(&self) -> PathBuf {
         self.root.join("locks")

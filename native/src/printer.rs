@@ -335,6 +335,7 @@ pub(crate) fn screened_line(source: &Source, findings: &[Screened]) -> String {
         Source::Instructions => "the instructions".into(),
         Source::Model => "the model's answer".into(),
         Source::Tool { name } => format!("what {} returned", ui::plain(name)),
+        Source::File { path } => ui::plain(path),
         Source::Memory => "memory".into(),
         Source::Summary => "the summary".into(),
     };

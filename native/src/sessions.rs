@@ -9,7 +9,7 @@ use std::{
 };
 use tau_core::{
     context::system_prompt,
-    credential,
+    credential, identity_files,
     ids::SessionId,
     journal,
     memory::{Access, NAMES},
@@ -33,6 +33,7 @@ use crate::{
     exit::{Error, Exit},
     home::Home,
     host::{self, NativeHost},
+    identity_files::IdentityFiles,
     memory,
     plugins::State,
     questions::Answers,
@@ -85,9 +86,13 @@ pub(crate) async fn begin(
     for file in &flags.system {
         system += &system_file(file)?;
     }
+    let budget = identity_files::budget_tokens(&choice.models);
+    let identity = IdentityFiles::find(&tools, home).used(budget, &vault);
+    identity.tell(ui);
     let config = Config {
         models: choice.models,
         system,
+        identity: identity.sections,
         tools: specs,
         policy,
         budgets,

@@ -55,6 +55,7 @@ fn session(home: &SimHost, api: Api, preset: Preset) -> Session {
     let config = Config {
         models: vec![model(api)],
         system: "Be brief.".into(),
+        identity: Vec::new(),
         tools: home.tools().specs(),
         policy: Policy::preset(preset),
         budgets: Budgets::default(),

@@ -137,6 +137,7 @@ fn config(context_tokens: u32) -> Config {
             temperature_milli: None,
         })],
         system: tau_core::context::system_prompt("a benchmark"),
+        identity: Vec::new(),
         tools: Vec::new(),
         policy: Policy::default(),
         budgets: Budgets::default(),

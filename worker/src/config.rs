@@ -19,6 +19,8 @@
 //! | `TAU_EMBEDDINGS_URL` | variable | a server that speaks like OpenAI's `/embeddings`, up to and including the version |
 //! | `TAU_EMBEDDINGS_KEY` | secret, optional | its key |
 //! | `TAU_EMBEDDINGS_DIMENSIONS` | variable | numbers of a vector, where the model is not a known one of Workers AI |
+//! | `TAU_SOUL` | variable | who the agent is, in every session, as a file `SOUL.md` says it natively; none |
+//! | `TAU_AGENTS` | variable | the same for how it works; none |
 //! | `TAU_ALLOWED_ORIGINS` | variable | pages that may call it, separated by commas; none |
 //! | `TAU_HTTP_ALLOWED` | variable | origins the tool `http` reaches beyond the public web, separated by commas; none |
 //! | `TAU_REQUESTS_PER_MINUTE` | variable | of one principal; 120 |
@@ -31,6 +33,7 @@ use std::sync::Arc;
 use tau_core::{
     context::system_prompt,
     egress::{HostRule, Origin},
+    identity_files::{File, Found, Kind, Section, budget_tokens, sections},
     ids::{SessionId, UnixMillis},
     json::{self, FromJson, ToJson},
     memory::Access,
@@ -262,6 +265,24 @@ impl Settings {
         })
     }
 
+    /// What the operator says of the agent in every session. Whom it works for is not among it:
+    /// that differs by principal, who say it in a session's own system prompt.
+    fn identity(&self, budget_tokens: u32) -> Vec<Section> {
+        let variables = [(Kind::Soul, "TAU_SOUL"), (Kind::Agents, "TAU_AGENTS")];
+        let files = variables.into_iter().map(|(kind, name)| File {
+            kind,
+            found: match self.text(name) {
+                Some(text) => Found::Bytes {
+                    total_bytes: text.len() as u64,
+                    bytes: text.into_bytes(),
+                },
+                None => Found::Missing,
+            },
+            confirmed: true,
+        });
+        sections(files.collect(), budget_tokens).0
+    }
+
     /// What a session of these terms is opened with.
     pub(crate) fn session(&self, terms: &Terms, tools: Vec<ToolSpec>) -> Result<Config, ApiError> {
         let mut system = system_prompt("a Worker, without files and programs");
@@ -269,11 +290,13 @@ impl Settings {
             system.push_str("\n\n");
             system.push_str(more);
         }
+        let models = vec![Arc::new(self.model()?)];
         let mut policy = terms.policy.clone();
         // In the policy, so that the dispatcher decides by it as the tool does.
         policy.http.allow.extend(self.egress()?);
         Ok(Config {
-            models: vec![Arc::new(self.model()?)],
+            identity: self.identity(budget_tokens(&models)),
+            models,
             system,
             tools,
             policy,

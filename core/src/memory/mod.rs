@@ -13,6 +13,7 @@
 mod embedding;
 pub mod entry;
 pub mod eval;
+pub mod import;
 pub mod index;
 mod recalled;
 pub mod request;

@@ -196,7 +196,9 @@ impl Gate {
             // What a model says gives no orders; what it calls is decided by the dispatcher.
             Source::Runtime | Source::Model => None,
             Source::User | Source::Instructions => Some(self.prompt),
-            Source::Tool { .. } | Source::Memory | Source::Summary => Some(self.content),
+            Source::Tool { .. } | Source::File { .. } | Source::Memory | Source::Summary => {
+                Some(self.content)
+            }
         };
         // Without any instructions, or without its past, an agent is worse off than with a gap.
         let (most, takes_notes) = match source {
@@ -210,7 +212,10 @@ impl Gate {
             takes_notes,
             most,
             // What comes from outside comes at any length, made by anyone.
-            saves_work: matches!(source, Source::Tool { .. } | Source::Memory),
+            saves_work: matches!(
+                source,
+                Source::Tool { .. } | Source::File { .. } | Source::Memory
+            ),
         }
     }
 
@@ -333,6 +338,11 @@ impl Gate {
     pub(crate) fn runtime_text(text: &str) -> Vetted<Arc<str>> {
         Vetted(Arc::from(text))
     }
+
+    /// Texts that passed the gate, each by itself and as what it is, with Tau's own words between.
+    pub(crate) fn assembled(text: &str) -> Vetted<Arc<str>> {
+        Vetted(Arc::from(text))
+    }
 }
 
 /// `text` with a mark in the place of each of `findings`, which are ordered by where they begin. A
@@ -438,6 +448,7 @@ fn what(source: &Source) -> Cow<'static, str> {
             let name: String = name.chars().filter(is_plain).take(64).collect();
             Cow::Owned(format!("What {name} returned"))
         }
+        Source::File { .. } => Cow::Borrowed("What this file says"),
         Source::Memory => Cow::Borrowed("What memory returned"),
         Source::Summary => Cow::Borrowed("The summary"),
         Source::User | Source::Instructions => Cow::Borrowed("The prompt"),

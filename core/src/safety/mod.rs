@@ -52,6 +52,11 @@ pub enum Source {
         /// The tool's name.
         name: String,
     },
+    /// A file of the workspace that stands in the system prompt, and that nobody confirmed.
+    File {
+        /// From the workspace.
+        path: String,
+    },
     /// A stored memory.
     Memory,
     /// A model's summary of what was said, read and done.

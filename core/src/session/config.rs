@@ -4,6 +4,7 @@ use alloc::{string::String, sync::Arc, vec::Vec};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    identity_files::Section,
     json::{FromJson, ToJson},
     memory,
     model::ModelConfig,
@@ -20,6 +21,9 @@ pub struct Config {
     pub models: Vec<Arc<ModelConfig>>,
     /// The system prompt.
     pub system: String,
+    /// What stands behind it, of files about the agent, its person and the folder.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub identity: Vec<Section>,
     /// The tools of the home, in the order shown to the model. The core adds its own.
     pub tools: Vec<ToolSpec>,
     /// The policy at the start.
@@ -63,6 +67,13 @@ impl Config {
         let (system, screened) = gate.vet(Untrusted::new(system, Source::Instructions));
         self.system = system.into_inner();
         found.push((Source::Instructions, screened));
+        for section in &mut self.identity {
+            let source = section.source();
+            let text = core::mem::take(&mut section.text);
+            let (text, screened) = gate.vet(Untrusted::new(text, source.clone()));
+            section.text = text.into_inner();
+            found.push((source, screened));
+        }
         for spec in core::mem::take(&mut self.tools) {
             let name = spec.name.clone();
             let source = Source::Tool { name };

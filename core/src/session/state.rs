@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     context::{Window, estimate_message, estimate_tool},
+    identity_files,
     ids::{CallId, EffectId, EntryId, SessionId, TurnId, UnixMillis},
     journal::{Body, Created, FinishedBy, NextAttempt, Record},
     memory,
@@ -114,8 +115,7 @@ impl State {
             .iter()
             .map(|tool| u64::from(estimate_tool(tool)))
             .sum();
-        let system = Untrusted::new(config.system.clone(), Source::Instructions);
-        self.system = self.gate.vet(system).0.shared_text();
+        self.system = identity_files::system(&config.system, &config.identity, &self.gate);
         self.fixed_tokens = tool_tokens + u64::from(crate::context::estimate_text(&self.system));
         self.tools = Arc::new(tools);
     }

@@ -11,6 +11,7 @@ use alloc::{
 
 use super::approval::MAY_HAVE_RUN;
 use crate::{
+    identity_files::{self, unconfirmed},
     ids::{CallId, EffectId, UnixMillis},
     journal::{Body, FinishedBy},
     memory,
@@ -101,8 +102,8 @@ impl Session {
     /// What was read so far that bears on what may leave; named only where words of others are in
     /// sight.
     fn seen(&self) -> Seen {
-        let labels = self.labels_in_sight();
-        let brought = self.described_by_others();
+        let labels = self.labels_said();
+        let brought = self.brought_by_others();
         if !labels.untrusted && brought.is_none() {
             return Seen::default();
         }
@@ -138,9 +139,14 @@ impl Session {
                 break;
             }
         }
+        let identity = &self.state.config.identity;
+        let about = || Some(String::from(identity.first()?.kind.path()));
         // What was taken back or merged in short is not there any more; that it was read stays.
         let unseen = |labelled: bool| labelled.then(|| "an earlier part".into());
-        seen.private = seen.private.or_else(|| unseen(labels.private));
+        seen.private = seen
+            .private
+            .or_else(about)
+            .or_else(|| unseen(labels.private));
         seen.untrusted = seen
             .untrusted
             .or(brought)
@@ -148,7 +154,13 @@ impl Session {
         seen
     }
 
-    /// A tool that somebody else brought: what it says of itself is in sight from the first request.
+    /// What others wrote that is in sight from the first request.
+    fn brought_by_others(&self) -> Option<String> {
+        let file = || unconfirmed(&self.state.config.identity).map(|s| s.kind.path().into());
+        self.described_by_others().or_else(file)
+    }
+
+    /// A tool that somebody else brought, and that says of itself what it likes.
     fn described_by_others(&self) -> Option<String> {
         let mut names = self.state.tools.iter().map(|spec| &spec.name);
         let brought = names.find(|name| !BUILT_IN.contains(&name.as_str()))?;
@@ -304,8 +316,14 @@ impl Session {
         self.finished(result, FinishedBy::Core, now);
     }
 
-    /// What the conversation holds as it stands.
+    /// What is in sight as the conversation stands.
     fn labels_in_sight(&self) -> Labels {
+        let files = identity_files::labels(&self.state.config.identity);
+        self.labels_said().with(files)
+    }
+
+    /// What the conversation itself holds.
+    fn labels_said(&self) -> Labels {
         let entries = &self.state.entries;
         let head = entries.head().and_then(|head| entries.get(head));
         head.map_or(Labels::NONE, |entry| entry.labels)

@@ -9,7 +9,11 @@ use std::{
     path::{Path, PathBuf},
     time::Instant,
 };
-use tau_core::{memory::EmbedError, model::Api};
+use tau_core::{
+    identity_files::{ALL_TOKENS, State as Told},
+    memory::EmbedError,
+    model::Api,
+};
 use tau_platform::Embedder;
 
 use super::block_on;
@@ -21,7 +25,8 @@ use crate::{
     embedding::{Fetching, HomeEmbedder},
     exit::{Error, Exit},
     home::Home,
-    host,
+    host::{self, HomeTools},
+    identity_files::IdentityFiles,
     programs::Engines,
     store::Place,
     ui::{self, Ui},
@@ -147,16 +152,14 @@ async fn check(home: &Home, workspace: Option<&Path>, ui: Ui) -> Vec<Check> {
     checks.push(embedded_model(home));
     checks.push(embeddings(home, &profile, ui).await);
     checks.push(sandbox(home));
-    checks.push(
-        match host::tools(workspace, home, &profile, &Vault::closed()) {
-            Ok(tools) => Check::new(
-                "workspace",
-                State::Ok,
-                tools.workspace().display().to_string(),
-            ),
-            Err(error) => Check::broken("workspace", error),
-        },
-    );
+    match host::tools(workspace, home, &profile, &Vault::closed()) {
+        Ok(tools) => {
+            let place = tools.workspace().display().to_string();
+            checks.push(Check::new("workspace", State::Ok, place));
+            checks.push(files(&tools, home));
+        }
+        Err(error) => checks.push(Check::broken("workspace", error)),
+    }
     let on = |is: bool| if is { "a terminal" } else { "no terminal" };
     let terminal = format!(
         "stdin is {}, stdout is {}",
@@ -319,6 +322,22 @@ fn sandbox(home: &Home) -> Check {
             Check::new("sandbox", State::Note, detail).hint(&missing.hint)
         }
     }
+}
+
+/// Which files go into the system prompt; one that cannot is no fault of Tau's, and told.
+fn files(tools: &HomeTools, home: &Home) -> Check {
+    let used = IdentityFiles::find(tools, home).used(ALL_TOKENS, &Vault::closed());
+    let lines = used.told.iter().filter_map(|(kind, state)| match state {
+        Told::Unusable { why } => Some(format!("{} is not used: {why}", kind.path())),
+        Told::Empty => Some(format!("{} is empty", kind.path())),
+        Told::Missing | Told::Used { .. } => None,
+    });
+    let lines: Vec<String> = [used.line()].into_iter().chain(lines).collect();
+    let state = match used.sections.is_empty() {
+        true => State::Note,
+        false => State::Ok,
+    };
+    Check::new("files", state, lines.join("; ")).hint("`tau instructions list` tells more")
 }
 
 fn embedded_model(home: &Home) -> Check {

@@ -6,6 +6,7 @@ pub(crate) mod config;
 pub(crate) mod doctor;
 #[cfg(unix)]
 pub(crate) mod inside;
+pub(crate) mod instructions;
 pub(crate) mod memory;
 pub(crate) mod model;
 pub(crate) mod net;

@@ -1,5 +1,5 @@
-//! What a person agreed to: a file for each yes, named by the digest of a module and its manifest
-//! together, in Tau's own folder, which no tool writes to.
+//! What a person agreed to: a file for each yes, named by the digest of what it is to (a module and
+//! its manifest together; an identity file), in Tau's own folder, which no tool writes to.
 
 use std::{fs, io, path::PathBuf};
 
@@ -8,16 +8,22 @@ use crate::{
     home::Home,
 };
 
-/// The tools that were agreed to.
+/// What was agreed to of one sort.
 #[derive(Debug)]
 pub(crate) struct Approvals {
     folder: PathBuf,
 }
 
 impl Approvals {
-    /// Those of `home`.
+    /// The tools of `home`.
     pub(crate) fn of(home: &Home) -> Self {
         let folder = home.approved_tools();
+        Self { folder }
+    }
+
+    /// The identity files of all workspaces.
+    pub(crate) fn of_files(home: &Home) -> Self {
+        let folder = home.confirmed_files();
         Self { folder }
     }
 
@@ -26,14 +32,14 @@ impl Approvals {
         self.folder.join(digest).is_file()
     }
 
-    /// Keeps a yes to the tool called `name`.
+    /// Keeps a yes to what is called `name`.
     pub(crate) fn add(&self, digest: &str, name: &str) -> Result<(), Error> {
         fs::create_dir_all(&self.folder)
             .and_then(|()| fs::write(self.folder.join(digest), name))
             .map_err(|error| self.failed(&error))
     }
 
-    /// Takes every yes to tools called `name` back.
+    /// Takes every yes to what is called `name` back.
     pub(crate) fn remove(&self, name: &str) -> Result<(), Error> {
         let entries = match fs::read_dir(&self.folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),

@@ -57,10 +57,11 @@ pub(crate) fn read_pair(file: &Path) -> Pair {
 fn pair(file: &Path, left: u64) -> Pair {
     let stem = file.file_stem().unwrap_or_default();
     let stem = stem.to_string_lossy().into_owned();
-    let module = read(file, MODULE_BYTES.min(left)).map_err(|error| match left < MODULE_BYTES {
-        true => format!("the module: {error} (a folder has room for {FOLDER_BYTES})"),
-        false => format!("the module: {error}"),
-    });
+    let module =
+        read_regular(file, MODULE_BYTES.min(left)).map_err(|error| match left < MODULE_BYTES {
+            true => format!("the module: {error} (a folder has room for {FOLDER_BYTES})"),
+            false => format!("the module: {error}"),
+        });
     let manifest = match read_manifest(&file.with_extension("json")) {
         Some(manifest) => manifest,
         None => Manifest::assumed(&stem).map_err(|error| error.to_string()),
@@ -79,7 +80,7 @@ fn pair(file: &Path, left: u64) -> Pair {
 
 /// The manifest in `file`, or what is wrong with it; none where there is no file.
 pub(crate) fn read_manifest(file: &Path) -> Option<Result<Manifest, String>> {
-    Some(match read(file, MAX_BYTES as u64) {
+    Some(match read_regular(file, MAX_BYTES as u64) {
         Ok(bytes) => Manifest::parse(&bytes).map_err(|error| error.to_string()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
         Err(error) => Err(format!("the manifest: {error}")),
@@ -88,7 +89,7 @@ pub(crate) fn read_manifest(file: &Path) -> Option<Result<Manifest, String>> {
 
 /// A regular file of at most `most` bytes. A link is not followed: what it leads to may be anything.
 /// Nor is a pipe waited for that takes the file's place meanwhile.
-fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+pub(crate) fn read_regular(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let refused = |why: String| io::Error::new(io::ErrorKind::InvalidData, why);
     if !fs::symlink_metadata(path)?.is_file() {
         return Err(refused("not a regular file".into()));
@@ -115,5 +116,5 @@ fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
 
 /// A module, unless it is too large or no regular file.
 pub(crate) fn read_module(file: &Path) -> io::Result<Vec<u8>> {
-    read(file, MODULE_BYTES)
+    read_regular(file, MODULE_BYTES)
 }

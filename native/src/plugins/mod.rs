@@ -30,7 +30,7 @@ use tau_target_wasmtime::{Cache, Engine};
 
 use crate::home::Home;
 pub(crate) use approvals::Approvals;
-pub(crate) use folder::{Pair, read_manifest, read_module, read_pair};
+pub(crate) use folder::{Pair, read_manifest, read_module, read_pair, read_regular};
 
 /// Where a tool was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,6 +15,7 @@ fn session(seed: u8) -> Session {
     let config = Config {
         models: Vec::new(),
         system: "".into(),
+        identity: Vec::new(),
         tools: Vec::new(),
         policy: Policy::default(),
         budgets: Budgets::default(),

@@ -149,6 +149,7 @@ pub fn config() -> Config {
     Config {
         models: Vec::from([Arc::new(model)]),
         system: "s".into(),
+        identity: Vec::new(),
         tools: Vec::new(),
         policy: Policy::default(),
         budgets: Budgets::default(),

@@ -240,6 +240,7 @@ mod tests {
         let config = Config {
             models: vec![model().into()],
             system: SYSTEM_PROMPT.into(),
+            identity: Vec::new(),
             tools: vec![tool],
             policy: Policy::default(),
             budgets: Budgets::default(),

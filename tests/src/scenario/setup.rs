@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::{collections::BTreeMap, sync::Arc};
 use tau_core::{
+    identity_files::Section,
     memory::{Access, Scope},
     message::Image,
     model::{Api, ModelConfig, Pricing},
@@ -21,6 +22,9 @@ pub struct Setup {
     pub seed: u8,
     /// The system prompt.
     pub system: String,
+    /// Files about the agent, its person and the folder.
+    #[serde(rename = "identity")]
+    pub identity: Vec<Section>,
     /// As in the profile; permissive by default, so that nothing is asked unless that is the point.
     pub policy: Policy,
     /// As in the profile, in the core's units.
@@ -117,6 +121,7 @@ impl Default for Setup {
         Self {
             seed: 7,
             system: "Be brief.".into(),
+            identity: Vec::new(),
             policy: Policy::preset(tau_core::policy::Preset::Permissive),
             budgets: Budgets::default(),
             retry: Retry::default(),
@@ -157,6 +162,7 @@ impl Setup {
                 .map(|model| Arc::new(model.config()))
                 .collect(),
             system: self.system.clone(),
+            identity: self.identity.clone(),
             tools: self.tools.iter().map(Tool::spec).collect(),
             policy: self.policy.clone(),
             budgets: self.budgets,

@@ -12,6 +12,8 @@ mod exit_codes;
 mod graph;
 mod help;
 mod hostile_input;
+mod identity_files;
+mod import_notes;
 mod inside;
 #[cfg(target_os = "linux")]
 mod keyring;

@@ -92,6 +92,7 @@ pub(crate) fn config() -> Config {
     Config {
         models: vec![model("first"), model("second")],
         system: "system".into(),
+        identity: Vec::new(),
         tools: vec![
             spec("read", ToolClass::Read, OnRestore::Reissue),
             spec("write", ToolClass::Write, OnRestore::Fail),

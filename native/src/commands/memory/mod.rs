@@ -2,6 +2,7 @@
 
 mod change;
 mod eval;
+mod import;
 mod look;
 mod show;
 
@@ -62,6 +63,12 @@ enum Command {
     Tree(look::Tree),
     /// Score the search on a file of questions with known answers.
     Eval(eval::Eval),
+    /// Bring in notes in Markdown, or entries that were listed as JSON lines.
+    ///
+    /// A note is cut at its headings into entries, filed by its folder, with the tags and the date of
+    /// its head and links to the notes it names. What is there already changes nothing, and what you
+    /// forgot stays forgotten. For example: tau memory import --from markdown ~/notes --dry-run
+    Import(import::Import),
     /// Build the search index again from the entries.
     Reindex(change::Reindex),
 }
@@ -190,6 +197,7 @@ pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
             Command::Undelete(args) => args.run(&memory).await?,
             Command::Tree(args) => args.run(&memory).await?,
             Command::Eval(args) => args.run(&memory).await?,
+            Command::Import(args) => args.run(&memory).await?,
             Command::Reindex(args) => args.run(&memory).await?,
         }
         Ok(Exit::Ok)

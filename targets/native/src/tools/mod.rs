@@ -16,6 +16,7 @@ mod keep;
 mod kind;
 mod ls;
 mod output;
+mod peek;
 mod place;
 mod programs;
 mod protect;
@@ -59,6 +60,7 @@ use crate::{
 use keep::Keeper;
 pub use keep::{Kept, written_by_tau};
 use output::Fault;
+pub use peek::Peek;
 pub use programs::{Programs, Requests, Started, limits};
 use workspace::Workspace;
 pub use workspace::WorkspaceError;
@@ -132,6 +134,13 @@ impl<C: Clock, P: Programs> NativeTools<C, P> {
     #[must_use]
     pub fn workspace(&self) -> &Path {
         self.workspace.root()
+    }
+
+    /// At most `limit_bytes` of the regular file at `path` in the workspace; `None` where nothing
+    /// is. Otherwise says in a line why it is not read: links that lead elsewhere are not followed,
+    /// and nothing is waited for.
+    pub fn peek(&self, path: &str, limit_bytes: u64) -> Result<Option<Peek>, String> {
+        self.workspace.peek(path, limit_bytes)
     }
 
     async fn dispatch(&self, run: ToolRun) -> ToolOutput {

@@ -55,6 +55,14 @@ impl Fault {
         self
     }
 
+    /// The same for a person, without the hint.
+    pub(super) fn in_a_line(self) -> String {
+        match self.cause {
+            Some(cause) => format!("{}: {cause}", self.problem),
+            None => self.problem,
+        }
+    }
+
     /// The result that the model gets.
     pub(super) fn into_output(self) -> ToolOutput {
         ToolOutput {

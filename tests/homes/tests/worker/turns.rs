@@ -8,6 +8,33 @@ use tau_tests::wire::Piece;
 use crate::{at_rest, eventually, said};
 
 #[tokio::test]
+async fn what_the_operator_says_of_the_agent_stands_in_every_sessions_prompt() -> Result<()> {
+    let model = Model::scripted([Do::Stream(vec![Piece::Text("Hello.".into())])]).await?;
+    let said = [("TAU_AGENTS", "Ask first."), ("TAU_SOUL", "A gardener.")];
+    let worker = Worker::with(&model, &said).await?;
+    let alice = worker.alice();
+    let path = alice.begin(&json!({ "system": "Be kind." })).await?;
+    alice.prompt(&path, "Hi!").await?.rest().await?;
+    let asked = &model.asked()[0];
+    let system = asked.body["messages"][0]["content"].as_str();
+    let system = system.unwrap_or_default();
+    let parts = [
+        "Be kind.",
+        "SOUL.md",
+        "A gardener.",
+        "AGENTS.md",
+        "Ask first.",
+    ];
+    let places = parts.map(|part| system.find(part));
+    assert!(
+        places.iter().all(Option::is_some) && places.is_sorted(),
+        "{system}"
+    );
+    assert!(!system.contains("USER.md") && system.contains("from=\"the person\">\nA gardener."));
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_prompt_is_answered_as_events_listed_and_exported_for_replay() -> Result<()> {
     let model = Model::scripted([Do::Stream(vec![
         Piece::Text("Hello ".into()),

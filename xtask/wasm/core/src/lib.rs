@@ -44,6 +44,7 @@ impl Agent {
         let config = Config {
             models: vec![Arc::new(model)],
             system: system_prompt("a program of JavaScript"),
+            identity: Vec::new(),
             tools: Vec::new(),
             policy: Policy::preset(Preset::default()),
             budgets: Budgets::default(),
