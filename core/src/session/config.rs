@@ -54,6 +54,7 @@ impl Config {
             budgets: Budgets::default(),
             retry: Retry::default(),
             compaction: false,
+            identity: Vec::new(),
             memory: None,
             undo_tool: false,
         }

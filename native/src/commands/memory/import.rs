@@ -20,13 +20,14 @@ use tau_core::{
 };
 
 use tau_platform::{MemoryTools, NoEmbedder, memory::Service};
-use tau_target_native::{SqliteStorage, TokioClock};
+use tau_target_native::TokioClock;
 
 use super::{Memory, failed};
 use crate::{
     config,
     exit::Error,
     notes::{NoteFile, Notes, Skipped},
+    store::Store,
     ui::{self, Ui},
 };
 
@@ -77,7 +78,7 @@ pub(super) struct Import {
 }
 
 /// Memory without anything that makes vectors.
-type Words = Service<SqliteStorage, NoEmbedder, TokioClock>;
+type Words = Service<Store, NoEmbedder, TokioClock>;
 
 /// Something to be kept, and where it was.
 struct Item {
