@@ -54,8 +54,8 @@ pub struct Document<'a> {
     pub text: &'a str,
     /// What a search can be narrowed to.
     pub facets: Facets<'a>,
-    /// What the text means, of length 1, by the index's model. Without one, that of an earlier
-    /// document with the same id and text stays.
+    /// What the text means, of length 1 and at most 4,096 numbers, by the index's model. Without
+    /// one, that of an earlier document with the same id and text stays.
     pub vector: Option<&'a [f32]>,
 }
 
