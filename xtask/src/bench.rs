@@ -1,12 +1,13 @@
 //! `cargo xtask bench`: what the runtime itself costs, beside named peers in the same run.
 //!
-//! The figures and their aims are in `tests/benches/turns.rs`, `tests/wasm/benches/tools.rs` and
-//! `tests/sandbox/benches/starts.rs`; nothing here is a test, because these are times.
+//! The figures and their aims are in `tests/benches/turns.rs`, `tests/benches/memory.rs`,
+//! `tests/wasm/benches/tools.rs` and `tests/sandbox/benches/starts.rs`; nothing here is a test,
+//! because these are times.
 
 use crate::process::{self, cargo};
 use anyhow::Result;
 
-/// Measure turns, forks, long sessions and many sessions; or tools and sandboxes.
+/// Measure turns, forks, long sessions and many sessions; or tools and sandboxes; or memory.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// What is measured.
@@ -28,6 +29,9 @@ enum Part {
     Wasm,
     /// Starting a program alone.
     Sandboxes,
+    /// Searching, writing and opening memory at 1,000, 10,000 and 100,000 entries, beside SQLite's
+    /// full-text index and sqlite-vec.
+    Memory,
 }
 
 /// Runs the chore.
@@ -39,6 +43,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         Part::Tools => vec![wasm, sandboxes],
         Part::Wasm => vec![wasm],
         Part::Sandboxes => vec![sandboxes],
+        Part::Memory => vec![("tau-tests", "memory")],
     };
     for (package, bench) in benches {
         let mut command = cargo(["bench", "--quiet", "--package", package, "--bench", bench]);
