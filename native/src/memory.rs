@@ -3,14 +3,14 @@
 use std::path::Path;
 use tau_core::memory::{Access, Scope};
 use tau_platform::{NoEmbedder, memory::Service};
-use tau_target_native::{SqliteStorage, TokioClock};
+use tau_target_native::{SqliteStorage, ThreadWorkers, TokioClock};
 
 /// The memory of this home.
 pub(crate) type NativeMemory = Service<SqliteStorage, NoEmbedder, TokioClock>;
 
 /// The memory in `storage`.
 pub(crate) fn service(storage: &SqliteStorage) -> NativeMemory {
-    Service::new(storage.clone(), NoEmbedder, TokioClock)
+    Service::new(storage.clone(), NoEmbedder, TokioClock).with_workers(ThreadWorkers::default())
 }
 
 /// What an agent that works in `folder` sees: the person's entries and those of the folder.
