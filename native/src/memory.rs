@@ -3,7 +3,7 @@
 use std::{path::Path, time::Duration};
 use tau_core::memory::{Access, Failure, Scope};
 use tau_platform::memory::{Progress, Service};
-use tau_target_native::TokioClock;
+use tau_target_native::{ThreadWorkers, TokioClock};
 
 use crate::{embedding::HomeEmbedder, store::Store};
 
@@ -17,7 +17,7 @@ pub(crate) type NativeMemory = Service<Store, HomeEmbedder, TokioClock>;
 
 /// The memory in `storage`.
 pub(crate) fn service(storage: &Store, embedder: HomeEmbedder) -> NativeMemory {
-    Service::new(storage.clone(), embedder, TokioClock)
+    Service::new(storage.clone(), embedder, TokioClock).with_workers(ThreadWorkers::default())
 }
 
 /// What an agent that works in `folder` sees: the person's entries and those of the folder.

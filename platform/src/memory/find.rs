@@ -71,7 +71,7 @@ impl<S: Storage, E: Embedder, C: Clock> Service<S, E, C> {
             .filter_map(|scope| open.iter().find(|opened| opened.scope == *scope))
             .map(|opened| opened.store.index())
             .collect();
-        Ok(index::search(&indexes, query))
+        Ok(index::search_with(&indexes, query, &*self.workers))
     }
 
     /// The entries of those names, each with its scope: all that have just that name, or the one

@@ -14,9 +14,13 @@ mod open;
 mod turnstile;
 mod write;
 
-use alloc::{string::String, vec::Vec};
+use alloc::{boxed::Box, string::String, vec::Vec};
+use core::fmt;
 use tau_core::{
-    memory::{Action, Answer, Failure, Reply, Request, Scope, index},
+    memory::{
+        Action, Answer, Failure, Reply, Request, Scope,
+        index::{self, InTurn, Workers},
+    },
     session::StoreError,
 };
 
@@ -37,7 +41,6 @@ pub trait MemoryTools {
 }
 
 /// The memory in a store. One for a home: what is open is kept open for all its sessions.
-#[derive(Debug)]
 pub struct Service<S, E, C> {
     storage: S,
     embedder: E,
@@ -46,6 +49,16 @@ pub struct Service<S, E, C> {
     /// What was told last of an embedder that fails.
     told: Turnstile<Option<String>>,
     entry_limit: u64,
+    workers: Box<dyn Workers + Send + Sync>,
+}
+
+impl<S: fmt::Debug, E: fmt::Debug, C> fmt::Debug for Service<S, E, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Service")
+            .field("storage", &self.storage)
+            .field("embedder", &self.embedder)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The index of a scope, as it was last followed.
@@ -65,6 +78,16 @@ impl<S: Storage, E: Embedder, C: Clock> Service<S, E, C> {
             open: Turnstile::new(),
             told: Turnstile::new(),
             entry_limit: ENTRY_LIMIT,
+            workers: Box::new(InTurn),
+        }
+    }
+
+    /// The same, with searches shared out among `workers`.
+    #[must_use]
+    pub fn with_workers(self, workers: impl Workers + Send + Sync + 'static) -> Self {
+        Self {
+            workers: Box::new(workers),
+            ..self
         }
     }
 
