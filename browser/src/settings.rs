@@ -258,7 +258,8 @@ impl Settings {
             // A model this small invents when it summarises.
             compaction: !is_embedded,
             memory_namespace: self.memory.then(|| NAMESPACE.into()),
-            undo_tool: true,
+            // Nor does it know what to take back.
+            undo_tool: !is_embedded,
         })
     }
 }

@@ -15,7 +15,7 @@ use tau_core::{
     model::{Api, Pricing},
     policy::Policy,
     safety::{Gate, Source, Untrusted},
-    session::{Budgets, Config, Range, Session},
+    session::{Budgets, Config, Range, Session, undo_spec},
     tool::{ToolSpec, dispatch},
     wire,
 };
@@ -328,7 +328,9 @@ async fn on_this_machine(
 
 fn answers(flags: &PolicyFlags, tools: &[ToolSpec]) -> Result<Answers, Error> {
     let own = memory::tool_specs();
-    let known: Vec<&str> = tools.iter().chain(&own).map(tool_name).collect();
+    let undo = undo_spec();
+    let own = own.iter().chain([&undo]);
+    let known: Vec<&str> = tools.iter().chain(own).map(tool_name).collect();
     for name in &flags.approve {
         if !known.contains(&name.as_str()) {
             let error = Error::usage(format!("--approve {name}: there is no such tool"));
