@@ -258,7 +258,8 @@ impl Settings {
             retry: Retry::default(),
             // A model this small invents when it summarises.
             compaction: !is_embedded,
-            undo_tool: true,
+            // Nor does it know what to take back.
+            undo_tool: !is_embedded,
             memory: self.memory.then(|| memory::access(is_embedded)),
         })
     }

@@ -16,7 +16,7 @@ use tau_core::{
     model::{Api, Pricing},
     policy::Policy,
     safety::{Gate, Source, Untrusted},
-    session::{Budgets, Config, Range, Session},
+    session::{Budgets, Config, Range, Session, undo_spec},
     tool::{ToolSpec, dispatch},
     wire,
 };
@@ -345,8 +345,9 @@ async fn on_this_machine(
 }
 
 fn answers(flags: &PolicyFlags, tools: &[ToolSpec]) -> Result<Answers, Error> {
+    let undo = undo_spec();
     let known = tools.iter().map(tool_name).chain(NAMES);
-    let known: Vec<&str> = known.collect();
+    let known: Vec<&str> = known.chain([tool_name(&undo)]).collect();
     for name in &flags.approve {
         if !known.contains(&name.as_str()) {
             let error = Error::usage(format!("--approve {name}: there is no such tool"));

@@ -2,11 +2,11 @@
 
 use alloc::{format, vec::Vec};
 use tau_core::{
-    ids::{SessionId, UnixMillis},
+    ids::SessionId,
     journal::{self, Blobs, Body, Chain, ForkPoint, JournalError, Summary, blob, sections},
     order,
     policy::Grant,
-    session::{Answer, CommandError, Effect, Journal, Range, Session, StoreError},
+    session::{CommandError, Journal, Range, Session, StoreError},
 };
 use thiserror::Error;
 
@@ -52,18 +52,10 @@ pub enum ChangeError {
 
 /// Stores what a session at rest has decided, by a command that needs nothing but the store: an
 /// undo, a switch, a name, a merge.
-pub async fn store(
-    storage: &impl Storage,
-    session: &mut Session,
-    now: UnixMillis,
-) -> Result<(), ChangeError> {
-    while let Some((id, effect)) = session.poll_effect() {
-        let Effect::Commit(batch) = effect else {
-            return Err(ChangeError::NotAlone);
-        };
-        let stored = storage.commit(batch).await;
-        session.answer(id, Answer::Committed(stored.clone()), now);
-        stored?;
+pub async fn store(storage: &impl Storage, session: &mut Session) -> Result<(), ChangeError> {
+    let batch = session.take_commit().ok_or(ChangeError::NotAlone)?;
+    if !batch.put.is_empty() {
+        storage.commit(batch).await?;
     }
     Ok(())
 }

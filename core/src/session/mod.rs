@@ -44,8 +44,9 @@ pub use effect::{
 };
 pub use entries::{Entries, Entry, Origin, Recalled};
 pub use event::{Budget, Event, Failure, FailureKind, Outcome};
+pub(crate) use graph::UNDO;
+pub use graph::tool_spec as undo_spec;
 pub use graph::{Graph, GraphBookmark, GraphBranch, GraphEntry, Mark, MarkKind, MergeHow};
-pub(crate) use graph::{UNDO, tool_spec as undo_spec};
 pub use import::{Import, ImportError};
 pub use open::{Journal, WaitingCall};
 pub(crate) use stage::{Attempt, CallState, CallStatus, Stage, Turn};
@@ -214,6 +215,23 @@ impl Session {
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.stopped || (self.state.turn.is_none() && self.outbox.is_empty())
+    }
+
+    /// All that a session at rest has decided, to be stored in one commit: for whoever has a store and
+    /// no home. `None` if it wants more than that. When the commit fails, the session is to be
+    /// dropped and opened again.
+    pub fn take_commit(&mut self) -> Option<Batch> {
+        let mut all = Batch::default();
+        while let Some((id, effect)) = self.outbox.poll_effect() {
+            let Effect::Commit(batch) = effect else {
+                return None;
+            };
+            all.require_absent.extend(batch.require_absent);
+            all.put.extend(batch.put);
+            all.delete.extend(batch.delete);
+            self.committed(id, Ok(()));
+        }
+        Some(all)
     }
 
     fn committed(&mut self, id: EffectId, result: Result<(), StoreError>) {

@@ -7,6 +7,9 @@
 //! - Names stay as they are. Only where one is taken by something else is it changed, and told.
 
 mod merge;
+mod report;
+
+pub use report::{Outcome, Renumbered, Report, SessionReport};
 
 use alloc::{
     collections::BTreeMap,
@@ -15,16 +18,13 @@ use alloc::{
     vec::Vec,
 };
 use tau_core::{
-    ids::{EntryId, SessionId, UnixMillis},
+    ids::{SessionId, UnixMillis},
     journal::{
         self, Body, Chain, ForkPoint,
         sections::{Diverged, Row, Section, rows_section},
     },
     json::{self, Value},
-    session::{
-        Answer, Batch, Command, Effect, Import, Journal, Range, Session, StoreError,
-        foreign::Foreign,
-    },
+    session::{Batch, Command, Import, Journal, Range, Session, StoreError, foreign::Foreign},
 };
 use thiserror::Error;
 
@@ -61,58 +61,6 @@ pub struct Wish {
     pub now: UnixMillis,
     /// What new sessions draw their names from.
     pub seed: [u8; 32],
-}
-
-/// What an import did, or would do.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Report {
-    /// What became of each session.
-    pub sessions: Vec<SessionReport>,
-    /// Rows that are new.
-    pub rows_added: u64,
-    /// Rows that were there, with another value that was kept.
-    pub rows_kept: u64,
-    /// Rows whose value was replaced.
-    pub rows_replaced: u64,
-    /// Rows that were there as they are.
-    pub rows_same: u64,
-}
-
-/// What became of one session.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SessionReport {
-    /// Its name.
-    pub session: SessionId,
-    /// What was done.
-    pub outcome: Outcome,
-    /// Entries that were added.
-    pub added: u64,
-    /// Entries that have another name now, because theirs was given to something else.
-    pub renumbered: Vec<Renumbered>,
-}
-
-/// What was done with a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// It was not there.
-    New,
-    /// All of it was there.
-    Same,
-    /// What was missing was added to the one that was there.
-    Merged,
-    /// It took the place of the one that was there.
-    Replaced,
-    /// It was not there. What it continues is not here as it was, so that came along as its own.
-    Flattened,
-}
-
-/// An entry that got another name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Renumbered {
-    /// The name in the file.
-    pub from: EntryId,
-    /// The name here.
-    pub to: EntryId,
 }
 
 /// Why nothing was imported.
@@ -513,20 +461,15 @@ impl<'a, S: Storage> Plan<'a, S> {
         may_exist: bool,
     ) -> Result<(), TransferError> {
         let id = session.id().clone();
-        while let Some((effect, wanted)) = session.poll_effect() {
-            let Effect::Commit(batch) = wanted else {
-                let why = "it would do more than store";
-                return Err(refused(&id, &why));
-            };
-            let own = format!("session/{id}/journal/");
-            let journal = batch.put.iter().filter(|(key, _)| key.starts_with(&own));
-            records.extend(journal.map(|(_, record)| record.clone()));
-            if !may_exist {
-                self.batch.require_absent.extend(batch.require_absent);
-            }
-            self.batch.put.extend(batch.put);
-            session.answer(effect, Answer::Committed(Ok(())), self.wish.now);
+        let why = "it would do more than store";
+        let batch = session.take_commit().ok_or_else(|| refused(&id, &why))?;
+        let own = format!("session/{id}/journal/");
+        let journal = batch.put.iter().filter(|(key, _)| key.starts_with(&own));
+        records.extend(journal.map(|(_, record)| record.clone()));
+        if !may_exist {
+            self.batch.require_absent.extend(batch.require_absent);
         }
+        self.batch.put.extend(batch.put);
         Ok(())
     }
 

@@ -4,7 +4,7 @@ use core::{
     pin::pin,
     task::{Context, Poll, Waker},
 };
-use tau_core::{journal::sections::Reader, message::Role};
+use tau_core::{ids::EntryId, journal::sections::Reader, message::Role};
 
 use super::*;
 use crate::memory_store::MemoryStorage;
@@ -64,7 +64,7 @@ fn said(session: &mut Session, store: &MemoryStorage, texts: &[&str]) {
         head,
     };
     session.import(import, UnixMillis(1)).unwrap();
-    now(open::store(store, session, UnixMillis(1))).unwrap();
+    now(open::store(store, session)).unwrap();
 }
 
 fn talk(id: &str, texts: &[&str]) -> (MemoryStorage, Session) {

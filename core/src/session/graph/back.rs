@@ -23,8 +23,9 @@ use crate::{
 /// The tool.
 pub(crate) const UNDO: &str = "undo";
 
-/// What the model is told of it.
-pub(crate) fn tool_spec() -> ToolSpec {
+/// The tool, as a model is told of it.
+#[must_use]
+pub fn tool_spec() -> ToolSpec {
     ToolSpec {
         name: UNDO.into(),
         description: "Forget your last steps, or the turn before. Their effects stay.".into(),

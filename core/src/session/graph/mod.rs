@@ -10,7 +10,8 @@ mod merge;
 mod names;
 mod show;
 
-pub(crate) use back::{UNDO, tool_spec};
+pub(crate) use back::UNDO;
+pub use back::tool_spec;
 pub use merge::MergeHow;
 pub(crate) use names::Names;
 pub use names::{Mark, MarkKind};
