@@ -1,14 +1,15 @@
 //! `cargo xtask bench`: what the runtime itself costs, beside named peers in the same run.
 //!
-//! The figures and their aims are in `tests/benches/turns.rs`, `tests/wasm/benches/tools.rs` and
-//! `tests/sandbox/benches/starts.rs`; nothing here is a test, because these are times.
+//! The figures and their aims are in `tests/benches/turns.rs`, `tests/benches/memory.rs`,
+//! `tests/wasm/benches/tools.rs` and `tests/sandbox/benches/starts.rs`; nothing here is a test,
+//! because these are times.
 
 mod embeddings;
 
 use crate::process::{self, cargo};
 use anyhow::Result;
 
-/// Measure turns, forks, long sessions and many sessions; or tools and sandboxes.
+/// Measure turns, forks, long sessions and many sessions; or tools and sandboxes; or memory.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// What is measured.
@@ -32,6 +33,9 @@ enum Part {
     Sandboxes,
     /// Vectors a second, beside onnxruntime.
     Embeddings,
+    /// Searching, writing and opening memory at 1,000, 10,000 and 100,000 entries, beside SQLite's
+    /// full-text index and sqlite-vec.
+    Memory,
 }
 
 /// Runs the chore.
@@ -44,6 +48,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         Part::Wasm => vec![wasm],
         Part::Sandboxes => vec![sandboxes],
         Part::Embeddings => return embeddings::run(args.json),
+        Part::Memory => vec![("tau-tests", "memory")],
     };
     for (package, bench) in benches {
         let mut command = cargo(["bench", "--quiet", "--package", package, "--bench", bench]);

@@ -53,9 +53,10 @@ enum Chore {
     Docs(docs::Args),
     /// Print what `tau` weighs: bytes, dependencies, start-up, memory, tokens of the first request.
     Size(size::Args),
-    /// Measure what turns, forks and long sessions cost, beside named peers in the same run.
+    /// Measure what turns, long sessions, tools and memory cost, beside named peers in the same run.
     Bench(bench::Args),
-    /// Score Tau on lists and corpora: the embedded model, the detectors, attacks on an obedient model.
+    /// Score Tau on lists and corpora: the embedded model, the detectors, memory, attacks on an obedient
+    /// model.
     Eval(eval::Args),
     /// Feed the parsers and detectors made-up input for a while.
     Fuzz(fuzz::Args),

@@ -134,6 +134,9 @@ export class Talk {
         this.draft = null;
         this.append(event.entry, event.message);
         return false;
+      case 'recalled':
+        this.append(event.entry, event.message, true);
+        return false;
       case 'retrying':
         this.draft = null;
         this.retrying = event;
@@ -204,11 +207,12 @@ export class Talk {
   /**
    * @param {string} id
    * @param {Message} message
+   * @param {boolean} [recalled] whether it was found in memory
    */
-  append(id, message) {
+  append(id, message, recalled = false) {
     if (this.entries.some((entry) => entry.id === id)) return;
     const last = this.entries.findLast((entry) => entry.on_path);
-    this.entries = [...this.entries, { id, parent: last?.id ?? null, turn: this.turn, at: null, message, on_path: true }];
+    this.entries = [...this.entries, { id, parent: last?.id ?? null, turn: this.turn, at: null, message, recalled, on_path: true }];
     this.calls = new Map();
   }
 

@@ -51,6 +51,17 @@ export function textOf(message) {
 }
 
 /**
+ * What was found in memory, without what stands around it.
+ *
+ * @param {Message} message
+ * @returns {string[]}
+ */
+export function memoriesOf(message) {
+  const texts = message.parts.map((part) => (part.type === 'text' ? part.text : ''));
+  return texts.slice(1, -1).map((text) => text.replace(/^- \[[^\]]*\] /, '').trim());
+}
+
+/**
  * Sums what calls took.
  *
  * @param {(Usage | undefined)[]} usages

@@ -1,6 +1,6 @@
 /** A conversation as turns: a prompt, the steps that followed, and how it ended. */
 
-import { isPrompt, path, textOf, total } from './tree.js';
+import { isPrompt, memoriesOf, path, textOf, total } from './tree.js';
 
 /** @typedef {import('./tree.js').Entry} Entry */
 /** @typedef {import('./talk.js').Call} Call */
@@ -57,6 +57,7 @@ function stored(talk) {
     const turn = list[list.length - 1];
     if (entry.message.role === 'assistant') addAnswer(turn, entry);
     if (entry.message.role === 'tool') addResults(turn, entry);
+    if (entry.recalled) turn.notices = [...turn.notices, `From memory: ${memoriesOf(entry.message).join(' · ')}`];
   }
   made.set(talk, { entries: talk.entries, changes: talk.changes, list });
   return list;

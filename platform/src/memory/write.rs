@@ -15,8 +15,9 @@ use tau_core::{
 use super::{Opened, Service, open::put};
 use crate::{Clock, Embedder, Storage};
 
-/// How often a write is tried again when others write the same scope.
-const ATTEMPTS: u32 = 64;
+/// How often a write is tried again when others write the same scope. Many, for one that is always
+/// a little slower than another that never rests loses again and again.
+const ATTEMPTS: u32 = 1_000;
 /// Texts that may fall on one name.
 const COLLISIONS: u32 = 8;
 

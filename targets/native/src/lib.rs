@@ -15,6 +15,7 @@ pub mod proxy;
 pub mod secrets;
 pub mod sqlite;
 pub mod tools;
+pub mod workers;
 
 pub use clock::TokioClock;
 pub use entropy::SystemEntropy;
@@ -22,3 +23,4 @@ pub use http::{ReqwestBody, ReqwestHttp};
 pub use lock::{LockError, SessionLock};
 pub use secrets::Secrets;
 pub use sqlite::{RepairReport, SqliteStorage};
+pub use workers::ThreadWorkers;

@@ -434,3 +434,34 @@ async fn repair_of_rubbish_gives_an_empty_store() {
     .await;
     assert!(keys.is_empty());
 }
+
+#[tokio::test]
+async fn a_store_of_the_first_format_is_opened_and_its_memories_show_what_is_new() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("tau.db");
+    filled(&path, 1).await;
+    let first = rusqlite::Connection::open(&path).unwrap();
+    first
+        .execute_batch(
+            "DROP VIEW memories;
+             CREATE VIEW memories AS SELECT key AS namespace FROM kv;
+             INSERT INTO kv VALUES ('memory/user/0a', '{\"v\":2,\"id\":\"0a\",\"text\":\"tea\",\"kind\":\"fact\",\"at\":7}');
+             PRAGMA user_version = 1;",
+        )
+        .unwrap();
+    drop(first);
+    for _ in 0..2 {
+        let store = SqliteStorage::open(&path).unwrap();
+        assert_eq!(keys(&store).await.len(), 1);
+    }
+    let raw = rusqlite::Connection::open(&path).unwrap();
+    let read = |query: &str| raw.query_row(query, [], |row| row.get::<_, String>(0));
+    assert_eq!(
+        read("SELECT scope || ' ' || kind || ' ' || text FROM memories").unwrap(),
+        "user fact tea"
+    );
+    let version: i64 = raw
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(version, 2);
+}

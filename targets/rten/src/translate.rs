@@ -245,7 +245,7 @@ mod tests {
             budgets: Budgets::default(),
             retry: Retry::default(),
             compaction: false,
-            memory_namespace: None,
+            memory: None,
         };
         let mut session = Session::new(config, [7; 32], now);
         let prompt = Command::Prompt {

@@ -15,6 +15,7 @@ mod inside;
 #[cfg(target_os = "linux")]
 mod keyring;
 mod killed;
+mod memory;
 mod net;
 mod one_shot;
 mod own_tools;

@@ -1,5 +1,6 @@
 //! `cargo xtask eval`: how good Tau is at what it claims, from lists and corpora.
 
+mod memory;
 mod obey;
 mod safety;
 mod train;
@@ -24,6 +25,8 @@ enum Subject {
     Safety(safety::Args),
     /// Make the tables of the injection detector from corpora.
     Train(train::Args),
+    /// The search of memory, on questions with known answers: recall, nDCG and MRR by method.
+    Memory(memory::Args),
     /// A model that obeys every instruction it reads, over scripted attacks: what it gets out and
     /// changes, and whether the same tasks finish without them.
     Obey(obey::Args),
@@ -41,6 +44,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         Subject::Embedded => embedded(),
         Subject::Safety(args) => safety::run(args),
         Subject::Train(args) => train::run(args),
+        Subject::Memory(args) => memory::run(args),
         Subject::Obey(args) => obey::run(args),
     }
 }

@@ -93,3 +93,14 @@ fn a_session_that_was_restored_in_between_replays_too() {
         run(&lines(&home)).unwrap();
     }
 }
+
+#[test]
+fn a_recording_of_the_time_before_memory_had_scopes_goes_the_same_way() {
+    let recorded = include_str!("before-scopes.jsonl");
+    assert!(recorded.contains(r#""memory_namespace":"me""#));
+    let replayed = replay(recorded.lines().map(str::as_bytes));
+    assert_eq!(
+        replayed.map(|done| done.records),
+        Ok(recorded.lines().count() as u64 - 1)
+    );
+}

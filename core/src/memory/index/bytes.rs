@@ -35,6 +35,14 @@ pub(super) fn seal(mut bytes: Vec<u8>) -> Arc<[u8]> {
     bytes.into()
 }
 
+/// A segment of `content`, whatever it is: what tests make broken ones of.
+#[must_use]
+pub fn sealed(magic: [u8; 8], content: &[u8]) -> Vec<u8> {
+    let mut bytes = begin(magic);
+    bytes.extend_from_slice(content);
+    seal(bytes).to_vec()
+}
+
 /// Whether `bytes` are what was sealed under `magic`.
 pub(super) fn check(key: &str, bytes: &[u8], magic: [u8; 8]) -> Result<(), IndexError> {
     let damaged = |detail: String| IndexError::Damaged {

@@ -47,7 +47,7 @@ pub(super) fn search<'a>(
         for (score, document) in scores.into_iter().zip(0..) {
             if score > 0.0 && admitted[document as usize] {
                 best.push(Found {
-                    score,
+                    score: f64::from(score),
                     part: *part,
                     document,
                 });

@@ -26,10 +26,14 @@ mod token;
 mod vector;
 mod vectors;
 mod words;
+mod workers;
 
+#[doc(hidden)]
+pub use bytes::sealed;
 pub use query::{Boosts, Filter, Hit, Method, Query, Ranked};
-pub use search::search;
+pub use search::{search, search_with};
 pub use store::{IndexError, Next, Store, Wanted};
+pub use workers::{InTurn, Piece, Workers};
 
 use alloc::{string::String, vec::Vec};
 use core::fmt;

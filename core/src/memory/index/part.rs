@@ -216,7 +216,7 @@ impl<'a> Part<'a> {
 /// A document that was found.
 #[derive(Clone, Copy)]
 pub(super) struct Found<'a> {
-    pub(super) score: f32,
+    pub(super) score: f64,
     pub(super) part: Part<'a>,
     pub(super) document: u32,
 }

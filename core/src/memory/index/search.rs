@@ -1,13 +1,13 @@
 //! Ranking over several indexes at once.
 
-use alloc::{collections::BTreeMap, string::String, vec::Vec};
-use core::cmp::Ordering;
+use alloc::{boxed::Box, collections::BTreeMap, string::String, vec::Vec};
 
 use super::{
     Boosts, Hit, Index, Method, Query, Ranked, keyword,
     part::{self, Best, Found, Part},
     token,
     vector::Wanted,
+    workers::{InTurn, Piece, Workers},
 };
 use crate::order;
 
@@ -17,7 +17,10 @@ const RRF: f64 = 60.0;
 /// meant by a question is above it nine times out of ten.
 pub(super) const FLOOR: f32 = 0.3;
 /// Places of each list that are fused.
-const DEPTH: usize = 1_000;
+const DEPTH: usize = 500;
+
+/// Documents that are worth a worker: to compare so many takes longer than to wake one.
+const WORTH_SHARING: usize = if cfg!(test) { 16 } else { 16_384 };
 
 /// How much words and meaning count, each as a part of the best in its list.
 const WORDS: f32 = 0.55;
@@ -37,6 +40,12 @@ const TIME: f32 = 0.12;
 /// A document that has no word of the query and is not close to it in meaning is not among them.
 #[must_use]
 pub fn search(indexes: &[&Index], query: &Query<'_>) -> Vec<Hit> {
+    search_with(indexes, query, &InTurn)
+}
+
+/// The same, with the vectors compared by `workers`: the hits are the same whoever they are.
+#[must_use]
+pub fn search_with(indexes: &[&Index], query: &Query<'_>, workers: &dyn Workers) -> Vec<Hit> {
     let parts = part::parts(indexes);
     let admitted: Vec<Vec<bool>> = parts
         .iter()
@@ -53,7 +62,7 @@ pub fn search(indexes: &[&Index], query: &Query<'_>) -> Vec<Hit> {
     };
     let by_meaning = match (&wanted, query.method) {
         (None, _) | (_, Method::Keyword) => Vec::new(),
-        (Some(wanted), _) => meaning(&parts, &admitted, wanted, depth),
+        (Some(wanted), _) => meaning(&parts, &admitted, wanted, depth, workers),
     };
     let mut candidates = Candidates::new(&parts);
     candidates.list(by_words, |candidate| &mut candidate.keyword);
@@ -71,6 +80,40 @@ fn meaning<'a>(
     admitted: &[Vec<bool>],
     wanted: &Wanted<'_>,
     limit: usize,
+    workers: &dyn Workers,
+) -> Vec<Found<'a>> {
+    let documents: usize = parts.iter().map(|part| part.len()).sum();
+    let count = workers.count().min(documents / WORTH_SHARING).max(1);
+    let share = parts.len().div_ceil(count).max(1);
+    let shares = parts.chunks(share).zip(admitted.chunks(share));
+    let mut found: Vec<Vec<Found<'a>>> = shares.clone().map(|_| Vec::new()).collect();
+    let pieces = shares
+        .zip(&mut found)
+        .map(|((parts, admitted), found)| -> Piece<'_> {
+            Box::new(move || *found = close(parts, admitted, wanted, limit))
+        });
+    workers.run(pieces.collect());
+    let mut nearly = Best::new(limit);
+    for found in found.into_iter().flatten() {
+        nearly.push(found);
+    }
+    let mut best = Best::new(limit);
+    for found in nearly.into_list() {
+        let score = found.part.cosine(found.document, wanted);
+        best.push(Found {
+            score: f64::from(score.unwrap_or(0.0)),
+            ..found
+        });
+    }
+    best.into_list()
+}
+
+/// The `limit` closest of some parts, by whole numbers.
+fn close<'a>(
+    parts: &[Part<'a>],
+    admitted: &[Vec<bool>],
+    wanted: &Wanted<'_>,
+    limit: usize,
 ) -> Vec<Found<'a>> {
     let mut nearly = Best::new(limit);
     for (part, admitted) in parts.iter().zip(admitted) {
@@ -80,19 +123,14 @@ fn meaning<'a>(
                 && score >= FLOOR
             {
                 nearly.push(Found {
-                    score,
+                    score: f64::from(score),
                     part: *part,
                     document,
                 });
             }
         }
     }
-    let mut best = Best::new(limit);
-    for found in nearly.into_list() {
-        let score = found.part.cosine(found.document, wanted).unwrap_or(0.0);
-        best.push(Found { score, ..found });
-    }
-    best.into_list()
+    nearly.into_list()
 }
 
 /// What was found in any list.
@@ -131,7 +169,7 @@ impl<'p, 'a> Candidates<'p, 'a> {
                 .or_default();
             *place(candidate) = Some(Ranked {
                 rank,
-                score: found.score,
+                score: found.score as f32,
             });
         }
     }
@@ -152,7 +190,7 @@ impl<'p, 'a> Candidates<'p, 'a> {
         for ((part, document), candidate) in &mut self.found {
             let part = self.parts[*part];
             if candidate.vector.is_none() {
-                let cosine = wanted.and_then(|wanted| part.cosine(*document, wanted));
+                let cosine = wanted.and_then(|wanted| part.estimate(*document, wanted));
                 candidate.boosts.meaning = MEANING * cosine.unwrap_or(0.0).max(0.0) / most_meaning;
             }
             let part_of =
@@ -181,7 +219,7 @@ impl<'p, 'a> Candidates<'p, 'a> {
             let part = self.parts[*part];
             if !part.speaker(*document).is_empty() && !part.source(*document).is_empty() {
                 lenders.push(Found {
-                    score: candidate.base,
+                    score: f64::from(candidate.base),
                     part,
                     document: *document,
                 });
@@ -213,7 +251,7 @@ impl<'p, 'a> Candidates<'p, 'a> {
                 });
                 for (turn, lent) in turns.iter().zip(lent) {
                     if let Some(candidate) = self.found.get_mut(turn) {
-                        candidate.boosts.neighbours += lent * lender.score;
+                        candidate.boosts.neighbours += lent * lender.score as f32;
                     }
                 }
             }
@@ -221,32 +259,27 @@ impl<'p, 'a> Candidates<'p, 'a> {
     }
 
     fn into_hits(self, query: &Query<'_>) -> Vec<Hit> {
-        let mut hits: Vec<(f64, (usize, u32), Candidate)> = Vec::with_capacity(self.found.len());
-        for (place, candidate) in self.found {
-            hits.push((score(query.method, &candidate), place, candidate));
+        let mut best = Best::new(query.limit);
+        for ((part, document), candidate) in &self.found {
+            best.push(Found {
+                score: score(query.method, candidate),
+                part: self.parts[*part],
+                document: *document,
+            });
         }
-        let parts = self.parts;
-        order::sort_by(
-            &mut hits,
-            |(a_score, (a_part, a), _), (b_score, (b_part, b), _)| {
-                let (a_part, b_part) = (parts[*a_part], parts[*b_part]);
-                let order = b_score
-                    .total_cmp(a_score)
-                    .then_with(|| b_part.at(*b).cmp(&a_part.at(*a)));
-                let order = order.then_with(|| a_part.id(*a).cmp(b_part.id(*b)));
-                order.then(a_part.index.cmp(&b_part.index)) == Ordering::Less
-            },
-        );
-        hits.truncate(query.limit);
-        let hit = |(score, (part, document), candidate): (f64, (usize, u32), Candidate)| Hit {
-            index: parts[part].index,
-            id: String::from(parts[part].id(document)),
-            score,
-            keyword: candidate.keyword,
-            vector: candidate.vector,
-            boosts: candidate.boosts,
+        let hit = |found: Found<'_>| {
+            let place = (found.part.number, found.document);
+            let candidate = self.found.get(&place).copied().unwrap_or_default();
+            Hit {
+                index: found.part.index,
+                id: String::from(found.part.id(found.document)),
+                score: found.score,
+                keyword: candidate.keyword,
+                vector: candidate.vector,
+                boosts: candidate.boosts,
+            }
         };
-        hits.into_iter().map(hit).collect()
+        best.into_list().into_iter().map(hit).collect()
     }
 }
 

@@ -22,9 +22,9 @@ const SET_UP_TRIES: u32 = 100;
 /// The first bytes of every SQLite file.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
-/// The tables, and what is the same in every format.
+/// The table, which is the same in every format, and views of sessions.
 const SCHEMA: &str = include_str!("schema.sql");
-/// The view of what is remembered, which came with format 2 as it is.
+/// The view of what is remembered.
 const MEMORIES: &str = include_str!("memories.sql");
 
 /// Opens or makes the store at `path`.
@@ -193,7 +193,10 @@ fn upgrade(connection: &mut Connection) -> rusqlite::Result<()> {
     if found >= FORMAT {
         return Ok(());
     }
-    transaction.execute_batch("DROP VIEW IF EXISTS memories")?;
+    for view in ["entries", "sessions", "memories"] {
+        transaction.execute_batch(&format!("DROP VIEW IF EXISTS {view}"))?;
+    }
+    transaction.execute_batch(SCHEMA)?;
     transaction.execute_batch(MEMORIES)?;
     transaction.pragma_update(None, "user_version", FORMAT)?;
     transaction.commit()

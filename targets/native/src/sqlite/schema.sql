@@ -1,5 +1,5 @@
 -- Everything Tau keeps: keys read like paths, values are versioned JSON.
-CREATE TABLE kv (
+CREATE TABLE IF NOT EXISTS kv (
     key   TEXT NOT NULL PRIMARY KEY,
     value BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;

@@ -202,6 +202,21 @@ async fn exported_session_replays() {
         )
         .await;
     assert_eq!(found[0]["text"], "The boat is blue.");
+    assert_eq!(found[0]["scope"], "user");
+    let forgotten = stage
+        .run(
+            "const before = await call('memory.list');
+             await call('memory.remove', { id: given });
+             const after = await call('memory.list');
+             const gone = await call('memory.list', { forgotten: true });
+             await call('memory.restore', { id: given });
+             const back = await call('memory.list', { query: 'boats' });
+             return [before.length - after.length, gone.map(({ id }) => id), back[0].id];",
+            found[0]["id"].clone(),
+        )
+        .await;
+    let id = &found[0]["id"];
+    assert_eq!(forgotten, json!([1, [id], id]));
     stage.browser.end().await;
 }
 

@@ -216,3 +216,63 @@ async fn what_is_not_set_up_is_said_and_lets_nobody_in() -> Result<()> {
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn memory_is_the_same_for_a_tool_and_for_whoever_asks() -> Result<()> {
+    let model = Model::start(|asked, _| match asked.last_role() {
+        "tool" => Do::say("done"),
+        _ => Do::call(
+            "remember",
+            &json!({"text": "the boat is green", "kind": "fact", "namespace": "boats"}),
+        ),
+    })
+    .await?;
+    let mut worker = Worker::start(&model).await?;
+    let path = worker.alice().begin(&json!({})).await?;
+    worker
+        .alice()
+        .prompt(&path, "keep it")
+        .await?
+        .rest()
+        .await?;
+    worker.restart().await?;
+    let ask = |action: serde_json::Value| {
+        let alice = worker.alice();
+        async move { alice.post("/v1/memory", &action).await }
+    };
+    let found = ask(json!({"do": "search", "query": "boat"})).await?;
+    assert_eq!(found.status, 200, "{}", found.text);
+    let hit = found.json()["answer"]["found"][0].clone();
+    assert_eq!(hit["entry"]["text"], "the boat is green");
+    assert_eq!(hit["entry"]["namespace"], "boats");
+    assert_eq!(hit["keyword"]["rank"], 1);
+    let id = hit["entry"]["id"].clone();
+    let gone = ask(json!({"do": "forget", "ids": [id]})).await?;
+    assert_eq!(gone.status, 200, "{}", gone.text);
+    let listed = worker.alice().get("/v1/memory").await?;
+    assert_eq!(listed["answer"]["entries"], json!([]));
+    ask(json!({"do": "restore", "ids": [id]})).await?;
+    let listed = worker.alice().get("/v1/memory").await?;
+    assert_eq!(listed["answer"]["entries"][0]["entry"]["id"], id);
+    let others = worker.client(BOB).get("/v1/memory").await?;
+    assert_eq!(others["answer"]["entries"], json!([]));
+    for (action, status, code) in [
+        (json!({"do": "read", "ids": ["nothing"]}), 404, "no_memory"),
+        (
+            json!({"do": "remember", "draft": {"text": ""}}),
+            422,
+            "invalid_memory",
+        ),
+        (
+            json!({"do": "remember", "draft": {"text": "x", "namespace": "../.."}}),
+            422,
+            "invalid_memory",
+        ),
+        (json!({"do": "steal"}), 422, "invalid_request"),
+    ] {
+        let refused = ask(action.clone()).await?;
+        let told = (refused.status, refused.code());
+        assert_eq!(told, (status, code.to_owned()), "{action}");
+    }
+    Ok(())
+}

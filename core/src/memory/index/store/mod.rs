@@ -388,7 +388,7 @@ impl Store {
     }
 
     /// Adds to `batch` that every change of the log becomes a segment behind those of `next`.
-    fn flush(&mut self, mut next: Index, batch: &mut Batch) {
+    pub(super) fn flush(&mut self, mut next: Index, batch: &mut Batch) {
         let deleted = (self.manifest.seq..self.seq).map(|seq| self.log_key(seq));
         batch.delete.extend(deleted);
         let mut tail = self.index.tail.clone();
@@ -481,6 +481,16 @@ impl Store {
         }
         batch.require_absent.push(key.clone());
         batch.put.push((key, rows::write_change(change)));
+    }
+
+    /// How many rows the segments have.
+    #[cfg(test)]
+    pub(super) fn rows_of_segments(&self) -> usize {
+        self.manifest
+            .segments
+            .iter()
+            .map(|live| self.segment_keys(live).len())
+            .sum()
     }
 
     fn log_prefix(&self) -> String {

@@ -41,7 +41,7 @@ pub(super) fn read(text: &str) -> Read {
         true => text.find(']').unwrap_or(0),
         false => 0,
     };
-    let said = found.iter().filter(|found| found.at >= head);
+    let said = found.iter().filter(|found| found.at > head);
     let tells_time = turn::tells_time(said.map(|found| found.text.as_str()));
     let mut counts: BTreeMap<String, u32> = BTreeMap::new();
     for found in found {
@@ -113,7 +113,7 @@ fn found(text: &str) -> Vec<Found> {
         let joins = matches!(c, '_' | '-' | '.' | '\'' | '’')
             && !run.is_empty()
             && chars.peek().is_some_and(|(_, next)| next.is_alphanumeric());
-        if c.is_alphanumeric() || fold::is_mark(c) || joins {
+        if c.is_alphanumeric() || joins || (fold::is_mark(c) && !run.is_empty()) {
             if run.len() < 4 * LONGEST {
                 run.push(if c == '’' { '\'' } else { c });
             }
