@@ -246,8 +246,8 @@ mod tests {
             budgets: Budgets::default(),
             retry: Retry::default(),
             compaction: false,
-            memory_namespace: None,
             undo_tool: false,
+            memory: None,
         };
         let mut session = Session::new(config, [7; 32], now);
         let prompt = Command::Prompt {
