@@ -20,7 +20,6 @@ const EXAMPLES: &str = "\
 Examples:
   tau \"what does this project do?\"        one answer, on stdout
   git diff | tau \"review this\"            standard input goes along
-  tau run --json --approve shell \"run the tests\"
 
 A provider is found in this order: flags, the profile (`tau config path`), a key in the
 environment, a server on localhost, the embedded model. TAU_HOME moves everything Tau keeps;

@@ -45,10 +45,11 @@ mod tests {
     use super::*;
 
     fn workspace() -> (tempfile::TempDir, Workspace) {
-        let folder = tempfile::tempdir().unwrap();
-        fs::create_dir(folder.path().join("in")).unwrap();
-        fs::write(folder.path().join("secret"), "not here").unwrap();
-        let workspace = Workspace::open(&folder.path().join("in"), Paths::default()).unwrap();
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::create_dir(folder.path().join("in")).expect("a workspace");
+        fs::write(folder.path().join("secret"), "not here").expect("a file");
+        let workspace =
+            Workspace::open(&folder.path().join("in"), Paths::default()).expect("the workspace");
         (folder, workspace)
     }
 
