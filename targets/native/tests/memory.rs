@@ -168,7 +168,7 @@ async fn is_whole(path: &Path, kept: usize, forgotten: &BTreeSet<usize>) {
     let mut store = Store::new(&Scope::User.segment());
     let live = indexed(&storage, &mut store).await;
     assert_eq!(live, texts.len(), "the index holds what is remembered");
-    for n in [1, kept / 2 | 1, kept.saturating_sub(2) | 1] {
+    for n in [1, (kept / 2) | 1, kept.saturating_sub(2) | 1] {
         let search = Search {
             query: format!("number{n}"),
             ..Search::default()
