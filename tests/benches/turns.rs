@@ -27,7 +27,8 @@ use tau_core::{
     tool::{ToolOutput, ToolRun, ToolSpec},
 };
 use tau_platform::{
-    Body, Generation, Host, HostTools, Http, LocalModel, MemoryStorage, Shown, Storage,
+    Body, Generation, Host, HostTools, Http, LocalModel, MemoryStorage, NoEmbedder, Shown, Storage,
+    memory::Service,
 };
 use tau_target_native::{SqliteStorage, TokioClock};
 
@@ -38,8 +39,12 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 struct BenchHost<S> {
     clock: TokioClock,
     storage: S,
+    memory: Memory<S>,
     nothing: Nothing,
 }
+
+/// Memory that is never asked.
+type Memory<S> = Service<S, NoEmbedder, TokioClock>;
 
 struct Nothing;
 
@@ -51,6 +56,7 @@ impl<S: Storage> Host for BenchHost<S> {
     type Storage = S;
     type Tools = Nothing;
     type Model = Nothing;
+    type Memory = Memory<S>;
 
     fn clock(&self) -> &TokioClock {
         &self.clock
@@ -66,6 +72,9 @@ impl<S: Storage> Host for BenchHost<S> {
     }
     fn model(&self) -> &Nothing {
         &self.nothing
+    }
+    fn memory(&self) -> &Memory<S> {
+        &self.memory
     }
 }
 
@@ -115,9 +124,10 @@ impl Generation for Answer {
     }
 }
 
-fn host<S: Storage>(storage: S) -> BenchHost<S> {
+fn host<S: Storage + Clone>(storage: S) -> BenchHost<S> {
     BenchHost {
         clock: TokioClock,
+        memory: Service::new(storage.clone(), NoEmbedder, TokioClock),
         storage,
         nothing: Nothing,
     }
@@ -325,7 +335,7 @@ async fn forks(figures: &mut Figures) {
 }
 
 /// Median time of a turn around entry 10 and around entry 10,000.
-async fn growth<S: Storage>(storage: S, context_tokens: u32) -> (f64, f64) {
+async fn growth<S: Storage + Clone>(storage: S, context_tokens: u32) -> (f64, f64) {
     let host = host(storage);
     let mut session = Session::new(config(context_tokens), seed(4), now());
     let times = turns(&host, &mut session, 5_000).await;

@@ -128,14 +128,21 @@ FROM (
     WHERE key >= 'sessions/' AND key < 'sessions0'
 ) AS summaries;
 
--- One row for each thing to remember.
+-- One row for each thing to remember; what was forgotten has the time of that in `forgotten`.
 CREATE VIEW {schema}.memories AS
 SELECT
-    split_part(rest, '/', 1) AS namespace,
+    split_part(rest, '/', 1) AS scope,
     substr(rest, strpos(rest, '/') + 1) AS id,
     memory ->> 'text' AS text,
+    memory ->> 'kind' AS kind,
+    memory -> 'tags' AS tags,
+    memory ->> 'namespace' AS namespace,
+    memory ->> 'source' AS source,
+    coalesce((memory ->> 'importance')::integer, 0) AS importance,
     to_timestamp((memory ->> 'at')::numeric / 1000) AS at,
-    memory ->> 'session' AS session
+    to_timestamp((memory ->> 'updated')::numeric / 1000) AS updated,
+    memory ->> 'session' AS session,
+    to_timestamp((memory ->> 'deleted')::numeric / 1000) AS forgotten
 FROM (
     SELECT substr(key, 8) AS rest, {schema}.as_json(value) AS memory
     FROM {schema}.kv

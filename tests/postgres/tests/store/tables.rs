@@ -50,7 +50,7 @@ async fn people_can_read_the_views() {
         ["00c0ffee00c0ffee tea 2026-01-01 00:00:00+00 2 f"]
     );
     assert_eq!(
-        sql("namespace, id, text, at", "memories ORDER BY id"),
+        sql("scope, id, text, at", "memories ORDER BY id"),
         ["home 7 likes tea 2026-01-01 00:00:00+00", "home 8"]
     );
 }
