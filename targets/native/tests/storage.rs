@@ -461,7 +461,7 @@ async fn a_store_of_the_first_format_is_opened_and_its_memories_show_what_is_new
         .execute_batch(
             "DROP VIEW memories;
              CREATE VIEW memories AS SELECT key AS namespace FROM kv;
-             INSERT INTO kv VALUES ('memory/user/0a', '{\"v\":2,\"id\":\"0a\",\"text\":\"tea\",\"kind\":\"fact\",\"at\":7}');
+             INSERT INTO kv VALUES ('memory/user/0a', CAST('{\"v\":2,\"id\":\"0a\",\"text\":\"tea\",\"kind\":\"fact\",\"at\":7}' AS BLOB));
              PRAGMA user_version = 1;",
         )
         .unwrap();
