@@ -77,6 +77,11 @@ impl Session {
         found.flat_map(|recalled| recalled.memories.iter().map(|name| &**name))
     }
 
+    /// Whether the turn waits for memory.
+    pub(super) fn is_recalling(&self) -> bool {
+        matches!(self.recall, Some(Recall::Asked(_)))
+    }
+
     /// Whether that effect is what the turn waits for.
     pub(crate) fn recalls_by(&self, id: EffectId) -> bool {
         self.recall == Some(Recall::Asked(id))

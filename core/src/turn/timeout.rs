@@ -21,7 +21,8 @@ impl Session {
         let deadline = budget::deadline(turn, &self.state.config.budgets);
         let retry = turn
             .attempt()
-            .filter(|_| self.call.is_none())
+            // Nothing is due before memory answers: a time that has passed would call back at once.
+            .filter(|_| self.call.is_none() && !self.is_recalling())
             .map(|attempt| attempt.not_before);
         let calls = turn.calls().iter().filter_map(|state| match state.status {
             CallStatus::Asked { since, .. } => Some(self.approval_ends(since)),

@@ -5,12 +5,12 @@ use serde_json::json;
 
 use super::harness::*;
 use crate::{
-    ids::CallId,
+    ids::{CallId, UnixMillis},
     memory::{self, Access},
     message::ToolStatus,
     policy::{Extent, Policy, Preset},
     safety::Labels,
-    session::{Answer, Command, CommandError, Config, Event, Outcome},
+    session::{Answer, Command, CommandError, Config, Effect, Event, Outcome, Session},
     tool::ToolOutput,
 };
 
@@ -338,4 +338,25 @@ fn an_order_in_a_memory_is_taken_out_and_what_was_tainted_is_recalled_as_tainted
         home.session.entries().path().is_empty(),
         "it goes with its turn"
     );
+}
+
+#[test]
+fn while_memory_is_asked_no_time_is_waited_for() {
+    let mut session = Session::new(recalling(), SEED, UnixMillis(5));
+    let prompt = Command::Prompt {
+        text: "what is my cat called?".into(),
+        images: vec![],
+    };
+    session.submit(prompt, UnixMillis(5)).unwrap();
+    while let Some((id, effect)) = session.poll_effect() {
+        match effect {
+            Effect::Commit(_) => session.answer(id, Answer::Committed(Ok(())), UnixMillis(6)),
+            Effect::Memory(_) => {
+                assert_eq!(session.poll_timeout(), None);
+                return;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    panic!("memory was not asked");
 }
