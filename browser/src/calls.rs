@@ -132,9 +132,7 @@ pub(crate) async fn answer(
             let stored = open::load(state.storage(), &args.session).await?;
             Ok(String::from_utf8_lossy(&stored.export()).into())
         }
-        "memory.list" => {
-            memory::list(state, read(name, arguments)?).await
-        }
+        "memory.list" => memory::list(state, read(name, arguments)?).await,
         "memory.add" => memory::add(state, read(name, arguments)?).await,
         "memory.remove" => memory::remove(state, &read::<Id>(name, arguments)?.id).await,
         "memory.restore" => memory::restore(state, &read::<Id>(name, arguments)?.id).await,

@@ -52,7 +52,11 @@ pub(crate) fn access(is_embedded: bool) -> Access {
 
 async fn ask(state: &State, action: Action) -> Result<Answer, Refused> {
     let access = access(false);
-    let reply = state.host.memory().serve(Request { access, action }).await?;
+    let reply = state
+        .host
+        .memory()
+        .serve(Request { access, action })
+        .await?;
     Ok(reply.answer)
 }
 
