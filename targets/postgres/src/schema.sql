@@ -96,14 +96,30 @@ EXCEPTION WHEN others THEN
 END
 $$;
 
--- One row for each record of a session's journal.
+-- What is no text shows as NULL.
+CREATE FUNCTION {schema}.as_text(value bytea) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    RETURN convert_from(value, 'UTF8');
+EXCEPTION WHEN others THEN
+    RETURN NULL;
+END
+$$;
+
+-- One row for each record of a session's journal. A large text is stored once, by its hash, and
+-- stands in the record by that.
 CREATE VIEW {schema}.entries AS
 SELECT
     split_part(key, '/', 2) AS session,
     CASE WHEN right(key, 10) ~ '^[0-9]{10}$' THEN right(key, 10)::bigint END AS seq,
     to_timestamp((record ->> 'at')::numeric / 1000) AS at,
     record ->> 'type' AS type,
-    record #>> '{message,parts,0,text}' AS text,
+    coalesce(
+        (
+            SELECT {schema}.as_text(content.value) FROM {schema}.kv AS content
+            WHERE content.key = 'blob/' || substr(record #>> '{message,parts,0,text}', 13)
+        ),
+        record #>> '{message,parts,0,text}'
+    ) AS text,
     record
 FROM (
     SELECT key, {schema}.as_json(value) AS record
