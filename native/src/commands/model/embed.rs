@@ -17,8 +17,8 @@ use crate::{
 /// The server is asked for one vector, so that the profile knows how long they are. With another
 /// model, what is remembered is embedded anew, once.
 ///
-/// For example: tau model embed local · tau model embed nomic-embed-text ·
-/// tau model embed text-embedding-3-small --base-url https://api.openai.com/v1
+/// For example: `tau model embed local`, `tau model embed nomic-embed-text`,
+/// `tau model embed text-embedding-3-small --base-url https://api.openai.com/v1`
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// `local` (in this program), `off` (search by words alone), or the model's name; one that a
