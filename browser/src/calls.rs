@@ -278,17 +278,23 @@ async fn status(state: &State) -> Result<Value, Refused> {
     let persisted = state.browser.persisted().await;
     let loaded = state.model().loaded();
     let model = state.settings.borrow().model_name(loaded.as_deref());
-    let mut tools: Vec<String> = match state.config() {
-        Ok(config) => config.tools,
-        Err(_) => state.host.tools().specs(),
-    }
-    .into_iter()
-    .map(|tool| tool.name)
-    .collect();
-    if state.settings.borrow().uses_memory() {
-        let own = tau_core::memory::tool_specs(&memory::access(false));
-        tools.extend(own.into_iter().map(|tool| tool.name));
-    }
+    // Without a model there is no configuration yet; one that is set later has these.
+    let config = state.config().ok();
+    let (memory, undoes) = match &config {
+        Some(config) => (config.memory.clone(), config.undo_tool),
+        None => {
+            let uses = state.settings.borrow().uses_memory();
+            (uses.then(|| memory::access(false)), true)
+        }
+    };
+    let of_home = match config {
+        Some(config) => config.tools,
+        None => state.host.tools().specs(),
+    };
+    let remembering = memory.as_ref().map(tau_core::memory::tool_specs);
+    let undoing = undoes.then(tau_core::session::undo_spec);
+    let all = of_home.into_iter().chain(remembering.into_iter().flatten());
+    let tools: Vec<String> = all.chain(undoing).map(|tool| tool.name).collect();
     Ok(json!({
         "version": env!("CARGO_PKG_VERSION"),
         "home": "browser",

@@ -57,6 +57,9 @@ async fn page_that_offers_nothing_has_no_tool_that_reads_it() {
             Value::Null,
         )
         .await;
-    assert_eq!(tools, json!(["time", "http", "remember", "recall"]));
+    assert_eq!(
+        tools,
+        json!(["time", "http", "remember", "recall", "memory", "undo"])
+    );
     stage.browser.end().await;
 }
