@@ -224,7 +224,7 @@ async fn people_can_read_the_views() {
         "00c0ffee00c0ffee tea 2026-01-01 00:00:00 2 0"
     );
     assert_eq!(
-        line("SELECT group_concat(concat_ws(' ', namespace, id, text, at), '; ') FROM memories"),
+        line("SELECT group_concat(concat_ws(' ', scope, id, text, at), '; ') FROM memories"),
         "home 7 likes tea 2026-01-01 00:00:00; home 8"
     );
 }
