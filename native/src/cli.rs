@@ -22,13 +22,10 @@ Examples:
   git diff | tau \"review this\"            standard input goes along
 
 A provider is found in this order: flags, the profile (`tau config path`), a key in the
-environment, a server on localhost, the embedded model. TAU_HOME moves everything Tau keeps;
-TAU_STORE names another store, a file or postgres://USER@HOST/DATABASE.
+environment, a server on localhost, the embedded model. TAU_HOME moves everything Tau keeps.
 ";
 
-/// An agent that lives where you are.
-///
-/// `tau "PROMPT"` asks once and prints the answer; `tau chat` holds a conversation.
+/// An agent that lives where you are: `tau "PROMPT"` answers once, `tau chat` holds a conversation.
 #[derive(Debug, Parser)]
 #[command(
     name = "tau",
