@@ -16,8 +16,8 @@ use std::{
 /// Score the search of memory.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Sets: {docs: [{id, text}], queries: [{id, text, relevant: [ids]}]} [default: each
-    /// retrieval-*.json of shared/data beside the checkout].
+    /// Sets, `{docs: [{id, text}], queries: [{id, text, relevant: [ids]}]}`; without any, those
+    /// beside the corpora of `eval safety`.
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Print one JSON object a set.

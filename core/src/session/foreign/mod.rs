@@ -1,6 +1,6 @@
 //! Conversations of other programs, read from their files.
 //!
-//! A file is read line by line into pieces that each name what they follow; [`Builder`] makes whole
+//! A file is read line by line into pieces that each name what they follow; `Builder` makes whole
 //! entries of them. Nothing is guessed: a name given twice, a missing parent or a cycle is told at
 //! its line, and what is left behind (instructions, reasoning, the talk of sub-agents) is counted.
 
