@@ -2,12 +2,14 @@
 
 #![no_main]
 
+mod edits;
+
+use edits::edited;
 use libfuzzer_sys::fuzz_target;
 use std::{collections::BTreeMap, sync::LazyLock};
 use tau_kamn::{
-    AgentDid,
     envelope::{Attachment, Envelope, MessageType, SignedEnvelope},
-    kel::{Change, Event, KeyLog},
+    kel::KeyLog,
     keys::KeyTree,
     proof::Proven,
     time::Timestamp,
@@ -18,23 +20,9 @@ const NOW_MS: u64 = 1_770_495_330_123;
 /// The sender's log, what it sent, and its text.
 static SENT: LazyLock<(KeyLog, SignedEnvelope, String)> = LazyLock::new(|| {
     let tree = KeyTree::from_seed(&[0x11; 32]);
-    let identity = tree.identity(0).public_key();
     let created = Timestamp::from_unix_ms(NOW_MS).expect("it is a moment");
-    let inception = Event {
-        did: AgentDid::new("alice", &identity).expect("it is a label"),
-        seq: 0,
-        previous: None,
-        created,
-        change: Change::Inception {
-            identity,
-            signing: tree.signing(1).public_key(),
-            agreement: tree.agreement(1).public_key(),
-            next_digest: None,
-            recovery: None,
-        },
-    };
-    let from = inception.did.clone();
-    let log = KeyLog::begin(inception.signed_by(&tree.identity(0))).expect("it begins");
+    let log = KeyLog::of_tree("alice", &tree, created).expect("it begins");
+    let from = log.state().expect("no fork").did().clone();
     let envelope = Envelope {
         id: "urn:uuid:00000000-0000-4000-8000-000000000001".into(),
         from,
@@ -61,19 +49,6 @@ static SENT: LazyLock<(KeyLog, SignedEnvelope, String)> = LazyLock::new(|| {
     let text = signed.to_canonical();
     (log, signed, text)
 });
-
-/// The text with edits: of each, two bytes of place, one of length, and what comes there.
-fn edited(text: &str, mut edits: &[u8]) -> Vec<u8> {
-    let mut bytes = text.as_bytes().to_vec();
-    while let [high, low, removed, rest @ ..] = edits {
-        let place = usize::from(u16::from_be_bytes([*high, *low])) % (bytes.len() + 1);
-        let end = (place + usize::from(removed >> 4)).min(bytes.len());
-        let (new, others) = rest.split_at(usize::from(removed & 15).min(rest.len()));
-        bytes.splice(place..end, new.iter().copied());
-        edits = others;
-    }
-    bytes
-}
 
 fuzz_target!(|data: &[u8]| {
     let (log, sent, text) = &*SENT;

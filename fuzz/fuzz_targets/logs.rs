@@ -2,6 +2,9 @@
 
 #![no_main]
 
+mod edits;
+
+use edits::edited;
 use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
 use tau_kamn::{
@@ -57,19 +60,6 @@ static LOG: LazyLock<(KeyLog, String)> = LazyLock::new(|| {
     let text = log.to_value().to_canonical();
     (log, text)
 });
-
-/// The text with edits: of each, two bytes of place, one of length, and what comes there.
-fn edited(text: &str, mut edits: &[u8]) -> Vec<u8> {
-    let mut bytes = text.as_bytes().to_vec();
-    while let [high, low, removed, rest @ ..] = edits {
-        let place = usize::from(u16::from_be_bytes([*high, *low])) % (bytes.len() + 1);
-        let end = (place + usize::from(removed >> 4)).min(bytes.len());
-        let (new, others) = rest.split_at(usize::from(removed & 15).min(rest.len()));
-        bytes.splice(place..end, new.iter().copied());
-        edits = others;
-    }
-    bytes
-}
 
 fuzz_target!(|data: &[u8]| {
     let _ = Document::read(data, "kamn:did:agent:alice", &[]);

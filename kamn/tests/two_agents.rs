@@ -18,7 +18,7 @@ use tau_kamn::{
     guard::{Guard, Limits, Order, WindowSize},
     handshake::{self, Acceptance, Answer, Confirmation, Initiator, Proposal, Responder},
     jcs::{self, Value},
-    kel::{Change, Event, KeyLog},
+    kel::{Change, KeyLog},
     key::SigningKey,
     keys::KeyTree,
     ledger::{Entry, Ledger, Outcome, SignedEvent, restore},
@@ -46,22 +46,8 @@ struct Agent {
 impl Agent {
     fn new(label: &str, seed: u8) -> Self {
         let tree = KeyTree::from_seed(&[seed; 32]);
-        let identity = tree.identity(0);
-        let did = AgentDid::new(label, &identity.public_key()).unwrap();
-        let inception = Event {
-            did: did.clone(),
-            seq: 0,
-            previous: None,
-            created: at(START_MS),
-            change: Change::Inception {
-                identity: identity.public_key(),
-                signing: tree.signing(1).public_key(),
-                agreement: tree.agreement(1).public_key(),
-                next_digest: None,
-                recovery: None,
-            },
-        };
-        let log = KeyLog::begin(inception.signed_by(&identity)).unwrap();
+        let log = KeyLog::of_tree(label, &tree, at(START_MS)).unwrap();
+        let did = log.state().unwrap().did().clone();
         let window = WindowSize::new(64).unwrap();
         Self {
             did: did.clone(),

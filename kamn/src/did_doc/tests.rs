@@ -7,7 +7,7 @@ use super::*;
 use crate::{
     did::AgentDid,
     jcs::{self, Object},
-    kel::{Change, Event, KeyLog},
+    kel::{Change, KeyLog},
     keys::KeyTree,
     time::Timestamp,
 };
@@ -19,21 +19,7 @@ fn at(hours: u64) -> Timestamp {
 }
 
 fn log() -> KeyLog {
-    let tree = KeyTree::from_seed(&[0x11; 32]);
-    let event = Event {
-        did: ALICE.parse().unwrap(),
-        seq: 0,
-        previous: None,
-        created: at(0),
-        change: Change::Inception {
-            identity: tree.identity(0).public_key(),
-            signing: tree.signing(1).public_key(),
-            agreement: tree.agreement(1).public_key(),
-            next_digest: None,
-            recovery: None,
-        },
-    };
-    KeyLog::begin(event.signed_by(&tree.identity(0))).unwrap()
+    KeyLog::of_tree("alice", &KeyTree::from_seed(&[0x11; 32]), at(0)).unwrap()
 }
 
 fn metadata() -> Metadata {

@@ -14,7 +14,7 @@ use crate::{
     bytes::hex,
     guard::{Guard, GuardStore, Limits, Order, Refusal},
     jcs::{self, Object, Value},
-    kel::{Change, Event, KeyLog},
+    kel::{Change, KeyLog},
     key::SigningKey,
     keys::KeyTree,
 };
@@ -28,22 +28,8 @@ fn alice() -> KeyTree {
 }
 
 fn logs() -> BTreeMap<AgentDid, KeyLog> {
-    let tree = alice();
-    let identity = tree.identity(0);
-    let event = Event {
-        did: ALICE.parse().unwrap(),
-        seq: 0,
-        previous: None,
-        created: Timestamp::from_unix_ms(NOW_MS).unwrap(),
-        change: Change::Inception {
-            identity: identity.public_key(),
-            signing: tree.signing(1).public_key(),
-            agreement: tree.agreement(1).public_key(),
-            next_digest: None,
-            recovery: None,
-        },
-    };
-    let log = KeyLog::begin(event.signed_by(&identity)).unwrap();
+    let created = Timestamp::from_unix_ms(NOW_MS).unwrap();
+    let log = KeyLog::of_tree("alice", &alice(), created).unwrap();
     BTreeMap::from([(ALICE.parse().unwrap(), log)])
 }
 

@@ -5,7 +5,7 @@ use alloc::{format, vec, vec::Vec};
 use super::*;
 use crate::{
     envelope::{Envelope, MessageType},
-    kel::{Change, Event, KeyLog},
+    kel::KeyLog,
     keys::KeyTree,
     time::Timestamp,
 };
@@ -15,23 +15,9 @@ const HOUR_MS: u64 = 3_600_000;
 const PAYLOAD: &[u8] = b"pay the invoice";
 
 fn logs() -> BTreeMap<AgentDid, KeyLog> {
-    let tree = KeyTree::from_seed(&[0x11; 32]);
-    let identity = tree.identity(0).public_key();
-    let did = AgentDid::new("alice", &identity).unwrap();
-    let event = Event {
-        did: did.clone(),
-        seq: 0,
-        previous: None,
-        created: Timestamp::from_unix_ms(NOW_MS).unwrap(),
-        change: Change::Inception {
-            identity,
-            signing: tree.signing(1).public_key(),
-            agreement: tree.agreement(1).public_key(),
-            next_digest: None,
-            recovery: None,
-        },
-    };
-    let log = KeyLog::begin(event.signed_by(&tree.identity(0))).unwrap();
+    let created = Timestamp::from_unix_ms(NOW_MS).unwrap();
+    let log = KeyLog::of_tree("alice", &KeyTree::from_seed(&[0x11; 32]), created).unwrap();
+    let did = log.state().unwrap().did().clone();
     BTreeMap::from([(did, log)])
 }
 

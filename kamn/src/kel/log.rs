@@ -2,10 +2,11 @@
 
 use alloc::vec::Vec;
 
-use super::{Change, EVENTS_LIMIT, Error, Event, LOG_LIMIT_BYTES, SignedEvent, State};
+use super::{Change, EVENTS_LIMIT, Error, Event, LOG_LIMIT_BYTES, SignedEvent, State, next_digest};
 use crate::{
-    did::Trust,
+    did::{AgentDid, Trust},
     jcs::{self, Fields, Object, Value},
+    keys::KeyTree,
     time::Timestamp,
 };
 
@@ -28,6 +29,26 @@ pub enum Observed {
 }
 
 impl KeyLog {
+    /// The log of a new agent, bound to the first identity key of `tree` and committed to the second:
+    /// whoever steals the first cannot replace it.
+    pub fn of_tree(label: &str, tree: &KeyTree, created: Timestamp) -> Result<Self, Error> {
+        let identity = tree.identity(0);
+        let event = Event {
+            did: AgentDid::new(label, &identity.public_key())?,
+            seq: 0,
+            previous: None,
+            created,
+            change: Change::Inception {
+                identity: identity.public_key(),
+                signing: tree.signing(1).public_key(),
+                agreement: tree.agreement(1).public_key(),
+                next_digest: Some(next_digest(&tree.identity(1).public_key())),
+                recovery: None,
+            },
+        };
+        Self::begin(event.signed_by(&identity))
+    }
+
     /// The log that begins with this inception, whose DID is bound to its identity key.
     pub fn begin(inception: SignedEvent) -> Result<Self, Error> {
         let state = State::begin(&inception)?;

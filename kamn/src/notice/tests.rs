@@ -7,7 +7,7 @@ use super::*;
 use crate::{
     envelope::{Arrival, Envelope, MessageType, receive},
     guard::{Guard, Limits, Order},
-    kel::{Change, Event, KeyLog},
+    kel::KeyLog,
     keys::KeyTree,
 };
 
@@ -18,22 +18,8 @@ fn tree(byte: u8) -> KeyTree {
 }
 
 fn log(label: &str, byte: u8) -> KeyLog {
-    let tree = tree(byte);
-    let identity = tree.identity(0).public_key();
-    let event = Event {
-        did: AgentDid::new(label, &identity).unwrap(),
-        seq: 0,
-        previous: None,
-        created: Timestamp::from_unix_ms(NOW_MS).unwrap(),
-        change: Change::Inception {
-            identity,
-            signing: tree.signing(1).public_key(),
-            agreement: tree.agreement(1).public_key(),
-            next_digest: None,
-            recovery: None,
-        },
-    };
-    KeyLog::begin(event.signed_by(&tree.identity(0))).unwrap()
+    let created = Timestamp::from_unix_ms(NOW_MS).unwrap();
+    KeyLog::of_tree(label, &tree(byte), created).unwrap()
 }
 
 /// What alice sent to bob, with its signature checked.
