@@ -29,6 +29,7 @@ mod memory_store;
 pub mod open;
 pub mod paced;
 pub mod routine;
+pub mod signer;
 #[cfg(feature = "sim")]
 pub mod sim;
 pub mod storage;
@@ -45,4 +46,5 @@ pub use inbox::Inbox;
 pub use memory::MemoryTools;
 pub use memory_store::MemoryStorage;
 pub use paced::{Counter, Paced, StoredCounter};
+pub use signer::{Signer, SignerError, TreeSigner};
 pub use storage::Storage;

@@ -178,6 +178,12 @@ impl State {
         &self.identities[self.identities.len() - 1]
     }
 
+    /// The number of the key that signs events: 0 is the inception's, to which the DID is bound.
+    #[must_use]
+    pub fn identity_number(&self) -> u32 {
+        u32::try_from(self.identities.len() - 1).unwrap_or(u32::MAX)
+    }
+
     /// The key the DID is bound to.
     #[must_use]
     pub fn first_identity(&self) -> &PublicKey {

@@ -1,0 +1,81 @@
+use futures_util::FutureExt;
+use tau_kamn::{kel::Change, keys::KeyTree, time::Timestamp};
+
+use super::*;
+
+fn signer(seed: u8) -> TreeSigner {
+    let tree = KeyTree::from_seed(&[seed; 32]);
+    let log = KeyLog::of_tree("alice", &tree, at(1_000)).unwrap();
+    TreeSigner::new(tree, log).unwrap()
+}
+
+fn at(ms: u64) -> Timestamp {
+    Timestamp::from_unix_ms(ms).unwrap()
+}
+
+/// What a future of this module gives: none of them waits.
+fn now<T>(future: impl Future<Output = T>) -> T {
+    future.now_or_never().expect("nothing to wait for")
+}
+
+#[test]
+fn it_signs_with_the_key_that_counts_after_a_rotation() {
+    let signer = signer(7);
+    let change = Change::Rotate {
+        signing: Some(signer.tree().signing(2).public_key()),
+        agreement: None,
+    };
+    let event = signer.log().next(at(2_000), change);
+    let event = now(signer.sign_event(event)).unwrap();
+    let before = now(signer.sign(b"words")).unwrap();
+    let mut log = signer.log().clone();
+    log.append(event).unwrap();
+    let signer = signer.with_log(log).unwrap();
+
+    let after = now(signer.sign(b"words")).unwrap();
+
+    let (fragment, key) = signer.log().state().unwrap().current_signing().unwrap();
+    assert_eq!(fragment, "keys-2");
+    assert!(key.verify(b"words", &after).is_ok());
+    assert!(key.verify(b"words", &before).is_err());
+}
+
+#[test]
+fn two_agree_on_one_secret() {
+    let (alice, bob) = (signer(1), signer(2));
+    let key = |of: &TreeSigner| *of.log().state().unwrap().current_agreement().unwrap().1;
+
+    let one = now(alice.agree(&key(&bob))).unwrap();
+    let other = now(bob.agree(&key(&alice))).unwrap();
+
+    assert_eq!(*one, *other);
+}
+
+#[test]
+fn keys_of_another_agent_sign_nothing() {
+    let log = signer(1).log().clone();
+    let refused = TreeSigner::new(KeyTree::from_seed(&[2; 32]), log).err();
+    assert!(matches!(refused, Some(SignerError::OtherKeys { .. })));
+}
+
+#[test]
+fn a_revoked_key_signs_nothing() {
+    let signer = signer(7);
+    let did = signer.log().state().unwrap().did().as_kamn();
+    let change = Change::RevokeKey {
+        key_id: alloc::format!("{did}#keys-1"),
+        reason: "lost".into(),
+        compromised_since_ms: 1_500_u32.into(),
+    };
+    let event = now(signer.sign_event(signer.log().next(at(2_000), change))).unwrap();
+    let mut log = signer.log().clone();
+    log.append(event).unwrap();
+    let signer = signer.with_log(log).unwrap();
+
+    let refused = now(signer.sign(b"words")).unwrap_err();
+
+    assert!(
+        matches!(refused, SignerError::NoKey { key: "signing", .. }),
+        "{refused}"
+    );
+}
