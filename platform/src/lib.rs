@@ -23,11 +23,14 @@ pub mod host;
 pub mod http;
 pub mod http_tool;
 mod inbox;
+mod kept_log;
 pub mod live;
 pub mod memory;
 mod memory_store;
 pub mod open;
+pub mod own_log;
 pub mod paced;
+pub mod peers;
 pub mod routine;
 pub mod signer;
 #[cfg(feature = "sim")]
