@@ -49,5 +49,5 @@ pub use inbox::Inbox;
 pub use memory::MemoryTools;
 pub use memory_store::MemoryStorage;
 pub use paced::{Counter, Paced, StoredCounter};
-pub use signer::{Signer, SignerError, TreeSigner};
+pub use signer::{NoSigner, Signer, SignerError, TreeSigner};
 pub use storage::Storage;

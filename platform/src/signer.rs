@@ -54,7 +54,30 @@ pub enum SignerError {
     },
 }
 
+/// The signer of a home whose agent has no identity: there is none, so it has no value.
+#[derive(Clone, Copy, Debug)]
+pub enum NoSigner {}
+
+impl Signer for NoSigner {
+    fn log(&self) -> &KeyLog {
+        match *self {}
+    }
+
+    async fn sign(&self, _: &[u8]) -> Result<Signature, SignerError> {
+        match *self {}
+    }
+
+    async fn agree(&self, _: &AgreementKey) -> Result<Zeroizing<[u8; 32]>, SignerError> {
+        match *self {}
+    }
+
+    async fn sign_event(&self, _: Event) -> Result<SignedEvent, SignerError> {
+        match *self {}
+    }
+}
+
 /// Keys that are derived from one seed.
+#[derive(Debug)]
 pub struct TreeSigner {
     tree: KeyTree,
     log: KeyLog,
