@@ -23,15 +23,19 @@ pub mod host;
 pub mod http;
 pub mod http_tool;
 mod inbox;
+mod kept_log;
 pub mod live;
 pub mod memory;
 mod memory_store;
 pub mod open;
+pub mod own_log;
 pub mod paced;
+pub mod peers;
 pub mod routine;
 pub mod signer;
 #[cfg(feature = "sim")]
 pub mod sim;
+pub mod statement;
 pub mod storage;
 pub mod transfer;
 
@@ -46,5 +50,5 @@ pub use inbox::Inbox;
 pub use memory::MemoryTools;
 pub use memory_store::MemoryStorage;
 pub use paced::{Counter, Paced, StoredCounter};
-pub use signer::{Signer, SignerError, TreeSigner};
+pub use signer::{NoSigner, Signer, SignerError, TreeSigner};
 pub use storage::Storage;
