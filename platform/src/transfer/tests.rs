@@ -64,7 +64,7 @@ fn said(session: &mut Session, store: &MemoryStorage, texts: &[&str]) {
         head,
     };
     session.import(import, UnixMillis(1)).unwrap();
-    now(open::store(store, session)).unwrap();
+    now(open::store(store, None::<&NoSigner>, session)).unwrap();
 }
 
 fn talk(id: &str, texts: &[&str]) -> (MemoryStorage, Session) {

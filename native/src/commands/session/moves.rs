@@ -59,7 +59,7 @@ pub(super) async fn run(
     for wish in wishes {
         session.submit(wish, now).map_err(open::ChangeError::from)?;
     }
-    open::store(storage, &mut session).await?;
+    open::store(storage, None::<&NoSigner>, &mut session).await?;
     if json {
         ui.json(&standing(&session));
     } else {
