@@ -25,6 +25,8 @@ pub enum Kind {
     Approval,
     /// A model was asked: it answered, or it failed.
     Model,
+    /// Another agent's message was taken.
+    Message,
 }
 
 impl Kind {
@@ -35,11 +37,12 @@ impl Kind {
             Self::Tool => "tool",
             Self::Approval => "approval",
             Self::Model => "model",
+            Self::Message => "message",
         }
     }
 
     pub(super) fn of(name: &str) -> Option<Self> {
-        let all = [Self::Tool, Self::Approval, Self::Model];
+        let all = [Self::Tool, Self::Approval, Self::Model, Self::Message];
         all.into_iter().find(|kind| kind.name() == name)
     }
 }
@@ -56,19 +59,19 @@ pub struct Fact {
     pub record: [u8; 32],
     /// When it was written.
     pub at: UnixMillis,
-    /// The tool or the model, by its name.
+    /// The tool or the model, by its name; of a message, what it is.
     pub what: String,
     /// What ran, where that can be named by its content ([`crate::tool::Ran`]).
     pub module: Option<[u8; 32]>,
     /// SHA-256 of what it was given: the call's arguments; for a model, the record before, and with
-    /// it all that could be sent.
+    /// it all that could be sent; for a message, who sent it.
     pub args: Option<[u8; 32]>,
     /// SHA-256 of what came of it, as the record has it; none for an approval.
     pub result: Option<[u8; 32]>,
     /// The work it took, where that is metered.
     pub fuel: Option<u64>,
-    /// What let it happen or ended it: a rule, how far a yes reaches, who refused. Empty for an
-    /// answer.
+    /// What let it happen or ended it: a rule, how far a yes reaches, who refused; whose message it
+    /// is. Empty for an answer.
     pub decision: String,
     /// What came in with the result; for an approval, what may leave.
     pub taint: Labels,
@@ -143,6 +146,13 @@ impl Tracker {
             "attempt_failed" => Some(Fact {
                 decision: "failed".into(),
                 ..asked(text(&record["model"]), &record["error"])
+            }),
+            "delivered" => Some(Fact {
+                args: Some(hash(&record["sender"])),
+                result: Some(hash(&record["message"])),
+                decision: format!("from {}", text(&record["sender"]["did"])),
+                taint: Labels::EXTERNAL,
+                ..begun(Kind::Message, "letter")
             }),
             // Which model wrote it, its record does not say.
             "compacted" => Some(asked("summary", &record["message"])),
