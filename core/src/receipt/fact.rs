@@ -16,6 +16,16 @@ use crate::{
     safety::Labels,
 };
 
+/// Records after which a model is asked or a tool runs.
+const BEFORE_ACTS: [&str; 6] = [
+    "prompt",
+    "delivered",
+    "compacting",
+    "tool_started",
+    "tool_results",
+    "resumed",
+];
+
 /// What a receipt is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -77,6 +87,15 @@ pub struct Fact {
     pub taint: Labels,
 }
 
+/// What a record tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// What was done, if it tells of that.
+    pub fact: Option<Fact>,
+    /// Whether something is done outside once it is stored.
+    pub acts: bool,
+}
+
 /// Follows a journal, record by record, and says what each is worth.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tracker {
@@ -105,9 +124,12 @@ impl Tracker {
     }
 
     /// Takes the next record, whose links others check.
-    pub fn take(&mut self, line: &[u8]) -> Result<Option<Fact>, json::Error> {
+    pub fn take(&mut self, line: &[u8]) -> Result<Told, json::Error> {
         let record: Value = json::from_slice(line)?;
-        Ok(self.record(&record, line))
+        Ok(Told {
+            fact: self.record(&record, line),
+            acts: BEFORE_ACTS.contains(&text(&record["type"])),
+        })
     }
 
     pub(super) fn record(&mut self, record: &Value, line: &[u8]) -> Option<Fact> {

@@ -19,7 +19,7 @@ mod head;
 pub mod rerun;
 pub mod verify;
 
-pub use fact::{Fact, Kind, Tracker};
+pub use fact::{Fact, Kind, Told, Tracker};
 pub(crate) use file::{Line, Part};
 pub use file::{log_line, receipt_line};
 pub use head::{Head, head_key, key, range};

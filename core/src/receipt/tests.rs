@@ -92,7 +92,7 @@ struct Writer {
 impl Writer {
     fn take(&mut self, session: &SessionId, records: &[Vec<u8>], agent: &Agent) {
         for line in records {
-            if let Some(fact) = self.tracker.take(line).unwrap() {
+            if let Some(fact) = self.tracker.take(line).unwrap().fact {
                 let state = agent.log.state().unwrap();
                 let receipt = self.head.receipt(session, fact, state).unwrap();
                 let signature = agent.tree.signing(agent.number).sign(&receipt.to_signed());
@@ -108,7 +108,7 @@ fn facts(journal: &Journal) -> Vec<Fact> {
     let mut tracker = Tracker::default();
     let facts = journal
         .iter()
-        .filter_map(|line| tracker.take(line).unwrap());
+        .filter_map(|line| tracker.take(line).unwrap().fact);
     facts.collect()
 }
 

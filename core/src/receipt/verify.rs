@@ -36,6 +36,11 @@ impl Logs {
         }
     }
 
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &KeyLog> {
+        self.0.iter()
+    }
+
     /// The log of `did`.
     #[must_use]
     pub fn get(&self, did: &str) -> Option<&KeyLog> {

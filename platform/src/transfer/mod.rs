@@ -367,7 +367,9 @@ impl<'a, S: Storage> Plan<'a, S> {
         let signed = self.storage.scan(receipt::range(id, 0, u32::MAX)).await?;
         rows.extend(signed);
         let keys = rows.into_iter().map(|(key, _)| key);
-        self.batch.delete.extend(keys.chain([receipt::head_key(id)]));
+        self.batch
+            .delete
+            .extend(keys.chain([receipt::head_key(id)]));
         Ok(())
     }
 
