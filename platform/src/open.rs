@@ -83,6 +83,12 @@ impl Stored {
     pub fn export(&self) -> Vec<u8> {
         sections::session_section(&self.ancestors, &self.journal, &self.blobs)
     }
+
+    /// The same with what was signed of them ([`crate::receipts::export`]).
+    #[must_use]
+    pub fn export_signed(&self, signed: &[Vec<u8>]) -> Vec<u8> {
+        sections::signed_section(&self.ancestors, &self.journal, &self.blobs, signed)
+    }
 }
 
 /// What runs without a question because a person said so for good, by rule.

@@ -22,8 +22,8 @@ use crate::{
 /// A call that ran, by its record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finished {
-    /// The number of the record that tells how it ended.
-    pub seq: u64,
+    /// The place of the record that tells how it ended, among all the records that were given.
+    pub place: usize,
     /// The tool.
     pub name: String,
     /// What can be run again; the error says why nothing can.
@@ -49,11 +49,13 @@ pub fn finished(
 ) -> Result<Vec<Finished>, JournalError> {
     let mut walk = Walk::default();
     let mut all = Vec::new();
+    let mut place = 0;
     for records in ancestors.iter().chain([journal]) {
         let mut chain = Chain::default();
         for line in records {
             let record = chain.read_whole(line, blobs)?;
-            all.extend(walk.take(record.seq, record.body));
+            all.extend(walk.take(place, record.body));
+            place += 1;
         }
     }
     Ok(all)
@@ -67,7 +69,7 @@ struct Walk {
 }
 
 impl Walk {
-    fn take(&mut self, seq: u64, body: Body) -> Option<Finished> {
+    fn take(&mut self, place: usize, body: Body) -> Option<Finished> {
         match body {
             Body::Created(created) => {
                 // What it continues may be under another policy than it was set up with.
@@ -97,7 +99,7 @@ impl Walk {
                 let (call, has_run) = calls.find(|(call, _)| call.id == result.call_id)?;
                 let again = has_run.then(|| self.again(call, &result))?;
                 return Some(Finished {
-                    seq,
+                    place,
                     name: result.name,
                     again,
                 });

@@ -10,7 +10,7 @@
 
 mod stored;
 
-pub use stored::{export, of_session, verify_session};
+pub use stored::{export, of_session, sessions_with_receipts, verify_session};
 
 use alloc::{
     format,
@@ -25,7 +25,7 @@ use tau_core::{
 };
 use tau_kamn::kel::{KeyLog, State};
 
-use crate::{own_log, signer::Signer, storage::Storage};
+use crate::{own_log, peers, signer::Signer, storage::Storage};
 
 /// Records read at once.
 const PAGE: u32 = 512;
@@ -39,8 +39,9 @@ struct Open {
     tracker: Tracker,
     /// None before the first receipt.
     head: Option<Head>,
-    /// The agent's log in the store, as it was looked at last.
+    /// The agent's log in the store, as it was looked at last, and where it is.
     log: Option<Vec<u8>>,
+    log_key: String,
     /// Whether a signature of this process was verified.
     is_proven: bool,
 }
@@ -93,6 +94,7 @@ impl Open {
             tracker: Tracker::default(),
             head,
             log: None,
+            log_key: own_log::KEY.into(),
             is_proven: false,
         };
         let mut next = open.head.as_ref().map_or(0, Head::from);
@@ -191,32 +193,32 @@ impl Open {
         own: &KeyLog,
         batch: &mut Batch,
     ) -> Result<(), StoreError> {
-        let stored = storage.get(own_log::KEY.into()).await?;
-        let Some(stored) = stored else {
-            batch.require_absent.push(own_log::KEY.into());
-            let text = own.to_value().to_canonical();
-            batch.put.push((own_log::KEY.into(), text.into_bytes()));
+        let state = own.unchecked_state();
+        loop {
+            let stored = storage.get(self.log_key.clone()).await?;
+            let Some(stored) = stored else {
+                batch.require_absent.push(self.log_key.clone());
+                let text = own.to_value().to_canonical().into_bytes();
+                batch.put.push((self.log_key.clone(), text));
+                return Ok(());
+            };
+            if self.log.as_ref() == Some(&stored) {
+                return Ok(());
+            }
+            let kept = KeyLog::read(&stored).map_err(unsigned)?;
+            if kept.unchecked_state().did() != state.did() && self.log_key == own_log::KEY {
+                // The store is another agent's, which knows this one among others.
+                self.log_key = peers::key(state.did());
+                continue;
+            }
+            if kept.state().map_err(unsigned)?.current_signing() != state.current_signing() {
+                return Err(unsigned(
+                    "the agent's keys were changed meanwhile, and this process has those of before",
+                ));
+            }
+            self.log = Some(stored);
             return Ok(());
-        };
-        if self.log.as_ref() == Some(&stored) {
-            return Ok(());
         }
-        let kept = KeyLog::read(&stored).map_err(unsigned)?;
-        let (kept_state, state) = (kept.state().map_err(unsigned)?, own.unchecked_state());
-        if kept_state.did() != state.did() {
-            return Err(unsigned(format!(
-                "the store is the agent {}'s, the keys are {}'s",
-                kept_state.did(),
-                state.did()
-            )));
-        }
-        if kept_state.current_signing() != state.current_signing() {
-            return Err(unsigned(
-                "the agent's keys were changed meanwhile, and this process has those of before",
-            ));
-        }
-        self.log = Some(stored);
-        Ok(())
     }
 
     /// Refuses what would have to be signed, where nobody signs.

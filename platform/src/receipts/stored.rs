@@ -1,19 +1,22 @@
 //! Receipts as they are stored: for an export, and held against the journals they are about.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{format, string::String, vec::Vec};
 use tau_core::{
     ids::SessionId,
     order,
     receipt::{
-        self, Receipt, Tracker, log_line, receipt_line,
-        verify::{Logs, Signatures, Wrong, check},
+        self, Head, Receipt, Tracker, head_key, log_line, receipt_line,
+        verify::{Logs, Place, Signatures, Wrong, check},
     },
-    session::{Journal, StoreError},
+    session::{Journal, Range, StoreError},
 };
 use tau_kamn::AgentDid;
 
 use super::PAGE;
 use crate::{kept_log::LogError, open::Stored, peers, storage::Storage};
+
+/// What the keys of heads begin with ([`head_key`]).
+const HEADS: &str = "receipt-head/";
 
 /// The receipts of one session, oldest first.
 pub async fn of_session(
@@ -40,6 +43,15 @@ pub async fn verify_session(
     journal: &Journal,
 ) -> Result<Result<Signatures, Wrong>, LogError> {
     let receipts = of_session(storage, session).await?;
+    let head = storage.get(head_key(session)).await?;
+    let head = head.and_then(|head| Head::read(&head).ok());
+    let count = receipts.len() as u64;
+    if head.unwrap_or_default().next() != count {
+        return Ok(Err(Wrong {
+            place: Place::Receipt(count),
+            why: "it is missing, or the end that is kept beside the receipts was changed".into(),
+        }));
+    }
     let logs = logs_of(storage, &receipts).await?;
     let mut tracker = Tracker::default();
     // A line that is no record is found by whoever checks the chain.
@@ -47,6 +59,21 @@ pub async fn verify_session(
     let facts: Vec<_> = told.filter_map(|told| told.fact).collect();
     let stored = receipts.iter().map(Vec::as_slice);
     Ok(check(session, facts.iter(), stored, &logs))
+}
+
+/// The sessions that have receipts.
+pub async fn sessions_with_receipts(storage: &impl Storage) -> Result<Vec<SessionId>, StoreError> {
+    let mut all = Vec::new();
+    let mut range = Range::prefix(HEADS, PAGE);
+    loop {
+        let rows = storage.scan(range.clone()).await?;
+        let Some((last, _)) = rows.last() else {
+            return Ok(all);
+        };
+        range.start = format!("{last}\0");
+        let names = rows.iter().filter_map(|(key, _)| key.strip_prefix(HEADS));
+        all.extend(names.map(|name| SessionId(name.into())));
+    }
 }
 
 /// The lines of an export that sign for what it holds: key event logs first, then receipts, those of
