@@ -26,6 +26,7 @@ mod sessions;
 mod settings;
 mod signal;
 mod tools;
+mod verify;
 
 use std::{cell::RefCell, rc::Rc};
 use tau_platform::{Clock, Storage};

@@ -58,6 +58,20 @@ struct Fork {
     hash: String,
 }
 
+/// The lines of a file, without their ends, whatever system it was saved on. A last line without an
+/// end is taken as it stands.
+pub fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let body = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    let is_ended = body.len() < bytes.len();
+    let mut lines = body.split(|byte| *byte == b'\n').peekable();
+    core::iter::from_fn(move || {
+        let line = lines.next()?;
+        let has_end = is_ended || lines.peek().is_some();
+        let short = line.strip_suffix(b"\r").filter(|_| has_end);
+        Some(short.unwrap_or(line))
+    })
+}
+
 /// Looks at the lines of an export, in order: a fork's own follow those of what it continues.
 pub fn verify<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Verified {
     Walk::default().through(lines)
@@ -338,6 +352,16 @@ mod tests {
 
     fn check(lines: &[Vec<u8>]) -> Verified {
         verify(lines.iter().map(Vec::as_slice))
+    }
+
+    #[test]
+    fn ends_of_lines_are_no_part_of_them() {
+        let of = |text: &'static str| lines(text.as_bytes()).collect::<Vec<_>>();
+        assert_eq!(of("a\nb\n"), [b"a", b"b"]);
+        assert_eq!(of("a\r\nb\r\n"), [b"a", b"b"]);
+        assert_eq!(of("a\nb"), [b"a", b"b"]);
+        // A last line's end that was changed is no end.
+        assert_eq!(of("a\nb\r"), [&b"a"[..], b"b\r"]);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 use tau_core::{
-    journal::verify::{Bad, Verified, verify},
+    journal::verify::{Bad, Verified, lines, verify},
     receipt::verify::Signatures,
 };
 
@@ -102,20 +102,6 @@ fn read(file: &Path) -> Result<Vec<u8>, Error> {
     Ok(bytes)
 }
 
-/// The lines of a file, without their ends, whatever system it was saved on. A last line without an
-/// end is taken as it stands.
-fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let body = bytes.strip_suffix(b"\n").unwrap_or(bytes);
-    let is_ended = body.len() < bytes.len();
-    let mut lines = body.split(|byte| *byte == b'\n').peekable();
-    std::iter::from_fn(move || {
-        let line = lines.next()?;
-        let has_end = is_ended || lines.peek().is_some();
-        let short = line.strip_suffix(b"\r").filter(|_| has_end);
-        Some(short.unwrap_or(line))
-    })
-}
-
 /// Holds what was found against who is to have signed it.
 fn demand(verified: &mut Verified, did: &str) {
     let signed = verified.signatures.clone().unwrap_or_default();
@@ -198,20 +184,5 @@ fn tell_signed(ui: Ui, signed: Option<&Signatures>) {
             "{revoked} receipts are of a key that was revoked since: whoever had it could have \
              dated them back"
         ));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ends_of_lines_are_no_part_of_them() {
-        let of = |text: &'static str| lines(text.as_bytes()).collect::<Vec<_>>();
-        assert_eq!(of("a\nb\n"), [b"a", b"b"]);
-        assert_eq!(of("a\r\nb\r\n"), [b"a", b"b"]);
-        assert_eq!(of("a\nb"), [b"a", b"b"]);
-        // A last line's end that was changed is no end.
-        assert_eq!(of("a\nb\r"), [&b"a"[..], b"b\r"]);
     }
 }

@@ -4,13 +4,17 @@ use serde::Serialize;
 use std::{collections::BTreeMap, path::Path};
 use tau_core::{
     ids::EffectId,
-    journal::{Blobs, Summary, sections::Reader, verify::Bad},
+    journal::{
+        Blobs, Summary,
+        sections::Reader,
+        verify::{Bad, lines},
+    },
     receipt::rerun::{Again, finished},
     session::Journal,
 };
 use tau_platform::{HostTools, open};
 
-use super::{Found, lines};
+use super::Found;
 use crate::{
     config,
     credentials::Vault,
