@@ -58,6 +58,8 @@ impl From<StoreError> for Refused {
                 Self::new("storage_full", "the browser gives this site no more room")
                     .hint("delete conversations, or free space on the device")
             }
+            StoreError::Unsigned { .. } => Self::new("unsigned", message)
+                .hint("reload the page; a session that has receipts goes on only with its agent"),
             StoreError::Io { .. } => Self::new("storage", message)
                 .hint("reload the page; what was stored before is kept"),
         }

@@ -27,6 +27,7 @@ mod sessions;
 mod settings;
 mod signal;
 mod tools;
+mod verify;
 
 use futures_util::future::join;
 use std::{cell::RefCell, rc::Rc};

@@ -20,6 +20,7 @@ pub mod message;
 pub mod model;
 pub mod order;
 pub mod policy;
+pub mod receipt;
 pub mod routine;
 pub mod safety;
 pub mod session;

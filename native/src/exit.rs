@@ -216,6 +216,9 @@ impl From<StoreError> for Error {
                 Some("run `tau session repair`; the damaged file is kept")
             }
             StoreError::Full => Some("free some space; everything stored before is safe"),
+            StoreError::Unsigned { .. } => {
+                Some("`tau identity show` tells of the agent's keys; begin again once it has some")
+            }
             StoreError::Io { .. } => Some("run `tau doctor` to see what is wrong"),
         };
         Self {

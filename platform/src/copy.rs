@@ -195,6 +195,11 @@ fn group(key: &str) -> Option<&str> {
     key.get(..end)
 }
 
+/// What was signed of a session comes with its journal, and not by itself.
+fn is_signed(key: &str) -> bool {
+    key.starts_with("receipt/") || key.starts_with("receipt-head/")
+}
+
 /// A group that is new, or that goes on where the other store's ends, is taken with its line in the
 /// list of sessions; the other store's stays when it has records of its own.
 async fn of_group(
@@ -217,9 +222,12 @@ async fn of_group(
         let new = rows.iter().filter(|(key, _)| !has.contains(&**key));
         batch.put = new.cloned().collect();
         if let (Some(id), false) = (name.strip_prefix("session/"), batch.put.is_empty()) {
-            let line = format!("sessions/{id}");
-            let summary = from.get(line.clone()).await.map_err(CopyError::From)?;
-            batch.put.extend(summary.map(|summary| (line, summary)));
+            for line in [format!("sessions/{id}"), format!("receipt-head/{id}")] {
+                let row = from.get(line.clone()).await.map_err(CopyError::From)?;
+                batch.put.extend(row.map(|row| (line, row)));
+            }
+            let signed = all(from, &format!("receipt/{id}/")).await;
+            batch.put.extend(signed.map_err(CopyError::From)?);
         }
         return Ok(batch);
     }
@@ -241,7 +249,7 @@ fn of_entries(
     let mut batch = Batch::default();
     for (key, value) in rows {
         match there.get(&*key) {
-            _ if key.starts_with(DERIVED) => {}
+            _ if key.starts_with(DERIVED) || is_signed(&key) => {}
             None => batch.put.push((key, value)),
             Some(other) if *other == value => {}
             // Said with the session, and of the last minute alone.

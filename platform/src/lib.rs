@@ -31,6 +31,7 @@ pub mod open;
 pub mod own_log;
 pub mod paced;
 pub mod peers;
+pub mod receipts;
 pub mod routine;
 pub mod signer;
 #[cfg(feature = "sim")]

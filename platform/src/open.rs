@@ -10,7 +10,7 @@ use tau_core::{
 };
 use thiserror::Error;
 
-use crate::storage::Storage;
+use crate::{receipts::Receipts, signer::Signer, storage::Storage};
 
 /// Records asked for at once.
 const PAGE: u32 = 512;
@@ -52,10 +52,15 @@ pub enum ChangeError {
 
 /// Stores what a session at rest has decided, by a command that needs nothing but the store: an
 /// undo, a switch, a name, a merge.
-pub async fn store(storage: &impl Storage, session: &mut Session) -> Result<(), ChangeError> {
+pub async fn store(
+    storage: &impl Storage,
+    signer: Option<&impl Signer>,
+    session: &mut Session,
+) -> Result<(), ChangeError> {
     let batch = session.take_commit().ok_or(ChangeError::NotAlone)?;
     if !batch.put.is_empty() {
-        storage.commit(batch).await?;
+        // Calls that nobody runs any more are ended by it, and that is signed too.
+        Receipts::default().commit(storage, signer, batch).await?;
     }
     Ok(())
 }
@@ -77,6 +82,12 @@ impl Stored {
     #[must_use]
     pub fn export(&self) -> Vec<u8> {
         sections::session_section(&self.ancestors, &self.journal, &self.blobs)
+    }
+
+    /// The same with what was signed of them ([`crate::receipts::export`]).
+    #[must_use]
+    pub fn export_signed(&self, signed: &[Vec<u8>]) -> Vec<u8> {
+        sections::signed_section(&self.ancestors, &self.journal, &self.blobs, signed)
     }
 }
 

@@ -31,6 +31,7 @@ pub trait Storage {
 pub fn conflict(key: &str) -> StoreError {
     let session = key
         .strip_prefix("session/")
+        .or_else(|| key.strip_prefix("receipt/"))
         .and_then(|rest| rest.split('/').next())
         .unwrap_or(key);
     StoreError::Conflict {

@@ -172,6 +172,7 @@ mod tests {
             images: Vec::new(),
             duration_ms: 0,
             labels: tau_core::safety::Labels::NONE,
+            ran: None,
         };
         assert!(activity.see(&Event::ToolFinished { result }));
         assert!(!activity.is_working());

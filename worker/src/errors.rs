@@ -135,6 +135,8 @@ impl From<StoreError> for ApiError {
         match error {
             StoreError::Full => Self::new(507, "storage_full", "the object's storage is full")
                 .hint("delete sessions, or begin a new one"),
+            StoreError::Unsigned { .. } => Self::new(503, "unsigned", error.to_string())
+                .hint("a session that has receipts goes on only with its agent's keys"),
             error => Self::new(500, "storage_failed", error.to_string()),
         }
     }

@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: what the runtime itself costs, beside named peers in the same run.
 //!
 //! The figures and their aims are in `tests/benches/turns.rs`, `tests/benches/memory.rs`,
-//! `tests/wasm/benches/tools.rs` and `tests/sandbox/benches/starts.rs`; nothing here is a test,
+//! `tests/benches/receipts.rs`, `tests/wasm/benches/tools.rs` and `tests/sandbox/benches/starts.rs`; nothing here is a test,
 //! because these are times.
 
 mod embeddings;
@@ -36,6 +36,8 @@ enum Part {
     /// Searching, writing and opening memory at 1,000, 10,000 and 100,000 entries, beside SQLite's
     /// full-text index and sqlite-vec.
     Memory,
+    /// What receipts cost a session of 1,000 tool calls, and verifying it, beside ed25519-dalek alone.
+    Receipts,
 }
 
 /// Runs the chore.
@@ -49,6 +51,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         Part::Sandboxes => vec![sandboxes],
         Part::Embeddings => return embeddings::run(args.json),
         Part::Memory => vec![("tau-tests", "memory")],
+        Part::Receipts => vec![("tau-tests", "receipts")],
     };
     for (package, bench) in benches {
         let mut command = cargo(["bench", "--quiet", "--package", package, "--bench", bench]);

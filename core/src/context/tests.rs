@@ -25,6 +25,7 @@ fn message(role: Role, text: &str) -> Message {
             images: vec![],
             duration_ms: 0,
             labels: Labels::NONE,
+            ran: None,
         }),
     };
     Message {

@@ -2,7 +2,7 @@
 //!
 //! A section holds one session, what it continues first, or rows of the store by key. The end has
 //! the number of its lines and a hash over them, so a file that was cut or changed is told at its
-//! line. Format 1 had one section without a header.
+//! line. Format 1 had one section without a header; format 3 has receipts behind the records.
 
 use alloc::{
     format,
@@ -15,11 +15,17 @@ use thiserror::Error;
 use super::{Blobs, Chain, JournalError, Record, blob, sha256_hex};
 use crate::{
     json::{self, FromJson, ToJson},
+    receipt,
     session::Journal,
 };
 
-/// The format this code writes, and the newest it reads.
-pub const FORMAT: u32 = 2;
+/// The newest format this code reads.
+pub const FORMAT: u32 = SIGNED;
+/// The format of a section without receipts, which older versions read too.
+pub const PLAIN: u32 = 2;
+/// The format of a section with receipts and the logs of the keys they are signed with, behind the
+/// records they are about.
+pub const SIGNED: u32 = 3;
 
 /// The first line of a section.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
@@ -82,10 +88,37 @@ fn line(thing: &impl ToJson) -> Vec<u8> {
     line
 }
 
+/// Whether `written` is how `thing` is written, byte for byte.
+pub(super) fn is_line(thing: &impl ToJson, written: &[u8]) -> bool {
+    json::to_vec(thing) == written
+}
+
 /// One session as a section: large contents first, then what it continues, its own records last.
 #[must_use]
 pub fn session_section(ancestors: &[Journal], journal: &Journal, blobs: &Blobs) -> Vec<u8> {
-    let mut text = line(&Header { format: FORMAT });
+    section(PLAIN, ancestors, journal, blobs, &[])
+}
+
+/// The same with what was signed of it: the lines of key event logs and of receipts, logs first
+/// ([`receipt::log_line`], [`receipt::receipt_line`]).
+#[must_use]
+pub fn signed_section(
+    ancestors: &[Journal],
+    journal: &Journal,
+    blobs: &Blobs,
+    signed: &[Vec<u8>],
+) -> Vec<u8> {
+    section(SIGNED, ancestors, journal, blobs, signed)
+}
+
+fn section(
+    format: u32,
+    ancestors: &[Journal],
+    journal: &Journal,
+    blobs: &Blobs,
+    signed: &[Vec<u8>],
+) -> Vec<u8> {
+    let mut text = line(&Header { format });
     for (hash, content) in blobs.iter() {
         let (hash, content) = (hash.into(), content.into());
         text.extend_from_slice(&line(&BlobLine { hash, content }));
@@ -94,6 +127,7 @@ pub fn session_section(ancestors: &[Journal], journal: &Journal, blobs: &Blobs) 
         text.extend_from_slice(record);
         text.push(b'\n');
     }
+    text.extend(signed.iter().flatten());
     let last = journal.last();
     let end = End {
         records: journal.len() as u64,
@@ -106,7 +140,7 @@ pub fn session_section(ancestors: &[Journal], journal: &Journal, blobs: &Blobs) 
 /// Rows as a section.
 #[must_use]
 pub fn rows_section(rows: &[Row]) -> Vec<u8> {
-    let mut text = line(&Header { format: FORMAT });
+    let mut text = line(&Header { format: PLAIN });
     let mut hash = String::new();
     for row in rows {
         let line = line(row);
@@ -146,6 +180,8 @@ pub struct Section {
     pub rows: Vec<Row>,
     /// How it ends, if it was not cut.
     pub end: Option<End>,
+    /// Whether what was signed of its records has begun: none follows.
+    is_signed: bool,
     format: u32,
 }
 
@@ -166,10 +202,29 @@ impl Reader {
     /// Takes the next line, without its end.
     pub fn line(&mut self, line: &[u8]) -> Result<(), Diverged> {
         self.lines += 1;
+        if let Some(signed) = receipt::Line::of(line) {
+            return self.signed(signed).map_err(|why| Diverged {
+                line: self.lines,
+                why,
+            });
+        }
         self.take(line).map_err(|why| Diverged {
             line: self.lines,
             why,
         })
+    }
+
+    /// A receipt, or the log of a key: verified by [`super::verify`], and nothing that is taken over.
+    fn signed(&mut self, _: receipt::Line<'_>) -> Result<(), String> {
+        let last = self.sections.last_mut();
+        let open = last.filter(|last| last.end.is_none() && last.format >= SIGNED);
+        match open {
+            Some(section) if !section.journals.is_empty() => {
+                section.is_signed = true;
+                Ok(())
+            }
+            _ => Err("a receipt stands where none can".into()),
+        }
     }
 
     fn take(&mut self, line: &[u8]) -> Result<(), String> {
@@ -217,8 +272,11 @@ impl Reader {
                 added.map_err(|error| error.to_string())?;
                 section.first_line += 1;
             }
-            ("created", _) if section.rows.is_empty() => {
+            ("created", _) if section.rows.is_empty() && !section.is_signed => {
                 section.journals.push(alloc::vec![line.to_vec()]);
+            }
+            _ if section.is_signed => {
+                return Err("a record stands behind what was signed of those before".into());
             }
             (_, Some(journal)) => journal.push(line.to_vec()),
             (_, None) => return Err("a session begins with its creation".into()),

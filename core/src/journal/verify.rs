@@ -3,17 +3,22 @@
 //! Each line holds the SHA-256 of the one before. A line that was changed no longer fits the line
 //! after it; which of the two it was, the next link tells. The last line is covered where an export
 //! ends with its hash, or the store's list of sessions holds it. Who rewrites every line and the
-//! hash beside them leaves nothing to find: that takes signatures.
+//! hash beside them leaves nothing to find in the chain; the receipts of an agent that signs, where the
+//! file has them, are held against it once the chain holds ([`crate::receipt`]).
 
 use alloc::{collections::BTreeSet, format, string::String};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{
     GENESIS, VERSION,
-    sections::{BlobLine, End, FORMAT, Header, chained},
+    sections::{self, BlobLine, End, FORMAT, Header, PLAIN, SIGNED, chained},
     sha256_hex,
 };
-use crate::json::{self, FromJson, ToJson};
+use crate::{
+    json::{self, FromJson, ToJson},
+    receipt::{Line, Part, verify::Signatures},
+};
 
 /// What came of looking at every link.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToJson)]
@@ -24,6 +29,9 @@ pub struct Verified {
     pub checked: u64,
     /// The first line that was changed, is missing or does not belong.
     pub first_bad: Option<Bad>,
+    /// What was signed, where there are receipts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signatures: Option<Signatures>,
 }
 
 /// A line that is not as it was written.
@@ -46,14 +54,22 @@ struct Link {
 }
 
 #[derive(Deserialize, FromJson)]
-struct Kind {
-    #[serde(rename = "type")]
-    kind: String,
-}
-
-#[derive(Deserialize, FromJson)]
 struct Fork {
     hash: String,
+}
+
+/// The lines of a file, without their ends, whatever system it was saved on. A last line without an
+/// end is taken as it stands.
+pub fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let body = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    let is_ended = body.len() < bytes.len();
+    let mut lines = body.split(|byte| *byte == b'\n').peekable();
+    core::iter::from_fn(move || {
+        let line = lines.next()?;
+        let has_end = is_ended || lines.peek().is_some();
+        let short = line.strip_suffix(b"\r").filter(|_| has_end);
+        Some(short.unwrap_or(line))
+    })
 }
 
 /// Looks at the lines of an export, in order: a fork's own follow those of what it continues.
@@ -78,6 +94,9 @@ impl Walk {
             if let Err(why) = self.step(checked, line) {
                 return self.bad(checked, why);
             }
+            if let Some((line, why)) = self.elsewhere.take() {
+                return self.bad(line, why);
+            }
             if let Some(bad) = self.blamed() {
                 return bad;
             }
@@ -95,6 +114,7 @@ impl Walk {
             ok: true,
             checked,
             first_bad: None,
+            signatures: self.signatures,
         }
     }
 }
@@ -119,14 +139,28 @@ struct Walk {
     /// Rows of this part, and the hash over them.
     rows: u64,
     rows_hash: String,
+    /// The format of this part, and the line that says so.
+    format: u32,
+    header: u64,
+    /// The line of the last record.
+    last_record: u64,
+    /// The records and receipts of this part, where it has receipts.
+    part: Part,
+    signatures: Option<Signatures>,
+    /// A line before this one that does not hold, as this one shows.
+    elsewhere: Option<(u64, String)>,
 }
 
 impl Walk {
     fn step(&mut self, number: u64, line: &[u8]) -> Result<(), String> {
         self.checked = number;
-        let kind: Option<Kind> = json::from_slice(line).ok();
-        match kind.as_ref().map(|kind| kind.kind.as_str()) {
-            Some("export") => return self.begin(line),
+        if let Some(signed) = Line::of(line).filter(|_| !self.ended && self.is_open) {
+            return self.signed(number, signed);
+        }
+        let read: Result<Value, _> = json::from_slice(line);
+        let kind = read.as_ref().ok().and_then(|tree| tree["type"].as_str());
+        match kind {
+            Some("export") => return self.begin(number, line),
             Some("blob") if !self.ended && self.next_seq == 0 => return Self::content(line),
             Some("row") if !self.ended && self.next_seq == 0 => {
                 self.rows += 1;
@@ -138,7 +172,7 @@ impl Walk {
         if self.ended {
             return Err("it stands after the end".into());
         }
-        if let Some(end) = End::read(line) {
+        if let Some(end) = (kind == Some("end")).then(|| End::read(line)).flatten() {
             self.ended = true;
             if self.rows > 0 {
                 return match (end.records, &end.hash) == (self.rows, &self.rows_hash) {
@@ -155,14 +189,22 @@ impl Walk {
             if self.suspect.is_some() {
                 self.later_holds = Some(end.hash == self.hash);
             } else if end.hash != self.hash {
-                self.suspect = Some((number, "the last record was changed".into()));
                 // Nothing comes after the end that could tell.
-                self.later_holds = Some(true);
+                self.elsewhere = Some((self.last_record, "the last record was changed".into()));
+            } else {
+                self.check_signed();
             }
             return Ok(());
         }
-        let link: Link =
-            json::from_slice(line).map_err(|error| format!("it is not a record: {error}"))?;
+        let not_a_record = |error| format!("it is not a record: {error}");
+        let mut tree = read.map_err(not_a_record)?;
+        if self.format >= SIGNED && self.part.has_logs() {
+            return Err("a record stands behind what was signed of those before".into());
+        }
+        if self.format >= SIGNED {
+            self.part.record(number, &tree, line);
+        }
+        let link = Link::from_json(&mut tree).map_err(not_a_record)?;
         if link.v > VERSION {
             return Err(format!("it has format version {}, a later one", link.v));
         }
@@ -190,6 +232,7 @@ impl Walk {
             return Err("it continues a session that is not what it was, or not here".into());
         }
         self.next_seq += 1;
+        self.last_record = number;
         self.hash = sha256_hex(line);
         self.known.insert(self.hash.clone());
         Ok(())
@@ -199,25 +242,60 @@ impl Walk {
     fn content(line: &[u8]) -> Result<(), String> {
         let blob: BlobLine =
             json::from_slice(line).map_err(|error| format!("it is no content: {error}"))?;
-        match sha256_hex(blob.content.as_bytes()) == blob.hash {
+        // One content can be written in two ways, of which Tau writes one.
+        match sha256_hex(blob.content.as_bytes()) == blob.hash && sections::is_line(&blob, line) {
             true => Ok(()),
             false => Err("the content was changed after it was written".into()),
         }
     }
 
+    /// A key event log or a receipt.
+    fn signed(&mut self, number: u64, signed: Line<'_>) -> Result<(), String> {
+        if self.format < SIGNED {
+            let why = "its format has no receipts, and one follows".into();
+            self.elsewhere = Some((self.header, why));
+            return Ok(());
+        }
+        match signed {
+            Line::Log(log) => self.part.log(log),
+            Line::Receipt(receipt) => self.part.receipt(number, receipt),
+        }
+    }
+
+    /// Holds the receipts of this part against its records, which are as they were written.
+    fn check_signed(&mut self) {
+        if self.format < SIGNED {
+            return;
+        }
+        if !self.part.has_logs() {
+            let why = "its format has receipts, and no key event log follows".into();
+            self.elsewhere = Some((self.header, why));
+            return;
+        }
+        match core::mem::take(&mut self.part).check() {
+            Ok(found) => self.signatures.get_or_insert_default().add(found),
+            Err(wrong) => self.elsewhere = Some(wrong),
+        }
+    }
+
     /// Another part of the file.
-    fn begin(&mut self, line: &[u8]) -> Result<(), String> {
+    fn begin(&mut self, number: u64, line: &[u8]) -> Result<(), String> {
         let header: Header =
             json::from_slice(line).map_err(|error| format!("it is not a header: {error}"))?;
         if header.format > FORMAT {
             let found = header.format;
             return Err(format!("it has format {found}, a later one"));
         }
+        if header.format < PLAIN || !sections::is_line(&header, line) {
+            return Err("it is not written as a header is".into());
+        }
         if self.checked > 1 && !self.ended {
             return Err("the part before it has no end".into());
         }
         self.ended = false;
         self.is_open = true;
+        (self.format, self.header) = (header.format, number);
+        self.part = Part::default();
         (self.next_seq, self.rows) = (0, 0);
         self.rows_hash.clear();
         Ok(())
@@ -239,6 +317,7 @@ impl Walk {
             ok: false,
             checked: self.checked,
             first_bad: Some(Bad { line, why }),
+            signatures: None,
         }
     }
 }
@@ -273,6 +352,16 @@ mod tests {
 
     fn check(lines: &[Vec<u8>]) -> Verified {
         verify(lines.iter().map(Vec::as_slice))
+    }
+
+    #[test]
+    fn ends_of_lines_are_no_part_of_them() {
+        let of = |text: &'static str| lines(text.as_bytes()).collect::<Vec<_>>();
+        assert_eq!(of("a\nb\n"), [b"a", b"b"]);
+        assert_eq!(of("a\r\nb\r\n"), [b"a", b"b"]);
+        assert_eq!(of("a\nb"), [b"a", b"b"]);
+        // A last line's end that was changed is no end.
+        assert_eq!(of("a\nb\r"), [&b"a"[..], b"b\r"]);
     }
 
     #[test]

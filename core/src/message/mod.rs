@@ -3,7 +3,7 @@
 //! A message is a role and a list of content parts. System text is not a message: it belongs to
 //! the request, because only Tau writes it.
 
-use alloc::{string::String, vec, vec::Vec};
+use alloc::{boxed::Box, string::String, vec, vec::Vec};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -11,6 +11,7 @@ use crate::{
     ids::CallId,
     json::{FromJson, ToJson},
     safety::Labels,
+    tool::Ran,
 };
 
 /// Who a message speaks for.
@@ -115,6 +116,9 @@ pub struct ToolResult {
     /// What the text is, by where it came from.
     #[serde(default, skip_serializing_if = "Labels::is_none")]
     pub labels: Labels,
+    /// What ran, where it is a module.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ran: Option<Box<Ran>>,
 }
 
 impl Message {

@@ -122,6 +122,12 @@ pub enum StoreError {
     /// No room.
     #[error("the disk is full")]
     Full,
+    /// The agent cannot sign what it does, so nothing is stored and nothing done.
+    #[error("what the agent does cannot be signed: {detail}")]
+    Unsigned {
+        /// Why.
+        detail: String,
+    },
     /// Anything else, in the adapter's words.
     #[error("the store failed: {detail}")]
     Io {

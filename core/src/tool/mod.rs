@@ -10,7 +10,7 @@ pub mod notice;
 pub mod reserved;
 pub mod schema;
 
-use alloc::string::String;
+use alloc::{boxed::Box, string::String};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -193,6 +193,17 @@ impl ToolRun {
     }
 }
 
+/// What ran, where that can be named by its content, and what it took.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
+pub struct Ran {
+    /// SHA-256 of the module and its manifest, in lower-case hex ([`manifest::Manifest::digest`]).
+    pub module: String,
+    /// What ran it.
+    pub engine: String,
+    /// The work it did, in the engine's unit.
+    pub fuel: u64,
+}
+
 /// What a home's tool gives back. Its text is untrusted until the gate has seen it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 pub struct ToolOutput {
@@ -206,6 +217,9 @@ pub struct ToolOutput {
     /// What the text is, where the tool knows better than its spec.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub labels: Option<Labels>,
+    /// What ran, where it is a module. Boxed: most are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ran: Option<Box<Ran>>,
 }
 
 impl ToolOutput {
@@ -217,6 +231,7 @@ impl ToolOutput {
             text: text.into(),
             images: Vec::new(),
             labels: None,
+            ran: None,
         }
     }
 
@@ -228,6 +243,7 @@ impl ToolOutput {
             text: text.into(),
             images: Vec::new(),
             labels: None,
+            ran: None,
         }
     }
 }

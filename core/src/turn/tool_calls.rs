@@ -273,6 +273,7 @@ impl Session {
         let by_spec = spec.map_or(Labels::WORKSPACE, |spec| spec.yields);
         result.labels = output.labels.unwrap_or(by_spec);
         result.images = output.images;
+        result.ran = output.ran;
         result.duration_ms = now.since(since);
         // A replay answers for the core's own tools too.
         let by = if self.is_of_memory(&call.name) {
@@ -498,6 +499,7 @@ pub(super) fn own_result(call: &ToolCall, status: ToolStatus, text: impl ToStrin
         images: Vec::new(),
         duration_ms: 0,
         labels: Labels::NONE,
+        ran: None,
     }
 }
 

@@ -149,6 +149,9 @@ enum Command {
         /// All sessions and memories, to move them to another store. Approvals stay behind.
         #[arg(long)]
         all: bool,
+        /// With the agent's signatures: one receipt for each call, approval and answer.
+        #[arg(long, conflicts_with = "all")]
+        receipts: bool,
         /// Write to a file instead of stdout.
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
@@ -191,6 +194,7 @@ const EXPORT_EXAMPLES: &str = "\
 Examples:
   tau session export > talk.jsonl      the last written session
   tau session export --all -o all.jsonl
+  tau session export --receipts -o signed.jsonl
   tau replay talk.jsonl                decide all of it again
   tau verify all.jsonl                 find what was changed";
 
@@ -223,11 +227,12 @@ pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
             Command::Export {
                 session,
                 all,
+                receipts,
                 output,
             } => {
                 let which = match all {
                     true => export::Which::All,
-                    false => export::Which::One(session),
+                    false => export::Which::One(session, receipts),
                 };
                 export::run(&storage, ui, which, output).await?;
             }

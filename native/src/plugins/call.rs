@@ -14,7 +14,7 @@ use tau_core::{
     message::ToolStatus,
     policy::http::HttpLimits,
     tool::{
-        ToolOutput, ToolRun,
+        Ran, ToolOutput, ToolRun,
         http::{Failure, cut},
         manifest::{Limits as Asked, Manifest},
     },
@@ -32,6 +32,8 @@ use super::{
     directory::{Kept, Rules},
 };
 
+/// What runs tools here.
+pub(crate) const ENGINE: &str = "wasmtime";
 /// No tool has more memory, whatever it asks for.
 const MOST_MEMORY_BYTES: u64 = 1 << 30;
 /// How long a tool whose time is up has to end by itself, and to say so.
@@ -116,7 +118,15 @@ fn on_thread(
         world,
     });
     let room = usize::try_from(run.limits.output_bytes).unwrap_or(usize::MAX);
-    report(&plugin.name, &outcome, &limits, room)
+    let ran = Ran {
+        module: plugin.digest.clone(),
+        engine: ENGINE.into(),
+        fuel: outcome.fuel,
+    };
+    ToolOutput {
+        ran: Some(Box::new(ran)),
+        ..report(&plugin.name, &outcome, &limits, room)
+    }
 }
 
 /// What the manifest asks for, within what the call may have.
@@ -286,6 +296,7 @@ fn report(name: &str, outcome: &Outcome, limits: &Limits, room: usize) -> ToolOu
         text: cut(parts.join("\n"), room),
         images: Vec::new(),
         labels: None,
+        ran: None,
     }
 }
 

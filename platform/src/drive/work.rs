@@ -6,6 +6,7 @@
 use alloc::{boxed::Box, string::ToString, vec::Vec};
 use core::{
     future::Future,
+    mem,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -21,7 +22,7 @@ use crate::{
     host::{Generation, Host, HostTools, LocalModel},
     http::{Body, Http},
     memory::MemoryTools,
-    storage::Storage,
+    receipts::Receipts,
 };
 
 /// Something of the home that an effect opened and later effects read.
@@ -32,13 +33,21 @@ pub(super) enum Open<B, G> {
     Generation(G),
 }
 
-/// What is open and not being read right now, by the effect that opened it: one or two things, for
-/// which a map is kilobytes of a module.
-pub(super) struct Held<B, G>(Vec<(EffectId, Open<B, G>)>);
+/// What effects leave for those that come later.
+pub(super) struct Held<B, G> {
+    /// What is open and not being read right now, by the effect that opened it: one or two things, for
+    /// which a map is kilobytes of a module.
+    open: Vec<(EffectId, Open<B, G>)>,
+    /// How far what was done is signed; lent to one commit at a time.
+    receipts: Receipts,
+}
 
 impl<B, G> Held<B, G> {
     pub(super) fn new() -> Self {
-        Self(Vec::new())
+        Self {
+            open: Vec::new(),
+            receipts: Receipts::default(),
+        }
     }
 
     /// Lends what `effect` reads to it.
@@ -56,7 +65,7 @@ impl<B, G> Held<B, G> {
                     detail: "the generation is no longer open".to_string(),
                 }))),
             },
-            Effect::Commit(batch) => Work::Commit(batch),
+            Effect::Commit(batch) => Work::Commit(batch, mem::take(&mut self.receipts)),
             Effect::Memory(request) => Work::Memory(request),
             Effect::HttpSend(request) => Work::Send(request),
             Effect::Generate(request) => Work::Generate(request),
@@ -67,7 +76,10 @@ impl<B, G> Held<B, G> {
     /// Takes back what a finished effect leaves open.
     pub(super) fn keep(&mut self, done: Done<B, G>) -> (EffectId, Answer) {
         if let Some((of, open)) = done.open {
-            self.0.push((of, open));
+            self.open.push((of, open));
+        }
+        if let Some(receipts) = done.receipts {
+            self.receipts = receipts;
         }
         (done.id, done.answer)
     }
@@ -77,15 +89,15 @@ impl<B, G> Held<B, G> {
     }
 
     fn remove(&mut self, id: EffectId) -> Option<Open<B, G>> {
-        let place = self.0.iter().position(|(of, _)| *of == id)?;
-        Some(self.0.swap_remove(place).1)
+        let place = self.open.iter().position(|(of, _)| *of == id)?;
+        Some(self.open.swap_remove(place).1)
     }
 }
 
 /// One effect, with what it reads.
 pub(super) enum Work<B, G> {
     /// [`Effect::Commit`].
-    Commit(Batch),
+    Commit(Batch, Receipts),
     /// [`Effect::Memory`].
     Memory(memory::Request),
     /// [`Effect::HttpSend`].
@@ -125,6 +137,7 @@ pub(super) struct Done<B, G> {
     id: EffectId,
     answer: Answer,
     open: Option<(EffectId, Open<B, G>)>,
+    receipts: Option<Receipts>,
 }
 
 /// Does one effect. Dropping the future ends it.
@@ -134,8 +147,13 @@ pub(super) async fn perform<H: Host>(
     work: Work<<H::Http as Http>::Body, <H::Model as LocalModel>::Generation>,
 ) -> Done<<H::Http as Http>::Body, <H::Model as LocalModel>::Generation> {
     let mut open = None;
+    let mut signed = None;
     let answer = match work {
-        Work::Commit(batch) => Answer::Committed(host.storage().commit(batch).await),
+        Work::Commit(batch, mut receipts) => {
+            let committed = receipts.commit(host.storage(), host.signer(), batch).await;
+            signed = Some(receipts);
+            Answer::Committed(committed)
+        }
         Work::Memory(request) => Answer::Memory(host.memory().serve(request).await),
         Work::Send(request) => {
             Answer::HttpHead(host.http().send(request).await.map(|(head, body)| {
@@ -165,7 +183,12 @@ pub(super) async fn perform<H: Host>(
         }
         Work::Lost(answer) => answer,
     };
-    Done { id, answer, open }
+    Done {
+        id,
+        answer,
+        open,
+        receipts: signed,
+    }
 }
 
 /// The effects under way, oldest first.

@@ -24,6 +24,7 @@ use tau_core::{
         sections::{Diverged, Row, Section, rows_section},
     },
     json::{self, Value},
+    receipt,
     session::{Batch, Command, Import, Journal, Range, Session, StoreError, foreign::Foreign},
 };
 use thiserror::Error;
@@ -282,10 +283,7 @@ impl<'a, S: Storage> Plan<'a, S> {
             return self.merge(&id, entries, Outcome::Merged, None).await;
         }
         self.is_free(&id).await?;
-        let rows = self.storage.scan(all_of(&id)).await?;
-        self.batch
-            .delete
-            .extend(rows.into_iter().map(|(key, _)| key));
+        self.remove(&id).await?;
         match self.is_linked(journal).await? {
             true => self.adopt(session, journal, Outcome::Replaced),
             false => Err(TransferError::Session {
@@ -310,10 +308,7 @@ impl<'a, S: Storage> Plan<'a, S> {
                 return self.merge(&session, entries, Outcome::Merged, head).await;
             }
             self.is_free(&session).await?;
-            let rows = self.storage.scan(all_of(&session)).await?;
-            self.batch
-                .delete
-                .extend(rows.into_iter().map(|(key, _)| key));
+            self.remove(&session).await?;
             self.journals.remove(&session);
             return self.begin(&session, title, Import { own, ..import }, Outcome::Replaced);
         }
@@ -362,6 +357,19 @@ impl<'a, S: Storage> Plan<'a, S> {
                 });
             }
         }
+        Ok(())
+    }
+
+    /// Takes a session out, with the receipts of what it did: they say nothing of what comes instead.
+    async fn remove(&mut self, id: &SessionId) -> Result<(), TransferError> {
+        let own = Range::prefix(&format!("session/{id}/"), u32::MAX);
+        let mut rows = self.storage.scan(own).await?;
+        let signed = self.storage.scan(receipt::range(id, 0, u32::MAX)).await?;
+        rows.extend(signed);
+        let keys = rows.into_iter().map(|(key, _)| key);
+        self.batch
+            .delete
+            .extend(keys.chain([receipt::head_key(id)]));
         Ok(())
     }
 
@@ -537,11 +545,6 @@ fn refused(session: &SessionId, error: &impl ToString) -> TransferError {
         session: session.clone(),
         why: error.to_string(),
     }
-}
-
-/// Every row of a session's own.
-fn all_of(id: &SessionId) -> Range {
-    Range::prefix(&format!("session/{id}/"), u32::MAX)
 }
 
 /// A row's value, marked as words of others.

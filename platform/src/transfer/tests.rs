@@ -7,7 +7,7 @@ use core::{
 use tau_core::{ids::EntryId, journal::sections::Reader, message::Role};
 
 use super::*;
-use crate::memory_store::MemoryStorage;
+use crate::{memory_store::MemoryStorage, signer::NoSigner};
 
 /// Runs what never waits.
 fn now<T>(work: impl Future<Output = T>) -> T {
@@ -64,7 +64,7 @@ fn said(session: &mut Session, store: &MemoryStorage, texts: &[&str]) {
         head,
     };
     session.import(import, UnixMillis(1)).unwrap();
-    now(open::store(store, session)).unwrap();
+    now(open::store(store, None::<&NoSigner>, session)).unwrap();
 }
 
 fn talk(id: &str, texts: &[&str]) -> (MemoryStorage, Session) {
@@ -327,7 +327,7 @@ fn a_file_that_is_not_whole_is_told_at_its_line_and_nothing_is_stored() {
     let mut twice = lines.clone();
     twice.insert(2, lines[2]);
     assert_eq!(line(&joined(&twice)), 4);
-    let newer = text.replacen("\"format\":2", "\"format\":3", 1);
+    let newer = text.replacen("\"format\":2", "\"format\":4", 1);
     assert_eq!(line(newer.as_bytes()), 1);
     let newer = text.replacen("{\"v\":1,\"seq\":0", "{\"v\":9,\"seq\":0", 1);
     assert_eq!(line(newer.as_bytes()), 2);

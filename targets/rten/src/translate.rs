@@ -217,6 +217,7 @@ mod tests {
                 images: Vec::new(),
                 duration_ms: 0,
                 labels: Labels::NONE,
+                ran: None,
             })],
         };
         let all: Vec<Turn> = [answer, result].iter().flat_map(of_message).collect();

@@ -302,6 +302,7 @@ impl HostTools for TapTools {
             text: tool.says(&run.arguments),
             images: tool.pictures(),
             labels: None,
+            ran: None,
         }
     }
 }

@@ -26,6 +26,8 @@ mod net;
 mod one_shot;
 mod own_tools;
 mod protection;
+#[cfg(unix)]
+mod receipts;
 mod sandbox;
 mod screening;
 mod secrets;

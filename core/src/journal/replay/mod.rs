@@ -347,6 +347,7 @@ impl<'a> Replay<'a> {
                     text: result.text,
                     images: result.images,
                     labels: Some(result.labels),
+                    ran: result.ran,
                 };
                 self.session.answer(id, Answer::Tool(output), at);
                 Ok(())

@@ -310,6 +310,7 @@ fn result(
         images,
         duration_ms: 0,
         labels: Labels::NONE,
+        ran: None,
     }
 }
 

@@ -36,6 +36,7 @@ fn result(id: &str, status: ToolStatus, text: &str, images: Vec<Image>) -> Part 
         images,
         duration_ms: 5,
         labels: Labels::NONE,
+        ran: None,
     })
 }
 

@@ -6,19 +6,20 @@ use std::{
     path::PathBuf,
 };
 use tau_core::session::StoreError;
-use tau_platform::{open, transfer};
+use tau_platform::{open, receipts, transfer};
 
 use super::named;
 use crate::{
     exit::{Error, Exit},
+    identity::of_log,
     store::Store,
     ui::Ui,
 };
 
 /// What is exported.
 pub(super) enum Which {
-    /// One session, by name.
-    One(Option<String>),
+    /// One session, by name, with its receipts or without.
+    One(Option<String>, bool),
     /// All sessions and memories.
     All,
 }
@@ -59,11 +60,24 @@ async fn write(
     mut write: impl FnMut(&[u8]) -> Result<(), StoreError>,
 ) -> Result<String, Error> {
     match which {
-        Which::One(name) => {
+        Which::One(name, signed) => {
             let id = named(storage, name).await?;
             let stored = open::load(storage, &id).await?;
-            write(&stored.export())?;
-            Ok(format!("{} records of {id}", stored.journal.len()))
+            let records = stored.journal.len();
+            if !signed {
+                write(&stored.export())?;
+                return Ok(format!("{records} records of {id}"));
+            }
+            let lines = receipts::export(storage, &id, &stored).await;
+            let lines = lines.map_err(of_log)?;
+            if lines.is_empty() {
+                return Err(Error::usage(format!("session {id} has no receipts"))
+                    .hint("an agent with an identity leaves them: `tau identity show`"));
+            }
+            write(&stored.export_signed(&lines))?;
+            Ok(format!(
+                "{records} records of {id} and what was signed of them"
+            ))
         }
         Which::All => {
             let written = transfer::export_all(storage, write).await;

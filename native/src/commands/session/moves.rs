@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 use tau_core::session::{Command as Wish, Graph, MergeHow, Session};
-use tau_platform::{Clock, open};
+use tau_platform::{Clock, NoSigner, open};
 use tau_target_native::TokioClock;
 
 use super::{Command, named};
@@ -59,7 +59,8 @@ pub(super) async fn run(
     for wish in wishes {
         session.submit(wish, now).map_err(open::ChangeError::from)?;
     }
-    open::store(storage, &mut session).await?;
+    // Moving does nothing that would have to be signed.
+    open::store(storage, None::<&NoSigner>, &mut session).await?;
     if json {
         ui.json(&standing(&session));
     } else {

@@ -70,6 +70,7 @@ impl Fault {
             text: explain(&self.problem, self.cause.as_deref(), self.hint.as_deref()),
             images: Vec::new(),
             labels: None,
+            ran: None,
         }
     }
 }

@@ -230,6 +230,7 @@ fn report(captured: &Mutex<Captured>, exit: Option<Exit>, mut notices: Vec<Strin
         text,
         images: Vec::new(),
         labels: None,
+        ran: None,
     }
 }
 

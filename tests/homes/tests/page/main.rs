@@ -13,6 +13,7 @@ mod safety;
 mod support;
 mod tabs;
 mod tools;
+mod verify;
 
 use serde_json::{Value, json};
 use support::{
