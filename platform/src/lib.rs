@@ -28,6 +28,7 @@ pub mod memory;
 mod memory_store;
 pub mod open;
 pub mod paced;
+pub mod removal;
 pub mod routine;
 pub mod signer;
 #[cfg(feature = "sim")]
