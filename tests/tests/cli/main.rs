@@ -27,6 +27,7 @@ mod protection;
 mod sandbox;
 mod screening;
 mod secrets;
+mod session_rm;
 mod sessions;
 mod settings;
 mod shared_store;
