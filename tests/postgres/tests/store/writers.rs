@@ -8,6 +8,8 @@ use std::{
 };
 use tau_core::{
     ids::{SessionId, UnixMillis},
+    routine::{self, Routine},
+    safety::Gate,
     session::{Batch, Range, StoreError},
 };
 use tau_platform::Storage;
@@ -65,6 +67,36 @@ fn each_key_is_taken_once_by_two_processes() {
         won += line.trim().parse::<u32>().expect("a number");
     }
     assert_eq!(won, 300);
+}
+
+#[tokio::test]
+async fn each_due_time_of_a_routine_is_taken_once_by_two_processes() {
+    const COUNT: u64 = 200;
+    let address = cluster().new_address();
+    let store = cluster().store(&address);
+    let session = SessionId("00c0ffee00c0ffee".into());
+    let first = UnixMillis(1_767_225_600_000);
+    let gate = Gate::default();
+    let routine = Routine::new("r1", &session, "look around", first, Some(1_000), &gate);
+    let routine = routine.expect("a routine");
+    store.commit(routine.save()).await.expect("a commit");
+    let until = first.plus(COUNT * 1_000).0.to_string();
+    let takers: Vec<Child> = (0..2)
+        .map(|_| committer(&[&address, "routines", &session.0, "r1", &until]))
+        .collect();
+    let mut taken = 0;
+    for taker in takers {
+        let done = taker.wait_with_output().expect("its end");
+        let words = String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.success(), "{words}");
+        let line = String::from_utf8_lossy(&done.stdout).into_owned();
+        let own = line.trim().parse::<u64>().expect("a number");
+        assert!(own > 0, "both took some");
+        taken += own;
+    }
+    let runs = store.scan(routine::runs(&session, "r1", u32::MAX)).await;
+    assert_eq!(runs.expect("a scan").len() as u64, COUNT);
+    assert_eq!(taken, COUNT, "each due time was taken by one of them");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
