@@ -6,7 +6,7 @@ use tau_core::{
     memory::MemoryError,
     session::{CommandError, StoreError},
 };
-use tau_platform::open::OpenError;
+use tau_platform::{open::OpenError, removal::RemovalError};
 
 /// What went wrong.
 #[derive(Clone, Debug, PartialEq, Eq, ToJson)]
@@ -72,6 +72,17 @@ impl From<OpenError> for Refused {
             OpenError::Store(error) => error.into(),
             OpenError::Missing(_) => Self::new("no_session", error.to_string()),
             OpenError::Journal { .. } => Self::new("session_damaged", error.to_string()),
+        }
+    }
+}
+
+impl From<RemovalError> for Refused {
+    fn from(error: RemovalError) -> Self {
+        match error {
+            RemovalError::Store(error) => error.into(),
+            RemovalError::Missing(_) => Self::new("no_session", error.to_string()),
+            RemovalError::Continued { .. } => Self::new("session_continued", error.to_string())
+                .hint("delete the conversation that continues it first"),
         }
     }
 }

@@ -4,8 +4,10 @@
 //! by dropping its generation.
 
 mod files;
+mod shared;
 
 pub(crate) use files::{parts, pull_of, ready};
+pub(crate) use shared::embedder;
 pub(crate) use tau_target_rten::translate::TOOLS;
 
 use std::{path::PathBuf, sync::Arc};

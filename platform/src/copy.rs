@@ -13,6 +13,7 @@ use alloc::{
 };
 use tau_core::{
     ids::UnixMillis,
+    journal::blob,
     session::{Batch, Range, StoreError},
 };
 use thiserror::Error;
@@ -29,6 +30,8 @@ const END: &str = "\u{10ffff}";
 /// What is made from other entries, by whoever needs it: an index over merged entries is not the
 /// index of either store.
 const DERIVED: &str = "index/";
+/// Large contents, which go with the records that refer to them, and notes about them.
+const CONTENTS: &str = "blob";
 /// What an index is made of.
 const INDEXED: &str = "memory/";
 /// So many names of what was kept are told.
@@ -221,6 +224,7 @@ async fn of_group(
     if is_beginning {
         let new = rows.iter().filter(|(key, _)| !has.contains(&**key));
         batch.put = new.cloned().collect();
+        contents(from, &mut batch).await?;
         if let (Some(id), false) = (name.strip_prefix("session/"), batch.put.is_empty()) {
             for line in [format!("sessions/{id}"), format!("receipt-head/{id}")] {
                 let row = from.get(line.clone()).await.map_err(CopyError::From)?;
@@ -239,6 +243,21 @@ async fn of_group(
     Ok(batch)
 }
 
+/// Adds the contents that new records refer to: in the same commit, so that nobody takes them for
+/// unused in between.
+async fn contents(from: &impl Storage, batch: &mut Batch) -> Result<(), CopyError> {
+    let records = batch.put.iter();
+    let hashes: BTreeSet<String> = records.flat_map(|(_, row)| blob::referred(row)).collect();
+    for hash in hashes {
+        let content = from.get(blob::key(&hash)).await.map_err(CopyError::From)?;
+        // One that is missing is told with its record, here as there.
+        if let Some(content) = content {
+            batch.put.extend(blob::rows(&hash, &content));
+        }
+    }
+    Ok(())
+}
+
 /// Entries that stand alone: those the other store has not.
 fn of_entries(
     rows: Vec<(String, Vec<u8>)>,
@@ -249,7 +268,7 @@ fn of_entries(
     let mut batch = Batch::default();
     for (key, value) in rows {
         match there.get(&*key) {
-            _ if key.starts_with(DERIVED) || is_signed(&key) => {}
+            _ if key.starts_with(DERIVED) || key.starts_with(CONTENTS) || is_signed(&key) => {}
             None => batch.put.push((key, value)),
             Some(other) if *other == value => {}
             // Said with the session, and of the last minute alone.

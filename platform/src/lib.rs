@@ -32,6 +32,7 @@ pub mod own_log;
 pub mod paced;
 pub mod peers;
 pub mod receipts;
+pub mod removal;
 pub mod routine;
 pub mod signer;
 #[cfg(feature = "sim")]

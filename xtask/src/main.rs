@@ -15,6 +15,7 @@ mod docs;
 mod eval;
 mod fuzz;
 mod homes;
+mod kills;
 mod process;
 mod setup;
 mod size;
@@ -60,6 +61,8 @@ enum Chore {
     Eval(eval::Args),
     /// Feed the parsers and detectors made-up input for a while.
     Fuzz(fuzz::Args),
+    /// Kill processes in hundreds of places of what they store, and print what was left.
+    Kills(kills::Args),
     /// Run a program and print its peak memory in bytes on the last line of stderr.
     #[command(hide = true)]
     PeakMemory(size::memory::Args),
@@ -78,6 +81,7 @@ fn main() -> ExitCode {
         Chore::Bench(args) => bench::run(&args),
         Chore::Eval(args) => eval::run(&args),
         Chore::Fuzz(args) => fuzz::run(&args),
+        Chore::Kills(args) => kills::run(&args),
         Chore::PeakMemory(args) => size::memory::run(&args),
     };
     match result {

@@ -14,13 +14,12 @@ use serde_json::{Value, json};
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 use tau_core::{
     ids::SessionId,
-    journal,
     json::to_value,
-    session::{Batch, Command, Session},
+    session::{Command, Session},
 };
 use tau_platform::{
-    Storage,
     open::{OpenError, open},
+    removal,
 };
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 
@@ -32,9 +31,6 @@ use crate::{
 };
 use line::is_held;
 use open::Open;
-
-/// Records looked at together when a session is deleted.
-const PAGE: u32 = 512;
 
 /// By session.
 #[derive(Debug, Default)]
@@ -205,29 +201,9 @@ impl State {
             Some(lock) => lock,
             None => self.lock_at_once(&id).await?,
         };
-        let mut delete = Vec::new();
-        let mut range = journal::range(&id, 0, PAGE);
-        loop {
-            let rows = self.storage().scan(range.clone()).await?;
-            let whole = rows.len() == PAGE as usize;
-            delete.extend(rows.into_iter().map(|(key, _)| key));
-            match delete.last() {
-                Some(last) if whole => range.start = format!("{last}\0"),
-                _ => break,
-            }
-        }
-        let summary = journal::summary_key(&id);
-        if delete.is_empty() && self.storage().get(summary.clone()).await?.is_none() {
-            return Err(OpenError::Missing(id).into());
-        }
-        delete.push(summary);
-        let batch = Batch {
-            delete,
-            ..Batch::default()
-        };
-        let done = self.commit(batch).await;
+        let done = removal::remove(self.storage(), &[id]).await;
         drop(lock);
-        done
+        done.map(drop).map_err(Refused::from)
     }
 
     /// The session as it is stored; one nobody has said anything in yet, as it began.

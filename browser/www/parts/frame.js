@@ -2,6 +2,7 @@
 
 import { Announcer } from './announce.js';
 import { Banners } from './banners.js';
+import { Branches } from './branches.js';
 import { iconButton } from './controls.js';
 import { Conversation } from './conversation.js';
 import { h, say, set } from './dom.js';
@@ -39,13 +40,14 @@ export class Frame {
     this.title = h('h1', { dir: 'auto', tabindex: -1 });
     this.undo = iconButton('Undo the last turn', 'undo', () => actions.undo(), { 'aria-keyshortcuts': 'Alt+Z' });
     this.redo = iconButton('Redo', 'redo', () => actions.redo(), { 'aria-keyshortcuts': 'Alt+Shift+Z' });
-    this.more = new More(actions);
+    this.branches = new Branches(actions);
+    this.more = new More(actions, () => this.branches.open());
     this.fresh = iconButton('New conversation', 'plus', () => actions.fresh().then(() => this.compose()), { 'aria-keyshortcuts': 'Alt+C', class: 'icon-button only-narrow' });
     this.tools = h('div', { class: 'header-tools', role: 'group', 'aria-label': 'This conversation' }, this.undo, this.redo, this.more.root, this.fresh);
     this.body = h('div', { class: 'body' });
     this.main = h('main', { class: 'main' }, h('header', { class: 'header', part: 'header' }, this.menu, this.title, this.tools), this.banners.root, this.body);
     this.veil = h('div', { class: 'veil', onclick: () => this.closeMenu() });
-    this.root = h('div', { class: 'frame', part: 'frame' }, this.sidebar.root, this.veil, this.main, this.help, new Announcer(this.store).root);
+    this.root = h('div', { class: 'frame', part: 'frame' }, this.sidebar.root, this.veil, this.main, this.help, this.branches.root, new Announcer(this.store).root);
     this.root.addEventListener('keydown', keyHandler(actions, {
       compose: () => this.compose(),
       search: () => this.search(),
@@ -130,8 +132,12 @@ export class Frame {
 
 /** The less frequent actions of a conversation. */
 class More {
-  /** @param {import('./actions.js').Actions} actions */
-  constructor(actions) {
+  /**
+   * @param {import('./actions.js').Actions} actions
+   * @param {() => void} branches
+   */
+  constructor(actions, branches) {
+    this.branches = this.item('Branches', 'branch', branches);
     this.compact = this.item('Summarise for the model', 'fold', () => actions.compact());
     this.save = this.item('Export as a file', 'download', () => {
       const talk = actions.state.talk;
@@ -141,7 +147,7 @@ class More {
       'details',
       { class: 'more' },
       h('summary', { class: 'icon-button', 'aria-label': 'More', title: 'More', role: 'button' }, icon('more')),
-      h('div', { class: 'more-list' }, this.compact, this.save),
+      h('div', { class: 'more-list' }, this.branches, this.compact, this.save),
     );
     this.root.addEventListener('focusout', (event) => {
       if (!this.root.contains(/** @type {Node | null} */ (event.relatedTarget))) this.root.open = false;
@@ -161,8 +167,9 @@ class More {
   }
 
   /** @param {import('./store.js').State} state */
-  update({ talk }) {
+  update({ talk, held }) {
     set(this.root, { hidden: !talk });
+    set(this.branches, { disabled: !talk || talk.running || Boolean(held) || talk.entries.length === 0 });
     set(this.compact, { disabled: !talk || talk.running || talk.entries.length === 0 });
   }
 

@@ -19,6 +19,7 @@ const PATHS = {
   previous: 'M14 7l-5 5 5 5',
   next: 'M10 7l5 5-5 5',
   down: 'M12 5v14M6 13l6 6 6-6',
+  branch: 'M7 6v12M7 8.5a3 3 0 0 0 3 3h4a3 3 0 0 0 3-3V6M4.8 6h4.4M14.8 6h4.4',
   trash: 'M5 7h14M10 7V5h4v2M7 7l.8 12h8.4L17 7',
   download: 'M12 5v10M8 11.5l4 4 4-4M5 19h14',
   fold: 'M12 4v5M9.5 6.5L12 9l2.5-2.5M12 20v-5M9.5 17.5L12 15l2.5 2.5M5 12h14',

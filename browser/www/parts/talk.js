@@ -16,7 +16,8 @@ import { textOf } from './tree.js';
  * @typedef {{ call_id: string, name: string, arguments: unknown, reason: string, may_have_run: boolean,
  *   notice: { digest: string, rule?: string, always?: boolean, leaving?: { private: string, untrusted: string, to: string } } }} Question
  * @typedef {{ session: string, title: string, created: number, updated: number, model: string, running: boolean, can_undo: boolean, can_redo: boolean,
- *   held?: boolean, head: string | null, entries: Entry[], tips: string[], waiting: Question[], usage: Usage }} View
+ *   held?: boolean, head: string | null, entries: Entry[], tips: string[],
+ *   branch?: string, names?: { name: string, kind: 'branch' | 'bookmark', entry: string | null }[], waiting: Question[], usage: Usage }} View
  * @typedef {{ rule: string, reason: string, hint?: string }} Refusal
  * @typedef {{ kind: string, model: string, message: string, hint?: string }} Failure
  * @typedef {{ outcome: string, budget?: string, error?: Failure }} Outcome

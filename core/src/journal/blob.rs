@@ -5,6 +5,7 @@
 //! covers the hash, the hash the content: a content that is missing or was changed is told by name.
 //! Whatever looks like such a reference is stored so itself, so that no text can be taken for one.
 //! Journals that were written before this have their contents in the records, and are read as ever.
+//! Invariant: a commit whose records refer to a content stores it and its mark again ([`rows`]).
 
 use alloc::{
     collections::BTreeMap,
@@ -26,6 +27,20 @@ const PREFIX: &str = "blob:sha256:";
 #[must_use]
 pub fn key(hash: &str) -> String {
     format!("blob/{hash}")
+}
+
+/// The key of the mark that the content with that hash was stored since somebody last looked for
+/// unused ones.
+#[must_use]
+pub fn used_key(hash: &str) -> String {
+    format!("blob-used/{hash}")
+}
+
+/// The rows of a commit that refers to a content, whether it is there already or not: it and its
+/// mark. Only with both can it be removed while others write.
+#[must_use]
+pub fn rows(hash: &str, content: &[u8]) -> [(String, Vec<u8>); 2] {
+    [(key(hash), content.to_vec()), (used_key(hash), Vec::new())]
 }
 
 /// Contents by hash.

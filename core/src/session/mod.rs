@@ -287,8 +287,8 @@ impl Session {
             self.chain.append_apart(body, now)
         };
         for (hash, text) in blobs.iter() {
-            let row = (journal::blob::key(hash), text.as_bytes().to_vec());
-            self.staged.batch.put.push(row);
+            let rows = journal::blob::rows(hash, text.as_bytes());
+            self.staged.batch.put.extend(rows);
         }
         let key = journal::key(&self.state.id, seq);
         self.staged.batch.require_absent.push(key.clone());

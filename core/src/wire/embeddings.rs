@@ -62,6 +62,23 @@ pub struct EmbeddingEndpoint {
     pub is_shortened: bool,
 }
 
+/// The space of the vectors of `model` at `base_url`: two servers may call different models the
+/// same. Without an address, as behind a binding, it is the model's name alone.
+#[must_use]
+pub fn space_of(base_url: &str, model: &str, dimensions: u32) -> EmbeddingModel {
+    let origin = base_url.split_once("://").map(|(scheme, rest)| {
+        let host = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+        // Who asks is no part of where.
+        let host = host.rsplit('@').next().unwrap_or(host);
+        format!("{scheme}://{host}").to_ascii_lowercase()
+    });
+    let name = match origin {
+        Some(origin) => format!("{model} at {origin}"),
+        None => model.into(),
+    };
+    EmbeddingModel { name, dimensions }
+}
+
 /// Why an answer holds no vectors that can be used.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum EmbeddingsError {
@@ -176,10 +193,7 @@ impl EmbeddingEndpoint {
     /// The space of its vectors. The server's address is no part of it: the same model may move.
     #[must_use]
     pub fn space(&self) -> EmbeddingModel {
-        EmbeddingModel {
-            name: self.model.clone(),
-            dimensions: self.dimensions,
-        }
+        space_of(&self.base_url, &self.model, self.dimensions)
     }
 
     /// The request for the vectors of one of the [`batches`]; the same texts give the same bytes.

@@ -4,6 +4,7 @@ mod export;
 pub(crate) mod graph;
 mod import;
 pub(crate) mod moves;
+mod remove;
 mod repair;
 mod show;
 
@@ -162,6 +163,12 @@ enum Command {
     /// as words of others; approvals and policies in it do not hold here.
     #[command(after_help = IMPORT_EXAMPLES)]
     Import(import::Args),
+    /// Remove sessions for good, with all their branches.
+    ///
+    /// Asks first. What the agent remembered and what was allowed for good stays. A session that is
+    /// in use, or that another one continues, stays as well. Large contents that no other session
+    /// has go too.
+    Rm(remove::Args),
     /// Save what can still be read of a damaged store.
     ///
     /// The damaged file is kept beside the new one. No other Tau may run meanwhile.
@@ -237,6 +244,7 @@ pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
                 export::run(&storage, ui, which, output).await?;
             }
             Command::Import(args) => import::run(&storage, home, ui, args).await?,
+            Command::Rm(args) => remove::run(&storage, home, ui, args).await?,
             Command::Repair { .. } => {}
             command => moves::run(&storage, home, ui, command).await?,
         }

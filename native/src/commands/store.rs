@@ -6,6 +6,7 @@ use std::time::Duration;
 use tau_platform::{
     Clock,
     copy::{self, Copied, CopyError},
+    removal,
 };
 use tau_target_native::TokioClock;
 
@@ -17,7 +18,7 @@ use crate::{
     ui::{self, Ui},
 };
 
-/// Show which store is in use, and copy everything into another.
+/// Show which store is in use, copy everything into another, tidy it.
 ///
 /// A store is a SQLite file or a PostgreSQL server, postgres://USER@HOST/DATABASE. Which one is in
 /// use says TAU_STORE, else store.url of the profile, else it is tau.db in Tau's folder. An address
@@ -54,6 +55,15 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Remove large contents that no session refers to any more.
+    ///
+    /// `tau session rm` removes them with the session; some are left when it is killed in between.
+    /// Others may use the store meanwhile: what one of them says again stays.
+    Tidy {
+        /// Print one JSON object: `{contents, bytes}`.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// Runs the command.
@@ -61,6 +71,7 @@ pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
     block_on(async {
         match args.command {
             Command::Show { json } => show(home, ui, json).await,
+            Command::Tidy { json } => tidy(home, ui, json).await,
             Command::Copy {
                 from,
                 to,
@@ -85,6 +96,18 @@ async fn show(home: &Home, ui: Ui, json: bool) -> Result<Exit, Error> {
         true => Exit::Ok,
         false => Exit::Store,
     })
+}
+
+async fn tidy(home: &Home, ui: Ui, json: bool) -> Result<Exit, Error> {
+    let done = removal::tidy(&home.store()?).await?;
+    let (contents, bytes) = (done.contents, done.bytes);
+    if json {
+        ui.json(&json!({ "contents": contents, "bytes": bytes }));
+    } else {
+        let kib = bytes.div_ceil(1024);
+        ui.line(format!("{contents} large contents removed, {kib} KiB"));
+    }
+    Ok(Exit::Ok)
 }
 
 async fn copy(

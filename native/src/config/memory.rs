@@ -5,7 +5,10 @@ use serde::{
     de::{self, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 use std::fmt;
-use tau_core::{memory::EmbeddingModel, wire::embeddings::EmbeddingEndpoint};
+use tau_core::{
+    memory::EmbeddingModel,
+    wire::embeddings::{EmbeddingEndpoint, space_of},
+};
 
 use super::{check_key, lookup, lookup::Env, providers};
 use crate::exit::Error;
@@ -119,13 +122,12 @@ impl EmbeddingProvider {
 
     /// The space of its vectors.
     pub(crate) fn space(&self) -> EmbeddingModel {
-        EmbeddingModel {
-            name: self.model.clone(),
-            dimensions: self
-                .dimensions
-                .or(self.known_dimensions())
-                .unwrap_or_default(),
-        }
+        space_of(&self.base_url, &self.model, self.length())
+    }
+
+    fn length(&self) -> u32 {
+        let known = self.dimensions.or(self.known_dimensions());
+        known.unwrap_or_default()
     }
 
     /// The endpoint, whose key is looked for in the environment by name. Fails if it is not there.
@@ -140,11 +142,11 @@ impl EmbeddingProvider {
                 None => None,
             },
         };
-        let EmbeddingModel { name, dimensions } = self.space();
+        let dimensions = self.length();
         let known = self.known_dimensions();
         Ok(EmbeddingEndpoint {
             base_url: base_url.into(),
-            model: name,
+            model: self.model.clone(),
             secret,
             dimensions,
             is_shortened: known.is_some_and(|known| known != dimensions),

@@ -123,7 +123,8 @@ pub(crate) async fn ready(home: &Home, ui: Ui) -> Result<(), Error> {
 
 /// Reads the model. Blocks for some tenths of a second.
 pub(super) fn load(folder: &Path) -> Result<Agent, GenerateError> {
-    fetch::load(folder, Threads::auto()).map_err(|error| match error {
+    let shared = |models: &Models| super::embedder(models);
+    fetch::load_with(folder, Threads::auto(), shared).map_err(|error| match error {
         ModelError::Missing { .. } => GenerateError::Unavailable {
             detail: format!("{error}; `tau model pull` fetches it"),
         },

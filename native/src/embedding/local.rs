@@ -14,7 +14,7 @@ use std::{
 };
 use tau_core::memory::{EmbedError, EmbeddingModel};
 use tau_target_rten::{
-    Cancel, Embedded, Embedder, Threads,
+    Cancel, Embedded, Embedder,
     fetch::{self, Which},
 };
 use tokio::sync::OnceCell;
@@ -109,10 +109,10 @@ impl Local {
         };
         let loading = tokio::task::spawn_blocking(move || {
             let models = fetch::Models::under(&folder);
-            Embedder::load(&models, Threads::auto())
+            embedded::embedder(&models)
         });
         match loading.await {
-            Ok(Ok(embedder)) => Ok(Arc::new(embedder)),
+            Ok(Ok(embedder)) => Ok(embedder),
             Ok(Err(error)) => Err(EmbedError::Unavailable {
                 detail: match error.hint() {
                     Some(hint) => format!("{error}: {hint}"),

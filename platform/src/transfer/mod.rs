@@ -189,17 +189,20 @@ pub async fn import_foreign(
     plan.finish(is_rehearsal).await
 }
 
-/// The sessions that a file holds, to be locked before it is imported.
+/// The sessions that a file holds and those that they continue, to be locked before it is imported.
 #[must_use]
 pub fn sessions_of(sections: &[Section]) -> Vec<SessionId> {
     let journals = sections.iter().flat_map(|section| &section.journals);
-    let created = journals.filter_map(|journal| {
-        let record = Chain::default().read(journal.first()?).ok()?;
-        match record.body {
-            Body::Created(created) => Some(created.session),
-            _ => None,
-        }
+    let created = journals.flat_map(|journal| {
+        let first = journal.first().map_or(&[][..], Vec::as_slice);
+        let (session, origin) = match Chain::default().read(first).map(|record| record.body) {
+            Ok(Body::Created(created)) => (Some(created.session), created.forked_from),
+            _ => (None, None),
+        };
+        // What is continued must not be removed meanwhile.
+        [session, origin.map(|point| point.session)]
     });
+    let created = created.flatten();
     let mut ids: Vec<SessionId> = created.collect();
     ids.sort();
     ids.dedup();
@@ -243,8 +246,8 @@ impl<'a, S: Storage> Plan<'a, S> {
 
     async fn section(&mut self, section: Section) -> Result<(), TransferError> {
         for (hash, content) in section.blobs.iter() {
-            let row = (journal::blob::key(hash), content.as_bytes().to_vec());
-            self.blobs.push(row);
+            self.blobs
+                .extend(journal::blob::rows(hash, content.as_bytes()));
         }
         let mut first_line = section.first_line;
         for (place, journal) in section.journals.iter().enumerate() {

@@ -133,6 +133,12 @@ async fn kills_anywhere_lose_nothing_that_was_acknowledged_and_show_nothing_half
             is_whole(&path, kept, &forgotten).await;
         }
     }
+    println!(
+        "{:<16} {KILLS:>5} kills: {} writes and {} removals, all of them acknowledged, are there",
+        "memory",
+        kept - FIRST,
+        forgotten.len()
+    );
     assert!(
         kept > FIRST + 2 * FLUSHED_BY,
         "only {kept} were written: the index was not flushed often enough"

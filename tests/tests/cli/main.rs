@@ -31,6 +31,7 @@ mod receipts;
 mod sandbox;
 mod screening;
 mod secrets;
+mod session_rm;
 mod sessions;
 mod settings;
 mod shared_store;

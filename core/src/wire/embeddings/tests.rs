@@ -45,6 +45,19 @@ fn a_request_names_the_model_and_carries_the_key_by_name_alone() {
 }
 
 #[test]
+fn a_space_is_the_model_and_where_it_is_asked() {
+    let name = |base_url: &str| space_of(base_url, "m", 2).name;
+    assert_eq!(endpoint(2).space().name, "m at http://127.0.0.1:1");
+    assert_eq!(
+        name("HTTPS://me:key@Api.Example:8443/v1?x"),
+        "m at https://api.example:8443"
+    );
+    assert_eq!(name("https://api.example/v1"), name("https://api.example"));
+    assert_ne!(name("https://api.example"), name("http://api.example"));
+    assert_eq!(name(""), "m", "behind a binding there is no address");
+}
+
+#[test]
 fn vectors_are_put_in_the_order_of_the_texts_and_have_length_1() {
     let body = r#"{"data":[{"index":1,"embedding":[0,-2]},{"index":0,"embedding":[3,4]}]}"#;
     assert_eq!(read(2, body), Ok(vec![vec![0.6, 0.8], vec![0.0, -1.0]]));

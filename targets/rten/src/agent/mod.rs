@@ -18,7 +18,7 @@ mod step;
 mod words;
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Map, Value};
 
@@ -139,7 +139,7 @@ pub enum Decision {
 /// The two models and what they keep between requests.
 pub struct Agent {
     text: TextModel,
-    embedder: Embedder,
+    embedder: Arc<Embedder>,
     state: Mutex<State>,
 }
 
@@ -154,8 +154,8 @@ struct State {
 }
 
 impl Agent {
-    /// An agent of these models.
-    pub fn new(text: TextModel, embedder: Embedder) -> Self {
+    /// An agent of these models. The embedder may serve others too.
+    pub fn new(text: TextModel, embedder: impl Into<Arc<Embedder>>) -> Self {
         let state = State {
             session: text.session(),
             chat: text.session(),
@@ -164,7 +164,7 @@ impl Agent {
         };
         Self {
             text,
-            embedder,
+            embedder: embedder.into(),
             state: Mutex::new(state),
         }
     }

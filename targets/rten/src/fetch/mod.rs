@@ -11,7 +11,7 @@ mod store;
 use std::path::{Path, PathBuf};
 
 pub use store::{
-    Models, Which, installed, installed_of, load, models_dir, pull, pull_models, pull_of,
+    Models, Which, installed, installed_of, load, load_with, models_dir, pull, pull_models, pull_of,
 };
 
 use crate::error::{Error, Result};

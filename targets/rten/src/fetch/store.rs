@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
@@ -143,12 +144,24 @@ pub fn installed_of(folder: &Path, which: Which) -> Option<Models> {
 
 /// Loads both models. Fails with [`Error::Missing`] if they were not pulled.
 pub fn load(folder: &Path, threads: Threads) -> Result<Agent> {
+    load_with(folder, threads.clone(), |models| {
+        Embedder::load(models, threads)
+    })
+}
+
+/// Loads the text model beside an embedder that may be loaded already. Fails with
+/// [`Error::Missing`] if they were not pulled.
+pub fn load_with<E: Into<Arc<Embedder>>>(
+    folder: &Path,
+    threads: Threads,
+    embedder: impl FnOnce(&Models) -> Result<E>,
+) -> Result<Agent> {
     let models = installed(folder).ok_or_else(|| Error::Missing {
         file: smollm2().name.into(),
         folder: folder.into(),
     })?;
-    let text = TextModel::load(&models, threads.clone())?;
-    Ok(Agent::new(text, Embedder::load(&models, threads)?))
+    let text = TextModel::load(&models, threads)?;
+    Ok(Agent::new(text, embedder(&models)?))
 }
 
 impl TextModel {

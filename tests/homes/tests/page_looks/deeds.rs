@@ -228,3 +228,75 @@ async fn what_is_always_allowed_is_asked_no_more_until_it_is_revoked_in_the_sett
     assert_eq!(memories(&look).await, ["first note", "second note"]);
     look.close().await;
 }
+
+#[tokio::test]
+async fn branch_is_begun_left_gone_to_and_merged() {
+    let model = Provider::start([
+        Step::Say(&["In May."], 1),
+        Step::Say(&["With a fleece, in April."], 1),
+        Step::Say(&["From seed, in March."], 1),
+    ])
+    .await;
+    let look = Look::open(1280, "light", &model).await;
+    choose_model(&look, &model, "balanced").await;
+    look.show(1).await;
+    look.say("When do I plant?").await;
+    look.wait_for_text("In May.").await;
+    look.wait_for_end().await;
+
+    let open = async || {
+        look.click(".more summary").await;
+        look.click(".more-list button:first-child").await;
+        look.wait_for(".branches[open]").await;
+    };
+    open().await;
+    look.fill(".branches input", "early").await;
+    look.click(".branches [type=submit]").await;
+    look.wait_until_gone(".branches[open]").await;
+    look.say("And earlier?").await;
+    look.wait_for_text("With a fleece, in April.").await;
+    look.wait_for_end().await;
+
+    // The line that was left got a name of its own.
+    open().await;
+    look.click(".branches [aria-label='Go there: main']").await;
+    look.wait_until_gone("ol.turns > :nth-child(2)").await;
+    look.say("And from seed?").await;
+    look.wait_for_text("From seed, in March.").await;
+    look.wait_for_end().await;
+
+    open().await;
+    look.wait_for_text_in(".branches [data-current]", "main")
+        .await;
+    look.click(".branches [aria-label='Merge here: early']")
+        .await;
+    look.wait_for_text_in("ol.turns", "With a fleece, in April.")
+        .await;
+    let path = look
+        .run(
+            "const { agent } = document.querySelector('tau-agent');
+            const [{ session }] = await agent.call('sessions.list');
+            const view = await agent.call('sessions.open', { session });
+            return view.entries.filter((entry) => entry.on_path).map((entry) => entry.message.parts[0].text);",
+            Value::Null,
+        )
+        .await;
+    assert_eq!(
+        path,
+        json!([
+            "When do I plant?",
+            "In May.",
+            "And from seed?",
+            "From seed, in March.",
+            "And earlier?",
+            "With a fleece, in April.",
+        ])
+    );
+
+    // What cannot be done is told above the conversation: all of it is here already.
+    open().await;
+    look.click(".branches [aria-label='Merge in short: early']")
+        .await;
+    look.wait_for_text_in(".banner", "nothing to merge").await;
+    look.close().await;
+}

@@ -139,6 +139,13 @@ async fn branch(look: &Look) {
     look.wait_for_end().await;
     look.wait_for_text("2 of 2").await;
     look.picture("branches").await;
+    look.click(".more summary").await;
+    look.click(".more-list button:first-child").await;
+    look.wait_for_text_in(".branches[open]", "You are here")
+        .await;
+    look.picture("branch-list").await;
+    look.click(".branches > .actions button").await;
+    look.wait_until_gone(".branches[open]").await;
     look.click(".turn:last-child [aria-label='Previous branch']")
         .await;
     look.wait_for_text("1 of 2").await;

@@ -1,10 +1,16 @@
 //! A process of its own, at the store whose address is its first argument.
 //!
 //! Alone it commits pairs of keys until it is killed, and says so on stdout. With `race COUNT WHO`
-//! it tries to be the first to write each of so many keys, and prints how often it was.
+//! it tries to be the first to write each of so many keys, and prints how often it was. With
+//! `routines SESSION ID UNTIL` it takes what is due of a routine before that time, and prints how many
+//! due times it took.
 
 use std::io::Write;
-use tau_core::session::{Batch, Range, StoreError};
+use tau_core::{
+    ids::{SessionId, UnixMillis},
+    routine::{self, Routine},
+    session::{Batch, Range, StoreError},
+};
 use tau_platform::Storage;
 use tau_target_postgres::{Options, Password, PostgresStorage};
 use zeroize::Zeroizing;
@@ -22,6 +28,10 @@ async fn main() -> Outcome {
     );
     match &arguments[1..] {
         [race, count, who] if race == "race" => self::race(&store, count.parse()?, who).await,
+        [routines, session, id, until] if routines == "routines" => {
+            let key = routine::key(&SessionId(session.clone()), id);
+            take(&store, &key, UnixMillis(until.parse()?)).await
+        }
         _ => commit(&store).await,
     }
 }
@@ -61,5 +71,27 @@ async fn race(store: &PostgresStorage, count: u32, who: &str) -> Outcome {
         }
     }
     writeln!(std::io::stdout(), "{won}")?;
+    Ok(())
+}
+
+/// Takes due times as a home does that carries out routines.
+async fn take(store: &PostgresStorage, key: &str, until: UnixMillis) -> Outcome {
+    let mut taken = 0;
+    loop {
+        let row = store.get(key.into()).await?;
+        let routine = row.as_deref().and_then(Routine::read);
+        let routine = routine.ok_or("a routine")?;
+        let next = routine.next.ok_or("it goes on")?;
+        // As if it were that time.
+        let Some((moved, run)) = routine.fire(next).filter(|_| next < until) else {
+            break;
+        };
+        match store.commit(moved.begin(&run)).await {
+            Ok(()) => taken += 1,
+            Err(StoreError::Conflict { .. }) => store.commit(moved.save()).await?,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    writeln!(std::io::stdout(), "{taken}")?;
     Ok(())
 }
