@@ -8,8 +8,8 @@
 //! GET  /messages?after=PLACE&wait_ms=N   without `after`, from where the agent was added
 //!   200 {"messages": [{"id", "from", "conversation", "text", "at"?}], "after": PLACE}
 //!                                         waits up to N ms for the first; at most 16 of them
-//! POST /messages {"key", "conversation", "text", "reply_to"}
-//!   200 or 201                            the same key again sends nothing again
+//! POST /messages {"id", "conversation", "text", "reply_to"}
+//!   200 or 201                            the same id again sends nothing again
 //! both: 429 or 503 with retry-after (seconds) when there is too much to do
 //! ```
 
@@ -48,7 +48,7 @@ impl Channel for ChatPoll {
     fn send(&self, outgoing: &Outgoing) -> Result<(), Problem> {
         let body = json!({
             // The same when this answer is sent again: the server can tell.
-            "key": outgoing.id,
+            "id": outgoing.id,
             "conversation": outgoing.conversation,
             "text": outgoing.text,
             "reply_to": outgoing.reply_to,
