@@ -6,7 +6,7 @@ use std::{
     path::PathBuf,
     process::ExitCode,
 };
-use tau_core::{policy::Preset, tool::dispatch};
+use tau_core::{memory::Scope, policy::Preset, tool::dispatch};
 
 use crate::{
     commands,
@@ -65,6 +65,7 @@ enum Command {
     Memory(commands::memory::Args),
     Instructions(commands::instructions::Args),
     Tool(commands::tool::Args),
+    Channel(commands::channel::Args),
     Sandbox(commands::sandbox::Args),
     Wasm(commands::wasm::Args),
     Net(commands::net::Args),
@@ -157,6 +158,18 @@ pub(crate) struct AgentFlags {
     /// Add a file to the system prompt; may be repeated.
     #[arg(long, value_name = "FILE")]
     pub(crate) system: Vec<PathBuf>,
+    /// Set where somebody else than the person speaks.
+    #[arg(skip)]
+    pub(crate) guest: Option<Guest>,
+}
+
+/// A conversation with somebody who is not the person whose agent it is. Nobody is asked there.
+#[derive(Clone, Debug)]
+pub(crate) struct Guest {
+    /// What the session's name is drawn from; it is opened, or begun.
+    pub(crate) seed: [u8; 32],
+    /// The only memory that is read and written there.
+    pub(crate) memory: Scope,
 }
 
 /// Runs what `arguments` ask for; the first is the program's name.
@@ -242,6 +255,7 @@ fn run(command: Command, home: &Home, ui: Ui) -> Result<Exit, Error> {
         Command::Memory(args) => commands::memory::run(args, home, ui),
         Command::Instructions(args) => commands::instructions::run(args, home, ui),
         Command::Tool(args) => commands::tool::run(args, home, ui),
+        Command::Channel(args) => commands::channel::run(args, home, ui),
         Command::Sandbox(args) => commands::sandbox::run(args, home, ui),
         Command::Wasm(args) => commands::wasm::run(args, home, ui),
         Command::Net(args) => commands::net::run(args, home, ui),

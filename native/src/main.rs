@@ -2,6 +2,7 @@
 //! and `--help` cost nothing.
 
 mod audit;
+mod channels;
 mod cli;
 mod commands;
 mod config;

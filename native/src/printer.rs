@@ -336,6 +336,7 @@ pub(crate) fn screened_line(source: &Source, findings: &[Screened]) -> String {
         Source::Model => "the model's answer".into(),
         Source::Tool { name } => format!("what {} returned", ui::plain(name)),
         Source::File { path } => ui::plain(path),
+        Source::Channel { name } => format!("the message from {}", ui::plain(name)),
         Source::Memory => "memory".into(),
         Source::Summary => "the summary".into(),
     };

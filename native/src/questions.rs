@@ -33,6 +33,20 @@ pub(crate) struct Answers {
     pub(crate) tools: BTreeSet<String>,
     /// Whether a person can be asked.
     pub(crate) can_ask: bool,
+    /// Whether somebody else than the person speaks, who is told why.
+    pub(crate) guest: bool,
+}
+
+impl Answers {
+    /// No to all, where somebody else than the person speaks.
+    pub(crate) fn guest() -> Self {
+        Self {
+            yes: false,
+            tools: BTreeSet::new(),
+            can_ask: false,
+            guest: true,
+        }
+    }
 }
 
 /// A tool call that needs a yes.
@@ -89,15 +103,20 @@ impl Questions {
         } else if self.answers.can_ask {
             self.ask(question);
         } else {
-            let how = match question.may_have_run {
-                true => "go on in a terminal to answer".to_owned(),
-                false => format!("allow it with --approve {name} or in the profile's policy"),
+            let how = match (self.answers.guest, question.may_have_run) {
+                (true, _) => "whoever wrote is told".to_owned(),
+                (_, true) => "go on in a terminal to answer".to_owned(),
+                (_, false) => format!("allow it with --approve {name} or in the profile's policy"),
             };
             self.ui.warn(format!(
                 "{name} needs a yes ({}) and nobody is there to ask: denied; {how}",
                 question.reason
             ));
-            let reason = Some("nobody is there to ask".to_owned());
+            let mut reason = "nobody is there to ask".to_owned();
+            if self.answers.guest {
+                reason += &format!(": {}", question.reason);
+            }
+            let reason = Some(reason);
             let call_id = call_id.clone();
             let absent = true;
             send(

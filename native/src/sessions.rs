@@ -20,11 +20,14 @@ use tau_core::{
     tool::{ToolSpec, dispatch},
     wire,
 };
-use tau_platform::{Clock, Entropy, HostTools, Storage, open};
+use tau_platform::{
+    Clock, Entropy, HostTools, Storage,
+    open::{self, OpenError},
+};
 use tau_target_native::{SystemEntropy, TokioClock};
 
 use crate::{
-    cli::{AgentFlags, LimitFlags, ModelFlags, PolicyFlags, Which},
+    cli::{AgentFlags, Guest, LimitFlags, ModelFlags, PolicyFlags, Which},
     config::{self, Choice, Profile},
     conversation::Conversation,
     credentials::Vault,
@@ -59,7 +62,7 @@ pub(crate) async fn begin(
     let mut policy = policy(&flags.policy, &profile);
     let tools = host::tools(flags.workspace.as_deref(), home, &profile, &vault)?;
     for plugin in tools.plugins().all() {
-        if plugin.state != State::Ready {
+        if plugin.state != State::Ready && !plugin.is_channel() {
             ui.note(ui::plain(&plugin.why_not()));
         }
     }
@@ -103,7 +106,16 @@ pub(crate) async fn begin(
         // A model this small takes back what it should not.
         undo_tool: !is_embedded,
         memory: profile.memory.enabled.then(|| {
-            let access = memory::access(tools.workspace(), profile.memory.recall_tokens);
+            let recall_tokens = profile.memory.recall_tokens;
+            let access = match &flags.guest {
+                Some(guest) => Access {
+                    read: vec![guest.memory.clone()],
+                    write: guest.memory.clone(),
+                    recall_tokens,
+                    manages: true,
+                },
+                None => memory::access(tools.workspace(), recall_tokens),
+            };
             match is_embedded {
                 // A model this small is lost among many arguments.
                 true => Access {
@@ -114,9 +126,15 @@ pub(crate) async fn begin(
             }
         }),
     };
-    let answers = answers(&flags.policy, &tools.specs())?;
+    let mut answers = answers(&flags.policy, &tools.specs())?;
+    if flags.guest.is_some() {
+        answers = Answers::guest();
+    }
     let storage = home.store()?;
-    let (session, seed, lock) = open_session(&flags.which, config, &storage, home, program).await?;
+    let (session, seed, lock) = match &flags.guest {
+        Some(guest) => open_guest(guest, config, &storage, home, program).await?,
+        None => open_session(&flags.which, config, &storage, home, program).await?,
+    };
     let embedder = HomeEmbedder::new(&profile, home, &vault, Fetching::Never, ui);
     let signer = identity::signer(home, &storage, ui).await;
     Ok(Conversation {
@@ -164,9 +182,7 @@ async fn open_session(
     program: &str,
 ) -> Result<(Session, Option<[u8; 32]>, Hold), Error> {
     let now = TokioClock.now();
-    let grants = open::grants(storage).await?;
-    let rules = grants.into_iter().map(|grant| grant.rule);
-    config.policy.approved.extend(rules);
+    grant(&mut config, storage).await?;
     let existing = match (&which.session, which.latest) {
         (Some(name), _) => Some(find(storage, name).await?),
         (None, true) => Some(latest(storage).await?),
@@ -183,6 +199,37 @@ async fn open_session(
     let session = Session::new(config, seed, now);
     let lock = storage.hold(home, session.id(), program, now).await?;
     Ok((session, Some(seed), lock))
+}
+
+/// The session of a guest, which has its name from the seed and may not be stored yet.
+async fn open_guest(
+    guest: &Guest,
+    mut config: Config,
+    storage: &Store,
+    home: &Home,
+    program: &str,
+) -> Result<(Session, Option<[u8; 32]>, Hold), Error> {
+    let now = TokioClock.now();
+    grant(&mut config, storage).await?;
+    let begun = Session::new(config.clone(), guest.seed, now);
+    let lock = storage.hold(home, begun.id(), program, now).await?;
+    let session = match open::open(storage, begun.id()).await {
+        Ok(mut session) => {
+            session.configure(config, now);
+            session
+        }
+        Err(OpenError::Missing(_)) => begun,
+        Err(error) => return Err(error.into()),
+    };
+    Ok((session, Some(guest.seed), lock))
+}
+
+/// Adds what runs without a question because the person said so for good.
+async fn grant(config: &mut Config, storage: &Store) -> Result<(), Error> {
+    let grants = open::grants(storage).await?;
+    let rules = grants.into_iter().map(|grant| grant.rule);
+    config.policy.approved.extend(rules);
+    Ok(())
 }
 
 /// Thirty-two bytes nobody can guess.
@@ -365,6 +412,7 @@ fn answers(flags: &PolicyFlags, tools: &[ToolSpec]) -> Result<Answers, Error> {
         yes: flags.yes,
         tools: flags.approve.iter().cloned().collect::<BTreeSet<_>>(),
         can_ask: ui::can_ask() && std::io::stdin().is_terminal(),
+        guest: false,
     })
 }
 

@@ -55,6 +55,11 @@ impl Ui {
         Self { quiet }
     }
 
+    /// The same, that says only what needs attention.
+    pub(crate) fn quietly(self) -> Self {
+        Self { quiet: true }
+    }
+
     /// Data, as it is, without a line end.
     pub(crate) fn out(self, text: &str) {
         self.bytes(text.as_bytes());

@@ -19,7 +19,7 @@ use alloc::{
 use tau_core::{
     ids::SessionId,
     journal::{self, Body, Chain, blob},
-    routine,
+    receipt, routine,
     session::{Batch, Range, StoreError},
 };
 use thiserror::Error;
@@ -92,7 +92,7 @@ pub async fn remove(storage: &impl Storage, ids: &[SessionId]) -> Result<Removed
         if batch.delete.len() == before && storage.get(line.clone()).await?.is_none() {
             return Err(RemovalError::Missing((*id).clone()));
         }
-        batch.delete.push(line);
+        batch.delete.extend([line, receipt::head_key(id)]);
         // What is said there meanwhile must not be left alone.
         batch.require_absent.push(journal::key(id, records));
         done.sessions += 1;
@@ -125,9 +125,10 @@ pub async fn tidy(storage: &impl Storage) -> Result<Removed, StoreError> {
 }
 
 /// Beginnings of the keys of what belongs to a session, but for its line in the list.
-fn of_session(id: &SessionId) -> [String; 3] {
+fn of_session(id: &SessionId) -> [String; 4] {
     let routines = routine::range(id, 0).start;
-    [format!("session/{id}/"), routines, format!("run/{id}/")]
+    let receipts = format!("receipt/{id}/");
+    [format!("session/{id}/"), receipts, routines, format!("run/{id}/")]
 }
 
 /// A session of `ids` that one which is not among them was forked from, and that one.

@@ -120,7 +120,10 @@ impl State {
 
     /// Whether a command can be taken now. One that begins a turn has the settings of now.
     async fn can_go_on(&self, open: &Rc<Open>, command: &Command) -> Result<(), Refused> {
-        let begins = matches!(command, Command::Prompt { .. } | Command::Compact);
+        let begins = matches!(
+            command,
+            Command::Prompt { .. } | Command::Deliver { .. } | Command::Compact
+        );
         let answers = matches!(command, Command::Approve { .. } | Command::Deny { .. });
         if begins || answers || open.resting.get() {
             let config = self.config()?;

@@ -53,6 +53,7 @@ fn entries(roles: &[(Role, usize)]) -> Entries {
             covers: None,
             origin: None,
             recalled: None,
+            received: None,
         });
     }
     entries

@@ -10,7 +10,7 @@ use crate::{
     model::{StopReason, Usage},
     policy::{Extent, Policy},
     safety::{Labels, Screened, Source},
-    session::{Config, MarkKind, Outcome},
+    session::{Config, MarkKind, Outcome, Received},
     tool::notice::Notice,
     wire::ProviderError,
 };
@@ -160,6 +160,9 @@ pub enum Body {
         message: Message,
         /// The model call that follows.
         effect: EffectId,
+        /// How it came, if it was not typed here.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        received: Option<Received>,
     },
     /// Something was found in memory for the prompt before it.
     Recalled {

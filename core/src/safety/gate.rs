@@ -196,13 +196,17 @@ impl Gate {
             // What a model says gives no orders; what it calls is decided by the dispatcher.
             Source::Runtime | Source::Model => None,
             Source::User | Source::Instructions => Some(self.prompt),
-            Source::Tool { .. } | Source::File { .. } | Source::Memory | Source::Summary => {
-                Some(self.content)
-            }
+            Source::Tool { .. }
+            | Source::File { .. }
+            | Source::Channel { .. }
+            | Source::Memory
+            | Source::Summary => Some(self.content),
         };
         // Without any instructions, or without its past, an agent is worse off than with a gap.
         let (most, takes_notes) = match source {
             Source::Instructions | Source::Summary => (Measure::Redact, false),
+            // A prompt: a note that nobody's orders are in it would be wrong.
+            Source::Channel { .. } => (Measure::Block, false),
             _ => (Measure::Block, takes_notes),
         };
         Plan {
@@ -214,7 +218,7 @@ impl Gate {
             // What comes from outside comes at any length, made by anyone.
             saves_work: matches!(
                 source,
-                Source::Tool { .. } | Source::File { .. } | Source::Memory
+                Source::Tool { .. } | Source::File { .. } | Source::Channel { .. } | Source::Memory
             ),
         }
     }
@@ -443,11 +447,8 @@ fn withheld_whole(mut hits: Vec<Hit>) -> Vec<Hit> {
 /// What is withheld, in words, beginning a sentence.
 fn what(source: &Source) -> Cow<'static, str> {
     match source {
-        Source::Tool { name } => {
-            let is_plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
-            let name: String = name.chars().filter(is_plain).take(64).collect();
-            Cow::Owned(format!("What {name} returned"))
-        }
+        Source::Tool { name } => Cow::Owned(format!("What {} returned", plain(name))),
+        Source::Channel { name } => Cow::Owned(format!("What {} brought", plain(name))),
         Source::File { .. } => Cow::Borrowed("What this file says"),
         Source::Memory => Cow::Borrowed("What memory returned"),
         Source::Summary => Cow::Borrowed("The summary"),
@@ -455,4 +456,10 @@ fn what(source: &Source) -> Cow<'static, str> {
         Source::Model => Cow::Borrowed("This part of the answer"),
         Source::Runtime => Cow::Borrowed("This text"),
     }
+}
+
+/// A name as it may stand in Tau's own words.
+fn plain(name: &str) -> String {
+    let is_plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    name.chars().filter(is_plain).take(64).collect()
 }

@@ -57,6 +57,11 @@ pub enum Source {
         /// From the workspace.
         path: String,
     },
+    /// A message that a channel brought, from somebody a person allowed to write.
+    Channel {
+        /// The channel's name.
+        name: String,
+    },
     /// A stored memory.
     Memory,
     /// A model's summary of what was said, read and done.

@@ -15,6 +15,17 @@ use crate::{
     tool::reserved::BadToolName,
 };
 
+/// How a message came that was not typed here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
+pub struct Received {
+    /// The channel's name.
+    pub channel: String,
+    /// Its name for the message: no other of the channel has it.
+    pub id: String,
+    /// Its name for whoever wrote it.
+    pub from: String,
+}
+
 /// A wish of whoever the agent works for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -26,6 +37,14 @@ pub enum Command {
         /// Pictures that go with it.
         #[serde(default)]
         images: Vec<Image>,
+    },
+    /// Begin a turn with a message that a channel brought. What it says is labelled as words from
+    /// outside. Refused while a turn is running.
+    Deliver {
+        /// Who wrote it, and how it came.
+        received: Received,
+        /// What it says.
+        text: String,
     },
     /// End the running turn at once, keeping what was said and done. No turn is no error.
     Interrupt,

@@ -4,6 +4,7 @@
 
 use alloc::{string::String, sync::Arc, vec::Vec};
 
+use super::Received;
 use crate::{
     ids::{EntryId, TurnId, UnixMillis},
     message::Message,
@@ -36,6 +37,8 @@ pub struct Entry {
     pub origin: Option<Origin>,
     /// For what was found in memory: what it is.
     pub recalled: Option<Recalled>,
+    /// For a prompt that was not typed here: how it came.
+    pub received: Option<Received>,
 }
 
 /// Where an entry came from that was not said in its place.
@@ -116,6 +119,15 @@ impl Entries {
             let entry = Arc::make_mut(entry);
             entry.labels = entry.labels.with(recalled.labels);
             entry.recalled = Some(recalled);
+        }
+    }
+
+    /// Says of the newest entry that a channel brought it: words from outside.
+    pub(crate) fn set_received(&mut self, received: Received) {
+        if let Some(entry) = self.all.last_mut() {
+            let entry = Arc::make_mut(entry);
+            entry.labels = entry.labels.with(Labels::EXTERNAL);
+            entry.received = Some(received);
         }
     }
 

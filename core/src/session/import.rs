@@ -177,6 +177,7 @@ impl State {
                 covers: None,
                 origin: None,
                 recalled: None,
+                received: None,
             });
         }
         let stands = match head {

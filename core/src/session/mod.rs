@@ -36,7 +36,7 @@ mod stage;
 mod state;
 mod view;
 
-pub use command::{Command, CommandError};
+pub use command::{Command, CommandError, Received};
 pub use config::{Budgets, Config, Retry};
 pub use effect::{
     Answer, Batch, Effect, GenerateError, HeaderValue, HttpError, HttpHead, HttpRequest, Range,
@@ -119,7 +119,10 @@ impl Session {
 
     fn take(&mut self, command: Command, now: UnixMillis) -> Result<(), CommandError> {
         match command {
-            Command::Prompt { text, images } => self.prompt(text, images, now)?,
+            Command::Prompt { text, images } => self.prompt(text, images, None, now)?,
+            Command::Deliver { received, text } => {
+                self.prompt(text, Vec::new(), Some(received), now)?;
+            }
             Command::Interrupt => self.interrupt(now),
             Command::Approve {
                 call_id,

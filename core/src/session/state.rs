@@ -20,6 +20,7 @@ use crate::{
     policy::{Extent, Policy, rates},
     safety::{Gate, Labels, Source, Untrusted, Vetted},
     tool::{ToolSpec, notice},
+    turn::prompted_by,
 };
 
 /// What the journal says.
@@ -143,13 +144,18 @@ impl State {
                 parent,
                 message,
                 effect,
+                received,
             } => {
                 self.begin(*turn, Stage::Model(Attempt::first(*effect)), at)?;
                 self.used(*effect);
                 if self.title.is_empty() {
                     self.title = title(message);
                 }
-                self.add(entry, parent.as_ref(), *turn, message, Source::User, at)?;
+                let source = prompted_by(received.as_ref());
+                self.add(entry, parent.as_ref(), *turn, message, source, at)?;
+                if let Some(received) = received {
+                    self.entries.set_received(received.clone());
+                }
             }
             Body::Recalled {
                 entry,
@@ -500,6 +506,7 @@ impl State {
             covers: None,
             origin,
             recalled: None,
+            received: None,
         });
         self.names.grow(parent, place);
         if let Some(entry) = self.entries.get(place) {

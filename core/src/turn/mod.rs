@@ -26,17 +26,28 @@ use crate::{
     message::{Image, Message, Part, Role},
     model::{Assembled, Delta, ModelConfig, ModelRequest, StopReason, ToolChoice, Usage},
     safety::{Content, Gate, Source, Untrusted, withheld_for},
-    session::{Answer, Attempt, Budget, CommandError, Event, Outcome, Session, Stage},
+    session::{Answer, Attempt, Budget, CommandError, Event, Outcome, Received, Session, Stage},
     tool::reserved,
 };
 use budget::Standing;
 use model_call::{Next, Purpose};
+
+/// Where the words of a prompt come from.
+pub(crate) fn prompted_by(received: Option<&Received>) -> Source {
+    match received {
+        None => Source::User,
+        Some(received) => Source::Channel {
+            name: received.channel.clone(),
+        },
+    }
+}
 
 impl Session {
     pub(crate) fn prompt(
         &mut self,
         text: String,
         images: Vec<Image>,
+        received: Option<Received>,
         now: UnixMillis,
     ) -> Result<(), CommandError> {
         if text.trim().is_empty() && images.is_empty() {
@@ -64,10 +75,11 @@ impl Session {
             role: Role::User,
             parts,
         };
-        let message = Untrusted::new(message, Source::User);
+        let source = prompted_by(received.as_ref());
+        let message = Untrusted::new(message, source.clone());
         let (message, findings) = self.state.gate.vet(message);
         if let Some(families) = withheld_for(&findings) {
-            self.screened(Source::User, findings, now);
+            self.screened(source, findings, now);
             return Err(CommandError::Withheld { families });
         }
         let message = message.into_inner();
@@ -76,7 +88,7 @@ impl Session {
         if tokens > limit {
             return Err(CommandError::PromptTooLarge { tokens, limit });
         }
-        self.screened(Source::User, findings, now);
+        self.screened(source, findings, now);
         let (entry, parent) = self.next_entry();
         let turn = TurnId(self.state.turns + 1);
         let effect = self.durable_id();
@@ -91,6 +103,7 @@ impl Session {
                 parent,
                 message,
                 effect,
+                received,
             },
             now,
         );

@@ -132,6 +132,11 @@ impl Session {
                     seen.untrusted = Some(name());
                 }
             }
+            if let Some(received) = &entry.received
+                && seen.untrusted.is_none()
+            {
+                seen.untrusted = Some(format!("a message from {}", received.channel));
+            }
             let is_all = |seen: bool, labelled: bool| seen || !labelled;
             if is_all(seen.private.is_some(), labels.private)
                 && is_all(seen.untrusted.is_some(), labels.untrusted)

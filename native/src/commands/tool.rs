@@ -2,6 +2,8 @@
 
 mod own;
 
+pub(super) use own::describe as describe_plugin;
+
 use serde_json::{Value, json};
 use std::{
     io::Read,
@@ -34,7 +36,7 @@ use crate::{
     exit::{Error, Exit},
     home::Home,
     host::{self, Counted, HomeTools},
-    plugins::State,
+    plugins::{Plugin, State},
     printer::screened_line,
     questions::{Answers, Question, ask_now},
     sessions,
@@ -136,7 +138,7 @@ fn list(home: &Home, ui: Ui, json: bool, jsonl: bool) -> Result<Exit, Error> {
     };
     let mut shown: Vec<Value> = specs.iter().map(row).collect();
     let waiting = plugins.all().iter();
-    let waiting = waiting.filter(|plugin| plugin.state != State::Ready);
+    let waiting = waiting.filter(|plugin| plugin.state != State::Ready && !plugin.is_channel());
     shown.extend(waiting.clone().map(|plugin| {
         let mut row = json!({ "name": plugin.name });
         own::describe(&mut row, plugin);
@@ -207,10 +209,8 @@ async fn invoke(args: Call, home: &Home, ui: Ui) -> Result<Exit, Error> {
     let (vault, folder) = (Vault::open(home, ui)?, args.workspace.as_deref());
     vault.watch(profile.store.password_env.as_deref().into_iter());
     let (tools, specs) = all_tools(folder, home, &profile, &vault)?;
-    if let Some(plugin) = tools.plugins().get(&args.name)
-        && plugin.state != State::Ready
-    {
-        return Err(Error::new(Exit::Denied, plugin.why_not()));
+    if let Some(plugin) = tools.plugins().get(&args.name) {
+        can_be_called(plugin)?;
     }
     policy.paths = tools.paths().clone();
     let call = ToolCall {
@@ -226,6 +226,7 @@ async fn invoke(args: Call, home: &Home, ui: Ui) -> Result<Exit, Error> {
         yes: args.policy.yes,
         tools: args.policy.approve.iter().cloned().collect(),
         can_ask: ui::can_ask(),
+        guest: false,
     };
     let log = Audit::new(storage, &call);
     let run = match decide(&call, &specs, &policy, &recent) {
@@ -294,6 +295,17 @@ async fn invoke(args: Call, home: &Home, ui: Ui) -> Result<Exit, Error> {
         ToolStatus::Denied => Exit::Denied,
         ToolStatus::Error | ToolStatus::TimedOut | ToolStatus::Cancelled => Exit::Internal,
     })
+}
+
+/// Whether a person may call it by hand.
+fn can_be_called(plugin: &Plugin) -> Result<(), Error> {
+    let name = &plugin.name;
+    match plugin.state {
+        _ if plugin.is_channel() => Err(Error::usage(format!("{name} is a channel, not a tool"))
+            .hint(format!("receive its messages: tau channel run {name}"))),
+        State::Ready => Ok(()),
+        State::Unapproved | State::Refused(_) => Err(Error::new(Exit::Denied, plugin.why_not())),
+    }
 }
 
 /// Prints what the gate lets through of what the tool gave back.

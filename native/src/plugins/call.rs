@@ -1,4 +1,4 @@
-//! One call of a tool: a fresh instance with what was granted, and the end in words for a model.
+//! One call of a tool or a channel: a fresh instance with what was granted, and the end in words.
 
 use serde_json::Value;
 use std::{
@@ -14,7 +14,7 @@ use tau_core::{
     message::ToolStatus,
     policy::http::HttpLimits,
     tool::{
-        Ran, ToolOutput, ToolRun,
+        Ran, ToolLimits, ToolOutput, ToolRun,
         http::{Failure, cut},
         manifest::{Limits as Asked, Manifest},
     },
@@ -40,29 +40,112 @@ const MOST_MEMORY_BYTES: u64 = 1 << 30;
 const GRACE: Duration = Duration::from_secs(1);
 /// How long a cancelled tool may sleep on.
 const NAP: Duration = Duration::from_millis(20);
+/// Of what a channel says of its failure.
+const WORDS_BYTES: usize = 2 * 1024;
 
-/// Runs `plugin` on a thread of its own. Dropping the future ends it.
+/// What one call may have, whatever the manifest asks for.
+#[derive(Clone, Debug)]
+pub(crate) struct Within {
+    /// Wall time and bytes of the answer.
+    pub(crate) limits: ToolLimits,
+    /// Where its requests may go; without it, it sends none.
+    pub(crate) http: Option<HttpLimits>,
+}
+
+/// How a call went that came to its end.
+struct Ended {
+    outcome: Outcome,
+    limits: Limits,
+}
+
+/// Runs `plugin` as a tool. Dropping the future ends it.
 pub(super) async fn run(plugin: Arc<Plugin>, shared: Arc<Shared>, run: ToolRun) -> ToolOutput {
+    let (name, module) = (plugin.name.clone(), plugin.digest.clone());
+    let input = run.arguments.to_string();
+    let (limits, http) = (run.limits, run.http);
+    match perform(plugin, shared, input, Within { limits, http }).await {
+        Ok(ended) => {
+            let room = usize::try_from(limits.output_bytes).unwrap_or(usize::MAX);
+            let ran = Ran {
+                module,
+                engine: ENGINE.into(),
+                fuel: ended.outcome.fuel,
+            };
+            ToolOutput {
+                ran: Some(Box::new(ran)),
+                ..report(&name, &ended.outcome, &ended.limits, room)
+            }
+        }
+        Err(Failed { status, why }) => ToolOutput {
+            status,
+            ..ToolOutput::error(why)
+        },
+    }
+}
+
+/// Runs `plugin` as a channel: what it printed, or in words why nothing of it counts.
+pub(super) async fn exchange(
+    plugin: Arc<Plugin>,
+    shared: Arc<Shared>,
+    input: &Value,
+    within: Within,
+) -> Result<String, String> {
+    let name = plugin.name.clone();
+    let most = within.limits.output_bytes;
+    let ended = perform(plugin, shared, input.to_string(), within).await;
+    let Ended { outcome, limits } = ended.map_err(|failed| failed.why)?;
+    if outcome.trap.is_some() || outcome.exit != Some(0) {
+        return Err(report(&name, &outcome, &limits, WORDS_BYTES).text);
+    }
+    if outcome.stdout.len() as u64 > most {
+        let bytes = outcome.stdout.len();
+        return Err(format!(
+            "{name} answered with {bytes} bytes, at most {most} are read"
+        ));
+    }
+    String::from_utf8(outcome.stdout).map_err(|_| format!("{name} answered with what is no text"))
+}
+
+/// Why a call did not come to its end.
+struct Failed {
+    status: ToolStatus,
+    why: String,
+}
+
+impl From<String> for Failed {
+    fn from(why: String) -> Self {
+        let status = ToolStatus::Error;
+        Self { status, why }
+    }
+}
+
+/// Runs `plugin` on a thread of its own.
+async fn perform(
+    plugin: Arc<Plugin>,
+    shared: Arc<Shared>,
+    input: String,
+    within: Within,
+) -> Result<Ended, Failed> {
     let cancelled = Arc::new(AtomicBool::new(false));
     let _cancel = CancelOnDrop(Arc::clone(&cancelled));
     let runtime = Handle::current();
     let name = plugin.name.clone();
     // A module that is not compiled yet is compiled first, which nothing can end: a small one may take
     // minutes. Then the call ends, and the thread goes on alone.
-    let most = Duration::from_millis(run.limits.timeout_ms).saturating_add(GRACE);
-    let work = move || on_thread(&plugin, &shared, run, runtime, cancelled);
+    let most = Duration::from_millis(within.limits.timeout_ms).saturating_add(GRACE);
+    let work = move || on_thread(&plugin, &shared, input, within, runtime, cancelled);
     match tokio::time::timeout(most, tokio::task::spawn_blocking(work)).await {
-        Ok(Ok(output)) => output,
-        Err(_) => ToolOutput {
+        Ok(Ok(ended)) => Ok(ended?),
+        Err(_) => Err(Failed {
             status: ToolStatus::TimedOut,
-            ..ToolOutput::error(format!(
+            why: format!(
                 "{name} was not compiled and run within {} ms",
                 most.as_millis()
-            ))
-        },
-        Ok(Err(_)) => ToolOutput::error(format!(
+            ),
+        }),
+        Ok(Err(_)) => Err(Failed::from(format!(
             "{name} failed inside, a fault of Tau's; other calls are not affected"
-        )),
+        ))),
     }
 }
 
@@ -77,24 +160,22 @@ impl Drop for CancelOnDrop {
 fn on_thread(
     plugin: &Plugin,
     shared: &Shared,
-    run: ToolRun,
+    input: String,
+    within: Within,
     runtime: Handle,
     cancelled: Arc<AtomicBool>,
-) -> ToolOutput {
+) -> Result<Ended, String> {
     let Some(manifest) = &plugin.manifest else {
-        return ToolOutput::error(plugin.why_not());
+        return Err(plugin.why_not());
     };
     let program = match plugin.program(shared) {
         Ok(program) => program,
-        Err(why) => return ToolOutput::error(format!("{} cannot run: {why}", plugin.name)),
+        Err(why) => return Err(format!("{} cannot run: {why}", plugin.name)),
     };
-    let dirs = match directories(manifest, shared) {
-        Ok(dirs) => dirs,
-        Err(why) => return ToolOutput::error(why),
-    };
-    let limits = limits(&manifest.limits, &run);
+    let dirs = directories(manifest, shared)?;
+    let limits = limits(&manifest.limits, &within.limits);
     let grant = grant(manifest);
-    let reach = run.http.map(|limits| {
+    let reach = within.http.map(|limits| {
         Box::new(Requests {
             http: shared.http.clone(),
             hosts: Hosts::new(manifest.capabilities.hosts.clone()),
@@ -103,7 +184,7 @@ fn on_thread(
         }) as Box<dyn Reach>
     });
     let world = World {
-        input: Box::new(Bytes::new(run.arguments.to_string().into_bytes())),
+        input: Box::new(Bytes::new(input.into_bytes())),
         clock: Box::new(Cancellable {
             clock: MachineClock::new(),
             cancelled,
@@ -117,20 +198,11 @@ fn on_thread(
         limits: &limits,
         world,
     });
-    let room = usize::try_from(run.limits.output_bytes).unwrap_or(usize::MAX);
-    let ran = Ran {
-        module: plugin.digest.clone(),
-        engine: ENGINE.into(),
-        fuel: outcome.fuel,
-    };
-    ToolOutput {
-        ran: Some(Box::new(ran)),
-        ..report(&plugin.name, &outcome, &limits, room)
-    }
+    Ok(Ended { outcome, limits })
 }
 
 /// What the manifest asks for, within what the call may have.
-fn limits(asked: &Asked, run: &ToolRun) -> Limits {
+fn limits(asked: &Asked, most: &ToolLimits) -> Limits {
     let defaults = Limits::default();
     let memory = asked.memory_bytes.unwrap_or(defaults.memory_bytes);
     let output = asked.output_bytes.unwrap_or(defaults.output_bytes);
@@ -139,8 +211,8 @@ fn limits(asked: &Asked, run: &ToolRun) -> Limits {
         fuel: asked.fuel.unwrap_or(defaults.fuel),
         memory_bytes: memory.min(MOST_MEMORY_BYTES),
         // More would be cut before anybody reads it.
-        output_bytes: output.min(run.limits.output_bytes.saturating_mul(4)),
-        wall_ms: wall.min(run.limits.timeout_ms),
+        output_bytes: output.min(most.output_bytes.saturating_mul(4)),
+        wall_ms: wall.min(most.timeout_ms),
         ..defaults
     }
 }

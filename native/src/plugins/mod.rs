@@ -1,4 +1,4 @@
-//! Tools made of WebAssembly that lie in folders: the workspace's `.tau/tools`, and the person's own.
+//! Tools and channels made of WebAssembly that lie in folders: the workspace's `.tau/tools`, and the person's own.
 //!
 //! A tool is `NAME.wasm` with its manifest `NAME.json` beside it. One that asks for nothing is offered
 //! as it lies there, since nothing is all it can reach; what asks for more is offered once a person
@@ -10,6 +10,7 @@ mod call;
 mod directory;
 mod folder;
 
+use serde_json::Value;
 use std::{
     path::{Path, PathBuf},
     sync::{Arc, OnceLock},
@@ -30,6 +31,7 @@ use tau_target_wasmtime::{Cache, Engine};
 
 use crate::home::Home;
 pub(crate) use approvals::Approvals;
+pub(crate) use call::Within;
 pub(crate) use folder::{Pair, read_manifest, read_module, read_pair, read_regular};
 
 /// Where a tool was found.
@@ -165,6 +167,29 @@ impl Plugins {
         &self.found
     }
 
+    /// Those that bring messages, whatever their state.
+    pub(crate) fn channels(&self) -> impl Iterator<Item = &Arc<Plugin>> {
+        self.found.iter().filter(|plugin| plugin.is_channel())
+    }
+
+    /// One call of a channel, within `limits`: `input` in, what it printed out. The error says why
+    /// there is nothing, in words for a person. Dropping the future ends the call.
+    pub(crate) async fn exchange(
+        &self,
+        channel: &Arc<Plugin>,
+        input: &Value,
+        limits: Within,
+    ) -> Result<String, String> {
+        if channel.state != State::Ready || !channel.is_channel() {
+            return Err(match channel.state {
+                State::Ready => format!("{} is a tool, not a channel", channel.name),
+                _ => channel.why_not(),
+            });
+        }
+        let shared = Arc::clone(&self.shared);
+        call::exchange(Arc::clone(channel), shared, input, limits).await
+    }
+
     /// The one called `name`: where two are, the one that runs.
     pub(crate) fn get(&self, name: &str) -> Option<&Arc<Plugin>> {
         self.found.iter().find(|plugin| plugin.name == name)
@@ -176,7 +201,7 @@ impl HostTools for Plugins {
         let ready = self
             .found
             .iter()
-            .filter(|plugin| plugin.state == State::Ready);
+            .filter(|plugin| plugin.state == State::Ready && !plugin.is_channel());
         ready
             .filter_map(|plugin| Some(plugin.manifest.as_ref()?.spec()))
             .collect()
@@ -184,11 +209,14 @@ impl HostTools for Plugins {
 
     async fn run(&self, _: EffectId, run: ToolRun) -> ToolOutput {
         let plugin = self.get(&run.name);
-        let ready = plugin.filter(|plugin| plugin.state == State::Ready);
+        let ready = plugin.filter(|plugin| plugin.state == State::Ready && !plugin.is_channel());
         let Some(plugin) = ready else {
             return ToolOutput {
                 status: ToolStatus::Denied,
                 ..ToolOutput::error(match plugin {
+                    Some(plugin) if plugin.is_channel() => {
+                        format!("{} is a channel: no model calls it", run.name)
+                    }
                     Some(plugin) => plugin.why_not(),
                     None => format!("this home has no tool {}", run.name),
                 })
@@ -232,10 +260,7 @@ impl Plugin {
                     Signed::By(did) => Some(did),
                     Signed::Unsigned => None,
                 };
-                let asks = plugin
-                    .manifest
-                    .as_ref()
-                    .is_some_and(|manifest| !manifest.capabilities.is_none());
+                let asks = plugin.manifest.as_ref().is_some_and(Manifest::needs_a_yes);
                 if asks && !approvals.holds(&plugin.digest) {
                     plugin.state = State::Unapproved;
                 }
@@ -247,7 +272,12 @@ impl Plugin {
     /// What it asks for, one line each.
     pub(crate) fn asks(&self) -> Vec<String> {
         let asks = self.manifest.as_ref();
-        asks.map_or_else(Vec::new, |manifest| manifest.capabilities.lines())
+        asks.map_or_else(Vec::new, Manifest::asks)
+    }
+
+    /// Whether it brings messages, and is no tool.
+    pub(crate) fn is_channel(&self) -> bool {
+        self.manifest.as_ref().is_some_and(Manifest::is_channel)
     }
 
     /// Why it is not offered.

@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use std::{fs, path::Path, process::Command};
 
 /// Those in Rust, by package.
-const RUST: &[&str] = &["count_vowels", "csv_columns", "page_title"];
+const RUST: &[&str] = &["chat_poll", "count_vowels", "csv_columns", "page_title"];
 /// The one in AssemblyScript.
 const SCRIPT: &str = "roll_dice";
 /// Where they are kept.

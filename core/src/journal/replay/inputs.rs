@@ -8,7 +8,7 @@ use crate::{
     json,
     message::{Message, Part},
     model::Delta,
-    session::{Command, MarkKind, MergeHow},
+    session::{Command, MarkKind, MergeHow, Received},
 };
 
 /// The command that moved, named or merged. A branch that also names the line it leaves is as good as
@@ -55,13 +55,20 @@ pub(super) fn movement(body: Body) -> Option<Command> {
     })
 }
 
-pub(super) fn prompt(message: Message) -> (String, Vec<crate::message::Image>) {
+/// The command that began a turn with `message`.
+pub(super) fn prompt(message: Message, received: Option<Received>) -> Command {
     let text = message.joined_text();
+    if let Some(received) = received {
+        return Command::Deliver { received, text };
+    }
     let images = message.parts.into_iter().filter_map(|part| match part {
         Part::Image(image) => Some(image),
         _ => None,
     });
-    (text, images.collect())
+    Command::Prompt {
+        text,
+        images: images.collect(),
+    }
 }
 
 pub(super) fn deltas(message: &Message) -> Vec<Delta> {

@@ -244,10 +244,9 @@ impl<'a> Replay<'a> {
     /// Gives the session what made it write `body`, the record at `place`.
     fn feed_one(&mut self, body: Body, place: usize, at: UnixMillis) -> Result<(), Diverged> {
         match body {
-            Body::Prompt { message, .. } => {
-                let (text, images) = prompt(message);
-                self.submit(Command::Prompt { text, images }, at)
-            }
+            Body::Prompt {
+                message, received, ..
+            } => self.submit(prompt(message, received), at),
             Body::PolicySet { policy } => self.submit(Command::SetPolicy { policy }, at),
             Body::Compacting { .. } => self.submit(Command::Compact, at),
             Body::ToolApproved { call_id, extent } => self.submit(

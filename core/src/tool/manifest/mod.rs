@@ -1,9 +1,13 @@
-//! Tools made of WebAssembly: what one says of itself, what it asks for, and whether that is believed.
+//! Tools and channels made of WebAssembly: what one says of itself, what it asks for, and whether that
+//! is believed.
 //!
 //! A tool is a module, a WASI command with arguments as JSON on standard input and its answer on
 //! standard output, and a manifest beside it. Nothing the manifest does not ask for is there for the
 //! module, and what it asks for is there only after a person agreed to just that: [`Manifest::digest`]
 //! names the module and every word of the manifest, so a change to either asks again.
+//!
+//! A module is a tool, which a model calls, or a channel, which brings messages to the agent and takes
+//! its answers away. What is the one is never used as the other.
 //!
 //! ```json
 //! {
@@ -43,6 +47,17 @@ const MAX_ASKED: usize = 16;
 /// What a hash begins with.
 const HASH_PREFIX: &str = "sha256:";
 
+/// What a module is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A model calls it.
+    #[default]
+    Tool,
+    /// It brings messages, and is offered to no model.
+    Channel,
+}
+
 /// What a tool says of itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -51,6 +66,9 @@ pub struct Manifest {
     pub name: String,
     /// One or two sentences for the model.
     pub description: String,
+    /// What it is for; it is a tool by default.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub kind: Kind,
     /// JSON Schema of its arguments, an object schema in the subset of [`super::schema`].
     #[serde(default = "any_object")]
     pub parameters: Value,
@@ -272,6 +290,7 @@ impl Manifest {
         let manifest = Self {
             name: name.into(),
             description: format!("{name}, a tool without a description."),
+            kind: Kind::Tool,
             parameters: any_object(),
             capabilities: Capabilities::default(),
             limits: Limits::default(),
@@ -290,6 +309,9 @@ impl Manifest {
         if self.description.chars().count() > MAX_DESCRIPTION_CHARS {
             let why = format!("more than {MAX_DESCRIPTION_CHARS} characters are too many");
             return Err(bad("description", why));
+        }
+        if self.is_channel() && self.parameters != any_object() {
+            return Err(bad("parameters", "a channel is asked by Tau, and has none"));
         }
         if self.parameters["type"] != "object" {
             return Err(bad("parameters", "the type of arguments is object"));
@@ -316,6 +338,30 @@ impl Manifest {
             }
         }
         self.capabilities.check()
+    }
+
+    /// Whether it brings messages.
+    #[must_use]
+    pub fn is_channel(&self) -> bool {
+        self.kind == Kind::Channel
+    }
+
+    /// Whether a person has to agree before it is used at all. Of a channel that asks for nothing,
+    /// too: whose words it says its messages are is believed.
+    #[must_use]
+    pub fn needs_a_yes(&self) -> bool {
+        self.is_channel() || !self.capabilities.is_none()
+    }
+
+    /// What a person is shown before that, one line each.
+    #[must_use]
+    pub fn asks(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        if self.is_channel() {
+            lines.push("bring messages, say who wrote them, and send the answers".into());
+        }
+        lines.extend(self.capabilities.lines());
+        lines
     }
 
     /// The tool as a session knows it.

@@ -1,4 +1,4 @@
-//! What a Tau tool in Rust needs: arguments in, an answer out, requests through Tau.
+//! What a Tau tool or channel in Rust needs: arguments in, an answer out, requests through Tau.
 //!
 //! A tool is a program for WASI: JSON arguments on standard input, its answer on standard output.
 //! What goes wrong is said on standard error, with exit code 1. It reaches what its manifest asks for,
@@ -26,6 +26,91 @@ where
             eprintln!("{why}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// A channel: messages in, answers out. A module whose manifest says `"kind": "channel"`.
+///
+/// Each call is a fresh instance. What has to be known the next time is the state: at most 4 KiB, given
+/// back once Tau has stored it together with the messages.
+pub mod channel {
+    use serde::Deserialize;
+    use serde_json::{Value, json};
+    use std::process::ExitCode;
+
+    /// What a channel does.
+    pub trait Channel {
+        /// The messages since `state`, which is what it gave last and `null` the first time. It may wait
+        /// up to `wait_ms` for one.
+        fn receive(&self, state: &Value, wait_ms: u64) -> Result<Answer, Problem>;
+
+        /// Sends an answer. The same one may come again, with the same id.
+        fn send(&self, outgoing: &Outgoing) -> Result<(), Problem>;
+    }
+
+    /// What was received.
+    pub struct Answer {
+        /// Objects with `id`, `from`, `conversation`, `text` and perhaps `at`, in ms since 1970; at most
+        /// 32, oldest first.
+        pub messages: Vec<Value>,
+        /// What the next `receive` gets.
+        pub state: Value,
+    }
+
+    /// What is sent.
+    #[derive(Deserialize)]
+    pub struct Outgoing {
+        /// The same when it is sent again.
+        pub id: String,
+        /// Where to.
+        pub conversation: String,
+        /// What.
+        pub text: String,
+        /// The id of the message it answers.
+        pub reply_to: String,
+    }
+
+    /// What did not work.
+    pub struct Problem {
+        /// For a person.
+        pub reason: String,
+        /// When to try again, if that is known.
+        pub retry_after_ms: Option<u64>,
+    }
+
+    impl<T: Into<String>> From<T> for Problem {
+        fn from(reason: T) -> Self {
+            Self {
+                reason: reason.into(),
+                retry_after_ms: None,
+            }
+        }
+    }
+
+    #[derive(Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Asked {
+        Receive { state: Value, wait_ms: u64 },
+        Send(Outgoing),
+    }
+
+    /// Reads what is asked, has `channel` do it, and writes how it went.
+    pub fn run(channel: &impl Channel) -> ExitCode {
+        super::run(|asked: Asked| {
+            let done = match asked {
+                Asked::Receive { state, wait_ms } => channel
+                    .receive(&state, wait_ms)
+                    .map(|answer| json!({ "messages": answer.messages, "state": answer.state })),
+                Asked::Send(outgoing) => channel.send(&outgoing).map(|()| json!({ "sent": true })),
+            };
+            Ok(done.unwrap_or_else(|problem| {
+                let mut error = json!({ "reason": problem.reason });
+                if let Some(millis) = problem.retry_after_ms {
+                    error["retry_after_ms"] = millis.into();
+                }
+                json!({ "error": error })
+            }))
+        })
     }
 }
 

@@ -81,7 +81,7 @@ pub(super) fn run(command: Command, home: &Home, ui: Ui) -> Result<Exit, Error> 
 }
 
 /// Adds to `row` what only a tool of a person's own has.
-pub(super) fn describe(row: &mut Value, plugin: &Plugin) {
+pub(in crate::commands) fn describe(row: &mut Value, plugin: &Plugin) {
     let state = match plugin.state {
         State::Ready => "ready",
         State::Unapproved => "unapproved",
@@ -142,7 +142,7 @@ impl Checked {
 /// Shows what `manifest` asks for, and waits for a yes.
 fn agree(manifest: &Manifest, yes: bool, ui: Ui) -> Result<(), Error> {
     let name = &manifest.name;
-    let asks = manifest.capabilities.lines();
+    let asks = manifest.asks();
     if asks.is_empty() {
         ui.note(format!(
             "{name} asks for nothing: it computes, and reaches nothing"
