@@ -128,7 +128,12 @@ pub async fn tidy(storage: &impl Storage) -> Result<Removed, StoreError> {
 fn of_session(id: &SessionId) -> [String; 4] {
     let routines = routine::range(id, 0).start;
     let receipts = format!("receipt/{id}/");
-    [format!("session/{id}/"), receipts, routines, format!("run/{id}/")]
+    [
+        format!("session/{id}/"),
+        receipts,
+        routines,
+        format!("run/{id}/"),
+    ]
 }
 
 /// A session of `ids` that one which is not among them was forked from, and that one.

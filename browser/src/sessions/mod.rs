@@ -122,7 +122,7 @@ impl State {
     async fn can_go_on(&self, open: &Rc<Open>, command: &Command) -> Result<(), Refused> {
         let begins = matches!(
             command,
-            Command::Prompt { .. } | Command::Deliver { .. } | Command::Compact
+            Command::Prompt { .. } | Command::Relay { .. } | Command::Compact
         );
         let answers = matches!(command, Command::Approve { .. } | Command::Deny { .. });
         if begins || answers || open.resting.get() {

@@ -35,7 +35,7 @@ pub enum Kind {
     Approval,
     /// A model was asked: it answered, or it failed.
     Model,
-    /// Another agent's message was taken.
+    /// A message was taken, of another agent or from a channel.
     Message,
 }
 
@@ -176,6 +176,16 @@ impl Tracker {
                 taint: Labels::EXTERNAL,
                 ..begun(Kind::Message, "letter")
             }),
+            "prompt" if !record["received"].is_null() => {
+                let received = &record["received"];
+                Some(Fact {
+                    args: Some(hash(received)),
+                    result: Some(hash(&record["message"])),
+                    decision: format!("from {}", text(&received["channel"])),
+                    taint: Labels::EXTERNAL,
+                    ..begun(Kind::Message, "channel")
+                })
+            }
             // Which model wrote it, its record does not say.
             "compacted" => Some(asked("summary", &record["message"])),
             "tool_asked" => {

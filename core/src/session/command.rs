@@ -40,7 +40,7 @@ pub enum Command {
     },
     /// Begin a turn with a message that a channel brought. What it says is labelled as words from
     /// outside. Refused while a turn is running.
-    Deliver {
+    Relay {
         /// Who wrote it, and how it came.
         received: Received,
         /// What it says.

@@ -120,7 +120,7 @@ impl Session {
     fn take(&mut self, command: Command, now: UnixMillis) -> Result<(), CommandError> {
         match command {
             Command::Prompt { text, images } => self.prompt(text, images, None, now)?,
-            Command::Deliver { received, text } => {
+            Command::Relay { received, text } => {
                 self.prompt(text, Vec::new(), Some(received), now)?;
             }
             Command::Interrupt => self.interrupt(now),

@@ -62,7 +62,7 @@ pub(super) async fn answer(
             if is_running {
                 run(&mut conversation, Begin::Command(Command::Interrupt), ui).await;
             }
-            let deliver = Command::Deliver {
+            let deliver = Command::Relay {
                 received: Received {
                     channel: channel.into(),
                     id: waiting.id.clone(),

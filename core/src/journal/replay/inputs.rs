@@ -59,7 +59,7 @@ pub(super) fn movement(body: Body) -> Option<Command> {
 pub(super) fn prompt(message: Message, received: Option<Received>) -> Command {
     let text = message.joined_text();
     if let Some(received) = received {
-        return Command::Deliver { received, text };
+        return Command::Relay { received, text };
     }
     let images = message.parts.into_iter().filter_map(|part| match part {
         Part::Image(image) => Some(image),
