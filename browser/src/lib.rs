@@ -27,6 +27,7 @@ mod sessions;
 mod settings;
 mod signal;
 mod tools;
+#[expect(unreachable_pub, reason = "what JavaScript calls")]
 mod verify;
 
 use futures_util::future::join;

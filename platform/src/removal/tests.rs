@@ -13,7 +13,7 @@ use tau_core::{
 };
 
 use super::*;
-use crate::{MemoryStorage, open};
+use crate::{MemoryStorage, NoSigner, open};
 
 const NOW: UnixMillis = UnixMillis(7);
 
@@ -57,7 +57,7 @@ fn said(name: &str, texts: &[&str]) -> Session {
 fn store(sessions: &[(&str, &[&str])]) -> MemoryStorage {
     let store = MemoryStorage::new();
     for (name, texts) in sessions {
-        now(open::store(&store, &mut said(name, texts))).unwrap();
+        now(open::store(&store, None::<&NoSigner>, &mut said(name, texts))).unwrap();
     }
     store
 }
@@ -116,7 +116,7 @@ fn what_another_session_continues_stays_unless_both_go() {
     let mut fork = session.fork([7; 32], NOW).unwrap();
     let (from, to) = (None, "a fork".into());
     fork.submit(Command::Rename { from, to }, NOW).unwrap();
-    now(open::store(&store, &mut fork)).unwrap();
+    now(open::store(&store, None::<&NoSigner>, &mut fork)).unwrap();
     let before = store.rows();
     let refused = now(remove(&store, &[id("ab"), id("aa")]));
     let (session, by) = (id("aa"), fork.id().clone());

@@ -8,7 +8,7 @@ use tau_core::{
     model::Api,
     session::{Command, Session},
 };
-use tau_platform::{MemoryStorage, open};
+use tau_platform::{MemoryStorage, NoSigner, open};
 use tau_tests::wire::Piece;
 
 use crate::support::{Do, Server, Tau, Terminal, finish, say};
@@ -112,7 +112,7 @@ fn a_session_in_use_and_one_that_another_continues_stay() {
     };
     let keep = |session: &mut Session, to: &str| {
         session.submit(name(to), now).expect("a name");
-        let stored = open::store(&store, session).now_or_never();
+        let stored = open::store(&store, None::<&NoSigner>, session).now_or_never();
         stored.expect("no waiting").expect("stored");
     };
     let origin = SessionId("00c0ffee00c0ffee".into());

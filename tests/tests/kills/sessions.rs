@@ -7,7 +7,7 @@ use tau_core::{
     session::{Command, Import, MergeHow, Session},
 };
 use tau_platform::{
-    MemoryStorage, Storage, open,
+    MemoryStorage, NoSigner, Storage, open,
     transfer::{self, Mode, Wish},
 };
 
@@ -62,7 +62,7 @@ pub(crate) async fn used(sessions: usize, memories: usize) -> MemoryStorage {
         let id = SessionId(format!("{:016x}", 0xa000 + number));
         let mut session = Session::taken_over(id, [1; 32], NOW);
         said(&mut session, 8);
-        open::store(&store, &mut session).await.expect("stored");
+        open::store(&store, None::<&NoSigner>, &mut session).await.expect("stored");
     }
     let row = |n| {
         let key = format!("memory/user/{n:016x}");
@@ -152,7 +152,7 @@ async fn branched() -> MemoryStorage {
         name: "main".into(),
     };
     session.submit(to, NOW).expect("a switch");
-    open::store(&store, &mut session).await.expect("stored");
+    open::store(&store, None::<&NoSigner>, &mut session).await.expect("stored");
     store
 }
 
@@ -167,7 +167,7 @@ async fn merge(store: &impl Storage) {
         how: MergeHow::Append,
     };
     session.submit(merge, NOW).expect("a merge");
-    open::store(store, &mut session).await.expect("stored");
+    open::store(store, None::<&NoSigner>, &mut session).await.expect("stored");
 }
 
 #[tokio::test]
