@@ -22,7 +22,7 @@ use crate::{
             harness::{Home, Reply},
         },
     },
-    tool::Ran,
+    tool::{Ran, ToolOutput},
 };
 
 /// Before every record of [`busy`].
@@ -412,17 +412,19 @@ fn another_agents_receipts_pass_for_nobody_elses() {
     assert_eq!(at, Some(Place::Receipt(0)));
 }
 
-#[test]
-fn a_module_is_named_by_its_content_with_the_work_it_took() {
-    let mut chain = Chain::default();
+/// A session in which a module ran and said `text`, after `work` units.
+fn of_module(text: &str, work: u64) -> Journal {
+    let mut home = Home::new([Reply::Text("hello")]);
+    home.prompt("go");
+    let created = crate::journal::Record::read(&home.journal()[0]).unwrap();
+    let call_id = CallId("c".into());
     let call = ToolCall {
-        id: CallId("c".into()),
-        name: "count".into(),
+        id: call_id.clone(),
+        name: "read".into(),
         arguments: json!({"b": 1, "a": [1.5, "é"]}),
     };
-    let entry = crate::ids::EntryId("e".into());
     let answer = Body::Answer {
-        entry: entry.clone(),
+        entry: crate::ids::EntryId("e".into()),
         parent: None,
         message: Message {
             role: Role::Assistant,
@@ -433,35 +435,95 @@ fn a_module_is_named_by_its_content_with_the_work_it_took() {
         stop: None,
     };
     let started = Body::ToolStarted {
-        call_id: CallId("c".into()),
+        call_id: call_id.clone(),
         effect: EffectId(1),
         rule: "read = allow".into(),
     };
-    let result = ToolResult {
-        call_id: CallId("c".into()),
-        name: "count".into(),
-        status: ToolStatus::Ok,
-        text: "3".into(),
-        images: vec![],
-        duration_ms: 5,
-        labels: Labels::EXTERNAL,
-        ran: Some(alloc::boxed::Box::new(Ran {
-            module: "ab".repeat(32),
-            engine: "wasmtime".into(),
-            fuel: 1234,
-        })),
-    };
     let finished = Body::ToolFinished {
-        result,
+        result: ToolResult {
+            call_id,
+            name: "read".into(),
+            status: ToolStatus::Ok,
+            text: text.into(),
+            images: vec![],
+            duration_ms: 5,
+            labels: Labels::EXTERNAL,
+            ran: Some(alloc::boxed::Box::new(ran(work))),
+        },
         by: FinishedBy::Home,
     };
-    let journal: Journal = [answer, started, finished]
+    let mut chain = Chain::default();
+    let bodies = [created.body, answer, started, finished];
+    bodies
         .map(|body| chain.append(body, UnixMillis(1_000_000)).1)
-        .into();
-    let fact = facts(&journal).pop().unwrap();
+        .into()
+}
+
+fn ran(fuel: u64) -> Ran {
+    Ran {
+        module: "ab".repeat(32),
+        engine: "wasmtime".into(),
+        fuel,
+    }
+}
+
+#[test]
+fn a_module_is_named_by_its_content_with_the_work_it_took() {
+    let fact = facts(&of_module("3", 1234)).pop().unwrap();
     assert_eq!(fact.module, Some([0xab; 32]));
     assert_eq!(fact.fuel, Some(1234));
     assert_eq!(fact.taint, Labels::EXTERNAL);
     let args = bytes::sha256(r#"{"a":[1.5,"é"],"b":1}"#.as_bytes());
     assert_eq!(fact.args, Some(args));
+}
+
+#[test]
+fn a_call_run_again_must_come_to_the_same_with_the_same_work() {
+    let key = "sk-ant-api03-9wqXq2l6yNpTnJrKcVbHsDfGmZxQeRtYuIoPaSdFgHjKlMnBvCxZ";
+    // What the gate takes out of a result, it takes out again.
+    for said in ["3", key] {
+        let journal = of_module(&gated(said), 1234);
+        let calls = rerun::finished(&[], &journal, &crate::journal::Blobs::default()).unwrap();
+        let [call] = &*calls else {
+            panic!("one call ran: {calls:?}");
+        };
+        assert_eq!(call.place, 3);
+        let again = call.again.as_ref().unwrap();
+        let output = |text: &str, ran: Option<Ran>| ToolOutput {
+            ran: ran.map(alloc::boxed::Box::new),
+            ..ToolOutput::ok(text)
+        };
+        assert_eq!(again.compare(output(said, Some(ran(1234)))), Ok(()));
+        again.compare(output("4", Some(ran(1234)))).unwrap_err();
+        again.compare(output(said, Some(ran(1235)))).unwrap_err();
+        again.compare(output(said, None)).unwrap_err();
+        let failed = ToolOutput {
+            status: ToolStatus::Error,
+            ..output(said, Some(ran(1234)))
+        };
+        again.compare(failed).unwrap_err();
+        // Another engine counts otherwise.
+        let other = Ran {
+            engine: "wasmi".into(),
+            ..ran(9)
+        };
+        assert_eq!(again.compare(output(said, Some(other))), Ok(()));
+    }
+}
+
+/// What a session's gate makes of a tool's text.
+fn gated(text: &str) -> String {
+    let source = crate::safety::Source::Tool {
+        name: "read".into(),
+    };
+    let content = crate::safety::Untrusted::new(String::from(text), source);
+    crate::safety::Gate::default().vet(content).0.into_inner()
+}
+
+#[test]
+fn what_was_not_a_module_is_not_run_again() {
+    let (_, journal) = played();
+    let calls = rerun::finished(&[], &journal, &crate::journal::Blobs::default()).unwrap();
+    assert!(!calls.is_empty());
+    assert!(calls.iter().all(|call| call.again.is_err()));
 }
