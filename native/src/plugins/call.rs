@@ -41,7 +41,7 @@ const GRACE: Duration = Duration::from_secs(1);
 /// How long a cancelled tool may sleep on.
 const NAP: Duration = Duration::from_millis(20);
 /// Of what a channel says of its failure.
-const WORDS_BYTES: usize = 2 * 1024;
+const WORDS_BYTES: usize = 1024;
 
 /// What one call may have, whatever the manifest asks for.
 #[derive(Clone, Debug)]
@@ -93,9 +93,15 @@ pub(super) async fn exchange(
     let name = plugin.name.clone();
     let most = within.limits.output_bytes;
     let ended = perform(plugin, shared, input.to_string(), within).await;
-    let Ended { outcome, limits } = ended.map_err(|failed| failed.why)?;
+    let Ended {
+        mut outcome,
+        limits,
+    } = ended.map_err(|failed| failed.why)?;
     if outcome.trap.is_some() || outcome.exit != Some(0) {
-        return Err(report(&name, &outcome, &limits, WORDS_BYTES).text);
+        // What it says of itself is on stderr; how it ended comes after that.
+        outcome.stdout.clear();
+        outcome.stderr.truncate(WORDS_BYTES);
+        return Err(report(&name, &outcome, &limits, 2 * WORDS_BYTES).text);
     }
     if outcome.stdout.len() as u64 > most {
         let bytes = outcome.stdout.len();

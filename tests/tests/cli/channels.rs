@@ -240,7 +240,7 @@ fn orders_in_a_message_carry_nothing_out_and_the_sender_is_told() {
         "{text}"
     );
     assert!(
-        text.contains("private data was read") && text.contains("a message from chat_poll"),
+        text.contains("private data was read (read diary.txt)"),
         "{text}"
     );
 }

@@ -232,3 +232,36 @@ fn what_a_person_revoked_or_does_not_trust_is_refused_by_name() {
     let error = manifest().verify(MODULE, &strict(&[&did])).unwrap_err();
     assert!(error.to_string().contains("nobody signed it"));
 }
+
+#[test]
+fn a_channel_is_agreed_to_as_what_it_is_even_if_it_asks_for_nothing() {
+    let tool = Manifest::parse(br#"{"name": "chat", "description": "x"}"#).unwrap();
+    let text = br#"{"name": "chat", "description": "x", "kind": "channel"}"#;
+    let channel = Manifest::parse(text).unwrap();
+    assert!(!tool.needs_a_yes() && tool.asks().is_empty());
+    assert!(channel.needs_a_yes());
+    assert!(channel.asks()[0].starts_with("bring messages"));
+    assert_ne!(tool.digest(MODULE), channel.digest(MODULE));
+    // As before there were channels.
+    let written = serde_json::to_value(&tool).unwrap();
+    assert_eq!(written.get("kind"), None);
+    let explicit = br#"{"name": "chat", "description": "x", "kind": "tool"}"#;
+    assert_eq!(
+        Manifest::parse(explicit).unwrap().digest(MODULE),
+        tool.digest(MODULE)
+    );
+    for (text, expected) in [
+        (
+            r#"{"name": "chat", "description": "x", "kind": "daemon"}"#,
+            "unknown variant `daemon`",
+        ),
+        (
+            r#"{"name": "chat", "description": "x", "kind": "channel",
+                "parameters": {"type": "object", "properties": {}}}"#,
+            "a channel is asked by Tau",
+        ),
+    ] {
+        let told = Manifest::parse(text.as_bytes()).unwrap_err().to_string();
+        assert!(told.contains(expected), "{told}");
+    }
+}
