@@ -36,6 +36,7 @@ pub mod signer;
 #[cfg(feature = "sim")]
 pub mod sim;
 pub mod storage;
+pub mod trade;
 pub mod transfer;
 
 pub use clock::Clock;

@@ -91,6 +91,24 @@ impl Book {
         policy: &Policy,
         (now_ms, height): (u64, u64),
     ) -> Result<(), AttestError> {
+        self.may_admit(&signed, signers, dealings, policy, (now_ms, height))?;
+        let oldest_ms = now_ms.saturating_sub(policy.rate_window_ms);
+        let issuer = signed.attestation.issuer.to_string();
+        let times = self.arrivals.entry(issuer).or_default();
+        times.retain(|at_ms| *at_ms > oldest_ms);
+        self.keep(signed, now_ms);
+        Ok(())
+    }
+
+    /// Whether it would, for those who store it elsewhere first.
+    pub fn may_admit(
+        &self,
+        signed: &SignedAttestation,
+        signers: &dyn Signers,
+        dealings: &dyn Dealings,
+        policy: &Policy,
+        (now_ms, height): (u64, u64),
+    ) -> Result<(), AttestError> {
         let attestation = signed.attestation();
         let (created_ms, expires_ms) =
             (attestation.created.unix_ms(), attestation.expires.unix_ms());
@@ -102,24 +120,20 @@ impl Book {
             return Err(AttestError::Window);
         }
         if attestation.height > height {
-            return Err(self.height_error(&signed, height));
+            return Err(self.height_error(signed, height));
         }
         if self.admitted.len() >= policy.limit {
             return Err(AttestError::Full);
         }
-        let issuer = attestation.issuer.to_string();
         let oldest_ms = now_ms.saturating_sub(policy.rate_window_ms);
-        let recent = self.arrivals.get(&issuer).map_or(0, |times| {
+        let arrivals = self.arrivals.get(&attestation.issuer.to_string());
+        let recent = arrivals.map_or(0, |times| {
             times.iter().filter(|at_ms| **at_ms > oldest_ms).count()
         });
         if recent >= policy.rate {
             return Err(AttestError::Rate);
         }
-        self.check(&signed, signers, dealings, (now_ms, height))?;
-        let times = self.arrivals.entry(issuer).or_default();
-        times.retain(|at_ms| *at_ms > oldest_ms);
-        self.keep(signed, now_ms);
-        Ok(())
+        self.check(signed, signers, dealings, (now_ms, height))
     }
 
     /// The book of attestations admitted before, each checked again but for its own time and its
