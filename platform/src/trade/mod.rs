@@ -156,7 +156,8 @@ impl Trade {
     fn writes<S: Storage, G: Signer>(&mut self, desk: &Desk<'_, S, G>) -> AgentDid {
         let did = desk.did();
         self.known.insert(did.clone(), desk.signer.log().clone());
-        self.own.get_or_insert_with(|| did.clone());
+        // In a store that several agents share, whoever writes is the one who is meant.
+        self.own = Some(did.clone());
         did
     }
 }

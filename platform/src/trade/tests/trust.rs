@@ -65,7 +65,10 @@ fn routing_prefers_the_better_and_below_the_threshold_says_why_nobody_is_asked()
 
     let terms = alice.terms(&carol.did(), 1, 99);
     let refused = now(alice.act(async |trade, desk| {
-        let gates = Gates::default();
+        let gates = Gates {
+            escrow: 500,
+            ..Gates::default()
+        };
         trade.reserve(MAIN, terms, &gates, desk).await
     }));
     let refused = refused.unwrap_err();
