@@ -35,6 +35,7 @@ pub mod routine;
 pub mod signer;
 #[cfg(feature = "sim")]
 pub mod sim;
+pub mod statement;
 pub mod storage;
 pub mod trade;
 pub mod transfer;
