@@ -150,11 +150,6 @@ pub fn asset_of(pricing: &Pricing) -> &'static str {
     }
 }
 
-/// What turns cost in the asset of an escrow.
-pub fn cost_in(escrow: &Escrow, usage: &Usage) -> Result<Amount, TradeError> {
-    cost_of(usage, &escrow.terms().asset)
-}
-
 impl Trade {
     /// Reserves the amount of `terms` in a ledger of this agent's own: the escrow is opened and funded.
     ///

@@ -23,14 +23,16 @@ mod file;
 mod import;
 mod ledgers;
 mod rows;
+mod turn;
 
 pub use attestations::{Statement, Uncounted};
 pub use error::TradeError;
-pub use escrows::{Done, NANO_USD, Settled, Sums, TOKENS, asset_of, cost_in, cost_of};
+pub use escrows::{Done, NANO_USD, Settled, Sums, TOKENS, asset_of, cost_of};
 pub use explain::{Candidacy, Explained, Passed, Route, Standing};
 pub use file::{CommandFile, FILE_LIMIT_BYTES, File, LedgerFile, TrustFile};
 pub use import::{Imported, Taken};
 pub use ledgers::Kept;
+pub use turn::TurnEnd;
 
 use alloc::{collections::BTreeMap, string::String, vec::Vec};
 use tau_core::ids::UnixMillis;

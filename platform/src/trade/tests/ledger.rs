@@ -340,3 +340,33 @@ fn turn_costs_what_its_model_has_a_price_for() {
     assert_eq!(asset_of(&pricing), NANO_USD);
     assert_eq!(asset_of(&Pricing::default()), TOKENS);
 }
+
+#[test]
+fn turn_is_settled_at_what_its_journal_says_it_took() {
+    use tau_core::session::{Command as Said, Session};
+
+    let (mut alice, bob, _) = pair();
+    let home = SimHost::new();
+    home.model().say(1, &["four"]);
+    let mut session = Session::new(crate::sim::config(), [7; 32], now_of(home.clock()));
+    let prompt = Said::Prompt {
+        text: "two and two?".into(),
+        images: Vec::new(),
+    };
+    home.run(&mut session, [(0, prompt)]);
+    let end = now(TurnEnd::read(home.storage(), session.id(), None))
+        .unwrap()
+        .unwrap();
+    assert_eq!(end.word(), "answered");
+    let took = u128::from(end.usage.total_tokens());
+    assert!(took > 0);
+    let escrow = alice.reserve(&bob.did(), took + 5, 1);
+    let ended = {
+        let ledger = alice.trade.ledger(MAIN).unwrap().ledger();
+        end.ended(ledger.escrow(&escrow).unwrap()).unwrap()
+    };
+    let settled = settle(&mut alice, &escrow, ended);
+    assert_eq!(settled.settlement.refunded.units(), 5);
+    assert_eq!(alice.paid(&bob.did()), took);
+    check_sums(&alice);
+}
