@@ -15,7 +15,7 @@ use tau_kamn::{
 };
 use tau_platform::{
     Clock, Signer, TreeSigner,
-    trade::{Desk, File, FILE_LIMIT_BYTES, Kept, Trade, TradeError},
+    trade::{Desk, FILE_LIMIT_BYTES, File, Kept, Trade, TradeError},
 };
 use tau_target_native::TokioClock;
 
@@ -80,7 +80,11 @@ impl<'a> Market<'a> {
 
     /// The agent of this home.
     pub(super) fn own(&self) -> Result<AgentDid, Error> {
-        Ok(Identity::need(self.home)?.log().unchecked_state().did().clone())
+        Ok(Identity::need(self.home)?
+            .log()
+            .unchecked_state()
+            .did()
+            .clone())
     }
 
     /// The ledger and the escrow whose name begins with `name`, with or without `escrow:`.
@@ -174,9 +178,8 @@ pub(super) fn write_file(file: &File, out: Option<&PathBuf>, ui: Ui) -> Result<(
         None => ui.line(text),
         Some(path) => {
             let name = path.display();
-            std::fs::write(path, text + "\n").map_err(|error| {
-                Error::usage(format!("{name} cannot be written")).cause(error)
-            })?;
+            std::fs::write(path, text + "\n")
+                .map_err(|error| Error::usage(format!("{name} cannot be written")).cause(error))?;
             ui.note(format!("written to {name}"));
         }
     }
@@ -230,7 +233,11 @@ pub(super) fn failed(error: TradeError) -> Error {
     let (said, code) = (error.to_string(), error.reason_code());
     let told = |exit, hint: &str| {
         let told = Error::new(exit, said.clone()).cause(code);
-        if hint.is_empty() { told } else { told.hint(hint) }
+        if hint.is_empty() {
+            told
+        } else {
+            told.hint(hint)
+        }
     };
     match error {
         TradeError::Store(error) => error.into(),
@@ -255,9 +262,10 @@ pub(super) fn failed(error: TradeError) -> Error {
             "give what it cost with --cost, or count in TOKENS",
         ),
         TradeError::Version { .. } => told(Exit::Usage, "a later Tau wrote it"),
-        TradeError::NoLedger { .. } | TradeError::NoEscrow { .. } => {
-            told(Exit::Usage, "`tau escrow ledger` and `tau escrow list` name them")
-        }
+        TradeError::NoLedger { .. } | TradeError::NoEscrow { .. } => told(
+            Exit::Usage,
+            "`tau escrow ledger` and `tau escrow list` name them",
+        ),
         TradeError::Contended { .. } => told(Exit::Held, "try again"),
         TradeError::Ledger(LedgerError::Insufficient { .. }) => {
             told(Exit::Usage, "`tau escrow deposit N` puts more in")

@@ -76,9 +76,16 @@ fn tell(taken: &Taken, ui: Ui) {
         ui.note(format!("learned the key log of {did}"));
     }
     for did in &taken.forked {
-        ui.warn(format!("the key log of {did} forks: nothing it signs is believed"));
+        ui.warn(format!(
+            "the key log of {did} forks: nothing it signs is believed"
+        ));
     }
-    for Imported { ledger, new, events } in &taken.ledgers {
+    for Imported {
+        ledger,
+        new,
+        events,
+    } in &taken.ledgers
+    {
         ui.note(format!("ledger {ledger}: {new} new of {events} events"));
     }
     for Uncounted { id, why, .. } in &taken.refused_ledgers {
@@ -104,9 +111,10 @@ fn taken_json(taken: &Taken) -> Value {
     let names = |dids: &[tau_kamn::AgentDid]| -> Vec<String> {
         dids.iter().map(tau_kamn::AgentDid::as_kamn).collect()
     };
-    let ledgers = taken.ledgers.iter().map(|one| {
-        json!({ "ledger": one.ledger, "new": one.new, "events": one.events })
-    });
+    let ledgers = taken
+        .ledgers
+        .iter()
+        .map(|one| json!({ "ledger": one.ledger, "new": one.new, "events": one.events }));
     json!({
         "learned": names(&taken.learned),
         "forked": names(&taken.forked),

@@ -4,10 +4,7 @@ mod carry;
 mod say;
 mod show;
 
-use super::{
-    block_on,
-    trade::{self, Market},
-};
+use super::{block_on, trade};
 use crate::{
     exit::{Error, Exit},
     home::Home,

@@ -78,8 +78,8 @@ impl Attest {
         let file = File::Attestation(signed).to_value().map_err(failed)?;
         let text = file.to_canonical();
         if self.json {
-            let attestation: serde_json::Value = serde_json::from_str(&text)
-                .map_err(|error| Error::internal(error.to_string()))?;
+            let attestation: serde_json::Value =
+                serde_json::from_str(&text).map_err(|error| Error::internal(error.to_string()))?;
             ui.json(&json!({ "id": id, "attestation": attestation }));
         } else {
             ui.line(text);
@@ -93,7 +93,10 @@ impl Attest {
     /// What is said, and about what.
     fn said(&self, market: &Market<'_>) -> Result<(String, Kind), Error> {
         if let Some(note) = &self.endorse {
-            return Ok((format!("endorsement:{}", number()?), Kind::Endorsement { note: note.clone() }));
+            return Ok((
+                format!("endorsement:{}", number()?),
+                Kind::Endorsement { note: note.clone() },
+            ));
         }
         if let (Some(capability), Some(proof_ref)) = (&self.capability, &self.proof) {
             let kind = Kind::Capability {

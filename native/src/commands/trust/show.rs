@@ -72,9 +72,10 @@ fn all(trade: &Trade, height: u64, json: bool, ui: Ui) -> Result<(), Error> {
     agents.sort_by(|a, b| (b.score.score, &a.did).cmp(&(a.score.score, &b.did)));
     if json {
         let agents: Vec<Value> = agents.iter().map(explained_json).collect();
-        let uncounted = trade.uncounted().iter().map(|one| {
-            json!({ "id": one.id, "reason_code": one.reason_code, "why": one.why })
-        });
+        let uncounted = trade
+            .uncounted()
+            .iter()
+            .map(|one| json!({ "id": one.id, "reason_code": one.reason_code, "why": one.why }));
         ui.json(&json!({
             "height": height,
             "agents": agents,
@@ -120,10 +121,16 @@ fn print(explained: &Explained<'_>, ui: Ui) {
     let term = |points: i64, why: String| {
         ui.line(format!("          {points:>+4}  {why}"));
     };
-    let tasks = format!("{} tasks completed, {} failed", known.completed, known.failed);
+    let tasks = format!(
+        "{} tasks completed, {} failed",
+        known.completed, known.failed
+    );
     term(terms.delivery, tasks);
     if n > 0 {
-        term(terms.response, format!("answers after {} ms", known.response_ms));
+        term(
+            terms.response,
+            format!("answers after {} ms", known.response_ms),
+        );
     }
     term(terms.penalty, format!("{} disputes lost", known.upheld));
     term(terms.volume, "one for every ten tasks completed".into());
@@ -136,9 +143,9 @@ fn print(explained: &Explained<'_>, ui: Ui) {
         term(terms.abuse, format!("found amiss: {}", abuse(score.abuse)));
     }
     if score.freshness < 1000 && score.raw > 500 {
-        let age = known
-            .age
-            .map_or("no task".into(), |age| format!("the last task is {age} hours ago"));
+        let age = known.age.map_or("no task".into(), |age| {
+            format!("the last task is {age} hours ago")
+        });
         ui.line(format!(
             "           {}  of what is above 500 is left: {age}",
             format_args!("{}%", score.freshness / 10)
