@@ -20,9 +20,7 @@ const EXAMPLES: &str = "\
 Examples:
   tau \"what does this project do?\"        one answer, on stdout
   git diff | tau \"review this\"            standard input goes along
-
-A provider is found in this order: flags, the profile (`tau config path`), a key in the
-environment, a server on localhost, the embedded model. TAU_HOME moves everything Tau keeps.
+Provider: flags, profile, a key in the environment, localhost, embedded. TAU_HOME: Tau's folder.
 ";
 
 /// An agent that lives where you are: `tau "PROMPT"` answers once, `tau chat` holds a conversation.

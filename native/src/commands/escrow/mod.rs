@@ -29,7 +29,7 @@ Examples:
 A ledger is kept by one agent, who signs every event; a party's command needs the party's signature.
 Assets are counted in whole units: TOKENS, NANOUSD (10⁻⁹ US dollars) or one of your own.";
 
-/// Amounts reserved for tasks: open, release, refund, dispute, and the ledger of all of it.
+/// Reserve amounts for tasks, release and dispute them, check the ledger of it all.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use std::path::PathBuf;
-use tau_platform::trade::{File, Imported, Taken, Uncounted, height_at};
+use tau_platform::trade::{File, Imported, Taken, TradeError, Uncounted, height_at};
 
 use super::trade::{Market, failed, now, read_file, write_file};
 use crate::{
@@ -29,12 +29,25 @@ impl Import {
             File::Trust(trust) => market.trade.import_trust(&trust, storage, now()).await,
             File::Attestation(signed) => {
                 let id = signed.id().map_err(|error| failed(error.into()))?;
-                let admitted = market.trade.admit(signed, storage, now()).await;
-                admitted.map(|is_new| Taken {
-                    known: usize::from(!is_new),
-                    admitted: is_new.then_some(id).into_iter().collect(),
-                    ..Taken::default()
-                })
+                match market.trade.admit(signed, storage, now()).await {
+                    Ok(true) => Ok(Taken {
+                        admitted: vec![id],
+                        ..Taken::default()
+                    }),
+                    Ok(false) => Ok(Taken {
+                        known: 1,
+                        ..Taken::default()
+                    }),
+                    Err(TradeError::Attest(error)) => Ok(Taken {
+                        refused: vec![Uncounted {
+                            id,
+                            reason_code: error.reason_code(),
+                            why: error.to_string(),
+                        }],
+                        ..Taken::default()
+                    }),
+                    Err(error) => Err(error),
+                }
             }
             File::Ledger { .. } | File::Command(_) => {
                 return Err(Error::usage("that is for the ledger")

@@ -22,7 +22,7 @@ Examples:
 A score is between 0 and 1000 and computed here, never received. Only those who dealt with each other in
 an escrow speak of tasks and disputes. A height is an hour.";
 
-/// Whom the agent trusts and why: scores, attestations, routing.
+/// Show whom the agent trusts and why, say how others did, choose who is asked.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {

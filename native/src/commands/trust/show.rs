@@ -116,28 +116,28 @@ fn print(explained: &Explained<'_>, ui: Ui) {
         explained.tier.name()
     ));
     ui.line(format!("keys       {}", explained.standing));
-    let n = known.completed + known.failed;
     ui.line("           500  where everybody begins");
+    // What adds nothing is not told.
     let term = |points: i64, why: String| {
-        ui.line(format!("          {points:>+4}  {why}"));
+        if points != 0 {
+            ui.line(format!("          {points:>+4}  {why}"));
+        }
     };
-    let tasks = format!(
-        "{} tasks completed, {} failed",
-        known.completed, known.failed
-    );
-    term(terms.delivery, tasks);
-    if n > 0 {
-        term(
-            terms.response,
-            format!("answers after {} ms", known.response_ms),
-        );
-    }
-    term(terms.penalty, format!("{} disputes lost", known.upheld));
-    term(terms.volume, "one for every ten tasks completed".into());
+    let answers = format!("answers after {} ms", known.response_ms);
     let endorsed = format!(
-        "{} endorsers, whose own scores sum to {}",
+        "endorsed by {}, whose own scores sum to {}",
         known.endorsers, known.endorser_scores
     );
+    term(
+        terms.delivery,
+        format!(
+            "tasks: {} completed, {} failed",
+            known.completed, known.failed
+        ),
+    );
+    term(terms.response, answers);
+    term(terms.penalty, format!("disputes lost: {}", known.upheld));
+    term(terms.volume, "one for every ten tasks completed".into());
     term(terms.endorse, endorsed);
     if score.abuse != Abuse::None {
         term(terms.abuse, format!("found amiss: {}", abuse(score.abuse)));
@@ -147,8 +147,8 @@ fn print(explained: &Explained<'_>, ui: Ui) {
             format!("the last task is {age} hours ago")
         });
         ui.line(format!(
-            "           {}  of what is above 500 is left: {age}",
-            format_args!("{}%", score.freshness / 10)
+            "           {}%  of what is above 500 is left: {age}",
+            score.freshness / 10
         ));
     }
     for counted in &explained.counted {
