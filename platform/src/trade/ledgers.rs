@@ -7,14 +7,14 @@ use alloc::{
 };
 use tau_core::session::{Batch, StoreError};
 use tau_kamn::{
-    AgentDid,
+    AgentDid, PublicKey,
     attest::{Dealing, Dealings},
     ledger::{Entry, Event, Ledger, Outcome, SignedEvent},
     signers::Signers,
 };
 
 use super::{ATTEMPTS, Desk, SKEW_MS, Trade, TradeError, rows};
-use crate::{Signer, Storage};
+use crate::{Signer, SignerError, Storage, own_log};
 
 /// A ledger, as far as its events hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -166,6 +166,7 @@ impl Trade {
             };
             let event = proposed.event().clone();
             let (signature, key) = desk.sign(&event.to_sign()?).await?;
+            self.must_count(&own, &key, at_ms, desk.storage).await?;
             let row = rows::event_key(name, event.seq);
             let signed = event.signed(signature, &key)?;
             let batch = Batch {
@@ -183,6 +184,31 @@ impl Trade {
             }
         }
         Err(TradeError::Contended { name: name.into() })
+    }
+
+    /// Refuses to write what would not hold when it is read: another process may have changed the
+    /// agent's keys, or the clock went back behind the last change.
+    async fn must_count<S: Storage>(
+        &mut self,
+        own: &AgentDid,
+        key: &PublicKey,
+        at_ms: u64,
+        storage: &S,
+    ) -> Result<(), TradeError> {
+        if let Some(log) = own_log::load(storage).await?
+            && log.unchecked_state().did() == own
+        {
+            self.known.insert(own.clone(), log);
+        }
+        let counts = self.known.signing_key(own.as_did(), at_ms, at_ms);
+        if counts.as_ref() == Some(key) {
+            return Ok(());
+        }
+        Err(SignerError::NoKey {
+            key: "signing",
+            detail: "it was replaced meanwhile, or the clock went back behind that".into(),
+        }
+        .into())
     }
 
     /// The signed events of a ledger, as they are stored.

@@ -157,7 +157,11 @@ impl Trade {
     /// The log of whoever writes counts, whether it is in the store yet or not.
     fn writes<S: Storage, G: Signer>(&mut self, desk: &Desk<'_, S, G>) -> AgentDid {
         let did = desk.did();
-        self.known.insert(did.clone(), desk.signer.log().clone());
+        let log = desk.signer.log();
+        let is_newer = |known: &KeyLog| log.events().len() > known.events().len();
+        if self.known.get(&did).is_none_or(is_newer) {
+            self.known.insert(did.clone(), log.clone());
+        }
         // In a store that several agents share, whoever writes is the one who is meant.
         self.own = Some(did.clone());
         did

@@ -299,6 +299,41 @@ fn ledger_survives_a_rotation_and_a_row_that_was_tampered_with_stops_it() {
 }
 
 #[test]
+fn nothing_is_written_with_a_key_that_would_not_hold_when_it_is_read() {
+    let (mut alice, _, clock) = pair();
+    let deposit = Entry::Deposit {
+        account: alice.did().as_did().clone(),
+        asset: TOKENS.into(),
+        amount: Amount::new(1),
+        receipt: None,
+    };
+    let stale = TreeSigner::new(KeyTree::from_seed(&[0x11; 32]), alice.signer.log().clone());
+    let stale = stale.unwrap();
+    let mut other = now(Trade::open(&alice.storage)).unwrap();
+    later(&clock, 60_000);
+    alice.rotate();
+    later(&clock, 1_000);
+    // A process that does not know of the rotation.
+    let desk = Desk {
+        storage: &alice.storage,
+        signer: &stale,
+        now: now_of(&clock),
+    };
+    let refused = now(other.record(MAIN, deposit.clone(), &desk));
+    assert_eq!(refused.unwrap_err().reason_code(), "signer_failed");
+    // A clock that goes back behind the rotation, less than clocks may be apart.
+    clock.set(UnixMillis(now_of(&clock).0 - 30_000));
+    let refused =
+        now(alice.act(async |trade, desk| trade.record(MAIN, deposit.clone(), desk).await));
+    assert_eq!(refused.unwrap_err().reason_code(), "signer_failed");
+    later(&clock, 30_000);
+    alice.deposit(1);
+    alice.reopen();
+    assert_eq!(alice.available(), 1_001);
+    check_sums(&alice);
+}
+
+#[test]
 fn ledger_of_a_later_version_is_not_written_to() {
     let (mut alice, _, _) = pair();
     let (key, row) = rows_of(&alice, "ledger/main/").remove(0);
