@@ -39,6 +39,7 @@ pub mod signer;
 pub mod sim;
 pub mod statement;
 pub mod storage;
+pub mod trade;
 pub mod transfer;
 
 pub use clock::Clock;
