@@ -1,7 +1,7 @@
 //! What the page's home is made of.
 
 use std::{cell::RefCell, rc::Rc};
-use tau_platform::{Host, Paced, StoredCounter, memory::Service};
+use tau_platform::{Host, NoSigner, Paced, StoredCounter, memory::Service};
 use tau_target_indexeddb::IdbStorage;
 use tau_target_web::{FetchHttp, WebClock};
 
@@ -63,6 +63,7 @@ impl Host for PageHost {
     type Tools = Counted;
     type Model = EmbeddedModel;
     type Memory = Memory;
+    type Signer = NoSigner;
 
     fn clock(&self) -> &WebClock {
         &self.clock
@@ -86,5 +87,9 @@ impl Host for PageHost {
 
     fn memory(&self) -> &Memory {
         &self.memory
+    }
+
+    fn signer(&self) -> Option<&NoSigner> {
+        None
     }
 }

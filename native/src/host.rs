@@ -5,7 +5,7 @@ use tau_core::{
     ids::EffectId,
     tool::{ToolOutput, ToolRun, ToolSpec},
 };
-use tau_platform::{Host, HostTools, Paced, StoredCounter};
+use tau_platform::{Host, HostTools, NoSigner, Paced, StoredCounter};
 use tau_target_native::{ReqwestHttp, TokioClock, tools::NativeTools};
 
 use crate::{
@@ -104,6 +104,7 @@ impl Host for NativeHost {
     type Tools = Counted<HomeTools>;
     type Model = Embedded;
     type Memory = NativeMemory;
+    type Signer = NoSigner;
 
     fn clock(&self) -> &TokioClock {
         &self.clock
@@ -127,6 +128,10 @@ impl Host for NativeHost {
 
     fn memory(&self) -> &NativeMemory {
         &self.memory
+    }
+
+    fn signer(&self) -> Option<&NoSigner> {
+        None
     }
 }
 

@@ -8,7 +8,7 @@ use tau_core::{
     tool::{ToolOutput, ToolRun, ToolSpec},
 };
 
-use crate::{clock::Clock, http::Http, memory::MemoryTools, storage::Storage};
+use crate::{clock::Clock, http::Http, memory::MemoryTools, signer::Signer, storage::Storage};
 
 /// The tools a home has. A home without any returns no specs.
 pub trait HostTools {
@@ -52,6 +52,8 @@ pub trait Host {
     type Model: LocalModel;
     /// Its memory.
     type Memory: MemoryTools;
+    /// Who signs for its agent; [`crate::NoSigner`] where nobody can.
+    type Signer: Signer;
 
     /// The clock.
     fn clock(&self) -> &Self::Clock;
@@ -65,4 +67,6 @@ pub trait Host {
     fn model(&self) -> &Self::Model;
     /// The memory.
     fn memory(&self) -> &Self::Memory;
+    /// Who signs for the agent; `None` where it has no identity.
+    fn signer(&self) -> Option<&Self::Signer>;
 }

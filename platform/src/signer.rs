@@ -1,10 +1,12 @@
 //! Who signs for an agent. The secret halves of its keys never leave what implements this.
 
 use alloc::string::{String, ToString};
+use tau_core::ids::UnixMillis;
 use tau_kamn::{
     AgreementKey, Signature,
-    kel::{Event, KeyLog, SignedEvent},
+    kel::{Change, Event, Key, KeyEntry, KeyLog, SignedEvent, State, next_digest},
     keys::KeyTree,
+    time::Timestamp,
 };
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -52,7 +54,30 @@ pub enum SignerError {
     },
 }
 
+/// The signer of a home whose agent has no identity: there is none, so it has no value.
+#[derive(Clone, Copy, Debug)]
+pub enum NoSigner {}
+
+impl Signer for NoSigner {
+    fn log(&self) -> &KeyLog {
+        match *self {}
+    }
+
+    async fn sign(&self, _: &[u8]) -> Result<Signature, SignerError> {
+        match *self {}
+    }
+
+    async fn agree(&self, _: &AgreementKey) -> Result<Zeroizing<[u8; 32]>, SignerError> {
+        match *self {}
+    }
+
+    async fn sign_event(&self, _: Event) -> Result<SignedEvent, SignerError> {
+        match *self {}
+    }
+}
+
 /// Keys that are derived from one seed.
+#[derive(Debug)]
 pub struct TreeSigner {
     tree: KeyTree,
     log: KeyLog,
@@ -74,6 +99,43 @@ impl TreeSigner {
     #[must_use]
     pub fn tree(&self) -> &KeyTree {
         &self.tree
+    }
+
+    /// The change that brings the next key to sign messages with, the next to agree on secrets with, or
+    /// both.
+    #[must_use]
+    pub fn rotation(&self, signing: bool, agreement: bool) -> Change {
+        let state = self.log.unchecked_state();
+        let next = |is_signing| 1 + numbered(state, is_signing);
+        Change::Rotate {
+            signing: signing.then(|| self.tree.signing(next(true)).public_key()),
+            agreement: agreement.then(|| self.tree.agreement(next(false)).public_key()),
+        }
+    }
+
+    /// The change that brings the next identity key, and commits to the one after it.
+    #[must_use]
+    pub fn succession(&self) -> Change {
+        let next = self.log.unchecked_state().identity_number() + 1;
+        let after = self.tree.identity(next + 1).public_key();
+        Change::RotateIdentity {
+            identity: self.tree.identity(next).public_key(),
+            next_digest: Some(next_digest(&after)),
+        }
+    }
+
+    /// The agent after `change`, made at `now`; never before its last one.
+    ///
+    /// Nothing is stored here: whoever stores the log does so before the new keys sign anything.
+    pub async fn changed(self, change: Change, now: UnixMillis) -> Result<Self, SignerError> {
+        let failed = |error: String| SignerError::Failed { detail: error };
+        let made_ms = now.0.max(self.log.unchecked_state().updated_ms());
+        let made = Timestamp::from_unix_ms(made_ms).map_err(|error| failed(error.to_string()))?;
+        let event = self.sign_event(self.log.next(made, change)).await?;
+        let mut log = self.log.clone();
+        log.append(event)
+            .map_err(|error| failed(error.to_string()))?;
+        self.with_log(log)
     }
 
     /// Goes on with a later log of the same agent.
@@ -135,8 +197,28 @@ impl Signer for TreeSigner {
     }
 
     async fn sign_event(&self, event: Event) -> Result<SignedEvent, SignerError> {
-        Ok(event.signed_by(&self.identity()))
+        let state = self.log.unchecked_state();
+        let Change::RotateIdentity { identity, .. } = &event.change else {
+            return Ok(event.signed_by(&self.identity()));
+        };
+        let new = self.tree.identity(state.identity_number() + 1);
+        if new.public_key() != *identity {
+            let did = state.did().as_kamn();
+            return Err(SignerError::OtherKeys { did });
+        }
+        let signed = event.signed_by(&new);
+        Ok(match state.next_digest() {
+            Some(_) => signed,
+            // Nobody said before which key would come: the one that goes has to.
+            None => signed.also_signed_by(&self.identity()),
+        })
     }
+}
+
+/// How many keys to sign with, or to agree on secrets with, there have been.
+fn numbered(state: &State, is_signing: bool) -> u32 {
+    let of_kind = |entry: &&KeyEntry| matches!(entry.key, Key::Signing(_)) == is_signing;
+    u32::try_from(state.keys().iter().filter(of_kind).count()).unwrap_or(u32::MAX)
 }
 
 /// The number in `keys-<n>` and `key-agreement-<n>`; 0, which no key has, where there is none.

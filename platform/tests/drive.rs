@@ -17,7 +17,7 @@ use tau_core::{
 };
 use tau_platform::{
     Body, Clock, Generation, Host, HostTools, Http, Inbox, Left, LocalModel, MemoryTools,
-    NoEmbedder, Shown, Storage, drive,
+    NoEmbedder, NoSigner, Shown, Storage, drive,
     memory::Service,
     sim::{Exchange, SimHost, SimRunState, SimTool, timed},
 };
@@ -405,6 +405,10 @@ impl Host for Sendable {
     type Storage = Self;
     type Tools = Self;
     type Model = Self;
+    type Signer = NoSigner;
+    fn signer(&self) -> Option<&NoSigner> {
+        None
+    }
     fn clock(&self) -> &Self {
         self
     }

@@ -27,7 +27,8 @@ use tau_core::{
     tool::{ToolOutput, ToolRun, ToolSpec},
 };
 use tau_platform::{
-    Body, Generation, Host, HostTools, Http, LocalModel, MemoryStorage, NoEmbedder, Shown, Storage,
+    Body, Generation, Host, HostTools, Http, LocalModel, MemoryStorage, NoEmbedder, NoSigner,
+    Shown, Storage,
     memory::Service,
 };
 use tau_target_native::{SqliteStorage, TokioClock};
@@ -57,6 +58,7 @@ impl<S: Storage> Host for BenchHost<S> {
     type Tools = Nothing;
     type Model = Nothing;
     type Memory = Memory<S>;
+    type Signer = NoSigner;
 
     fn clock(&self) -> &TokioClock {
         &self.clock
@@ -75,6 +77,9 @@ impl<S: Storage> Host for BenchHost<S> {
     }
     fn memory(&self) -> &Memory<S> {
         &self.memory
+    }
+    fn signer(&self) -> Option<&NoSigner> {
+        None
     }
 }
 

@@ -8,7 +8,7 @@ use tau_core::{
     session::StoreError,
     tool::{ToolOutput, ToolRun, ToolSpec, http},
 };
-use tau_platform::{Counter, Host, HostTools, HttpTool, MemoryTools, Paced};
+use tau_platform::{Counter, Host, HostTools, HttpTool, MemoryTools, NoSigner, Paced};
 use tau_target_durable::{Alarm, AlarmClock, DurableStorage};
 use tau_target_web::{FetchEgress, FetchHttp, WebClock};
 use worker::{Response, Stub};
@@ -69,6 +69,7 @@ impl Host for WorkerHost {
     type Tools = Paced<WorkerTools, WebClock, DirectoryCounter>;
     type Model = WorkersAi;
     type Memory = DirectoryMemory;
+    type Signer = NoSigner;
 
     fn clock(&self) -> &Self::Clock {
         &self.clock
@@ -92,6 +93,10 @@ impl Host for WorkerHost {
 
     fn memory(&self) -> &DirectoryMemory {
         &self.memory
+    }
+
+    fn signer(&self) -> Option<&NoSigner> {
+        None
     }
 }
 

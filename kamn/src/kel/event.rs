@@ -7,7 +7,7 @@ use crate::{
     bytes,
     did::{AgentDid, DidKey},
     jcs::{Integer, Object, Value},
-    key::{AgreementKey, PublicKey, SigningKey},
+    key::{AgreementKey, PublicKey, Signature, SigningKey},
     time::Timestamp,
 };
 
@@ -232,6 +232,18 @@ impl Event {
     pub fn signed_by(self, identity: &SigningKey) -> SignedEvent {
         let sig = identity.sign(&self.to_bytes());
         SignedEvent::new(self, Some(sig))
+    }
+
+    /// The event with the signature that the holder of `identity` made over [`Event::to_bytes`]: for keys
+    /// that sign elsewhere, such as a browser's. `identity` is the new key where the event brings one.
+    pub fn with_signature(
+        self,
+        identity: &PublicKey,
+        sig: Signature,
+    ) -> Result<SignedEvent, Error> {
+        let by = "the identity key";
+        let signed = SignedEvent::new(self, Some(sig));
+        signed.check_sig(identity, by).map(|()| signed)
     }
 
     /// The event without a signature, for approvers alone.

@@ -62,6 +62,20 @@ impl SignedEvent {
         self
     }
 
+    /// The same with the signature that the holder of `previous`, the identity key that is replaced, made
+    /// over the event elsewhere.
+    pub fn with_previous_signature(
+        mut self,
+        previous: &PublicKey,
+        sig: Signature,
+    ) -> Result<Self, Error> {
+        let by = "the identity key that is replaced";
+        let is_signed = previous.verify(&self.event.to_bytes(), &sig);
+        is_signed.map_err(|_| Error::Unsigned { by })?;
+        self.previous_sig = Some(sig);
+        Ok(self)
+    }
+
     /// The same with one more approval.
     #[must_use]
     pub fn with_approval(mut self, approval: Approval) -> Self {
@@ -124,7 +138,7 @@ impl SignedEvent {
         self.check_approvals(by)
     }
 
-    fn check_sig(&self, key: &PublicKey, by: &'static str) -> Result<(), Error> {
+    pub(super) fn check_sig(&self, key: &PublicKey, by: &'static str) -> Result<(), Error> {
         let sig = self.sig.ok_or(Error::Unsigned { by })?;
         let is_signed = key.verify(&self.event.to_bytes(), &sig);
         is_signed.map_err(|_| Error::Unsigned { by })

@@ -184,6 +184,12 @@ impl State {
         u32::try_from(self.identities.len() - 1).unwrap_or(u32::MAX)
     }
 
+    /// The digest of the identity key to come, if one was committed to.
+    #[must_use]
+    pub fn next_digest(&self) -> Option<&[u8; 32]> {
+        self.next_digest.as_ref()
+    }
+
     /// The key the DID is bound to.
     #[must_use]
     pub fn first_identity(&self) -> &PublicKey {

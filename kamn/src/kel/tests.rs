@@ -541,3 +541,38 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn signatures_made_elsewhere_are_held_against_their_keys_when_they_are_put_in() {
+    let (old, new, stranger) = (approver(1), approver(2), approver(3));
+    let mut inception = inception_event(None, None);
+    inception.did = AgentDid::new("alice", &old.public_key()).unwrap();
+    if let Change::Inception { identity, .. } = &mut inception.change {
+        *identity = old.public_key();
+    }
+    let sign = |key: &SigningKey, event: &Event| key.sign(&event.to_bytes());
+    let sig = sign(&old, &inception);
+    let wrong = inception
+        .clone()
+        .with_signature(&stranger.public_key(), sig);
+    assert_eq!(wrong.unwrap_err().reason_code(), "kel_signature_invalid");
+    let signed = inception.with_signature(&old.public_key(), sig).unwrap();
+    let mut log = KeyLog::begin(signed).unwrap();
+
+    let change = Change::RotateIdentity {
+        identity: new.public_key(),
+        next_digest: None,
+    };
+    let event = log.next(at(1), change);
+    let (by_new, by_old) = (sign(&new, &event), sign(&old, &event));
+    let signed = event.with_signature(&new.public_key(), by_new).unwrap();
+    let wrong = signed
+        .clone()
+        .with_previous_signature(&old.public_key(), by_new);
+    assert_eq!(wrong.unwrap_err().reason_code(), "kel_signature_invalid");
+    let signed = signed
+        .with_previous_signature(&old.public_key(), by_old)
+        .unwrap();
+    log.append(signed).unwrap();
+    assert_eq!(log.state().unwrap().identity(), &new.public_key());
+}

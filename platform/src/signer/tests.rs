@@ -79,3 +79,49 @@ fn a_revoked_key_signs_nothing() {
         "{refused}"
     );
 }
+
+#[test]
+fn every_kind_of_change_is_signed_by_whom_the_log_wants() {
+    let mut signer = signer(7);
+    let mut changes = 0;
+    let kinds: [fn(&TreeSigner) -> Change; 4] = [
+        |signer| signer.rotation(true, true),
+        TreeSigner::succession,
+        |signer| signer.rotation(false, true),
+        |signer| signer.rotation(true, false),
+    ];
+    // A clock that goes back makes no event that is older than the one before.
+    for now_ms in [9_000, 4_000, 1] {
+        for kind in kinds {
+            let change = kind(&signer);
+            signer = now(signer.changed(change, UnixMillis(now_ms))).unwrap();
+            changes += 1;
+        }
+    }
+    let read = KeyLog::from_value(signer.log().to_value()).unwrap();
+    assert_eq!(&read, signer.log());
+    let state = read.state().unwrap();
+    assert_eq!((state.seq(), state.identity_number()), (changes, 3));
+    let (fragment, key) = state.current_signing().unwrap();
+    assert_eq!(fragment, "keys-7");
+    let signature = now(signer.sign(b"words")).unwrap();
+    assert!(key.verify(b"words", &signature).is_ok());
+    assert_eq!(state.current_agreement().unwrap().0, "key-agreement-7");
+}
+
+#[test]
+fn an_identity_key_that_nobody_was_told_of_needs_the_old_ones_yes() {
+    let tree = KeyTree::from_seed(&[3; 32]);
+    let identity = tree.identity(0);
+    let mut inception = KeyLog::of_tree("alice", &tree, at(1_000)).unwrap().events()[0]
+        .event()
+        .clone();
+    if let Change::Inception { next_digest, .. } = &mut inception.change {
+        *next_digest = None;
+    }
+    let log = KeyLog::begin(inception.signed_by(&identity)).unwrap();
+    let signer = TreeSigner::new(tree, log).unwrap();
+    let change = signer.succession();
+    let signer = now(signer.changed(change, UnixMillis(2_000))).unwrap();
+    assert_eq!(signer.log().state().unwrap().identity_number(), 1);
+}

@@ -39,6 +39,7 @@ use crate::{
     embed::NoEmbedder,
     host::Host,
     memory::Service,
+    signer::TreeSigner,
 };
 
 /// The simulated home. Clones share everything in it.
@@ -50,6 +51,7 @@ pub struct SimHost {
     tools: SimTools,
     model: ScriptedModel,
     memory: Rc<Service<SimStorage, NoEmbedder, SimClock>>,
+    signer: Option<Rc<TreeSigner>>,
 }
 
 impl Default for SimHost {
@@ -70,8 +72,16 @@ impl SimHost {
             storage,
             tools: SimTools::new(&clock),
             model: ScriptedModel::new(&clock),
+            signer: None,
             clock,
         }
+    }
+
+    /// The same home with an agent that signs from here on.
+    #[must_use]
+    pub fn signing(mut self, signer: TreeSigner) -> Self {
+        self.signer = Some(Rc::new(signer));
+        self
     }
 
     /// The clock.
@@ -167,6 +177,7 @@ impl Host for SimHost {
     type Tools = SimTools;
     type Model = ScriptedModel;
     type Memory = Service<SimStorage, NoEmbedder, SimClock>;
+    type Signer = TreeSigner;
 
     fn clock(&self) -> &SimClock {
         &self.clock
@@ -190,5 +201,9 @@ impl Host for SimHost {
 
     fn memory(&self) -> &Self::Memory {
         &self.memory
+    }
+
+    fn signer(&self) -> Option<&TreeSigner> {
+        self.signer.as_deref()
     }
 }

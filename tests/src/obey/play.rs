@@ -15,7 +15,7 @@ use tau_core::{
     tool::ToolRun,
 };
 use tau_platform::{
-    Clock, Host, HostTools, Left, Shown, drive,
+    Clock, Host, HostTools, Left, NoSigner, Shown, drive,
     sim::{self, SimClock, SimHost, SimHttp, SimStorage},
 };
 
@@ -295,6 +295,7 @@ impl Host for Home {
     type Tools = World;
     type Model = Obedient;
     type Memory = <SimHost as Host>::Memory;
+    type Signer = NoSigner;
 
     fn clock(&self) -> &SimClock {
         self.sim.clock()
@@ -313,5 +314,8 @@ impl Host for Home {
     }
     fn memory(&self) -> &Self::Memory {
         self.sim.memory()
+    }
+    fn signer(&self) -> Option<&NoSigner> {
+        None
     }
 }

@@ -9,7 +9,7 @@ use tau_core::{
     session::{Event, Range, Session, StoreError},
 };
 use tau_platform::{
-    Clock, Host, Http, NoEmbedder, Storage,
+    Clock, Host, Http, NoEmbedder, NoSigner, Storage,
     memory::Service,
     open::{OpenError, open},
     sim::{START, SimClock, SimHost, SimHttp},
@@ -223,6 +223,7 @@ impl<H: Http, S: Storage> Host for Home<H, S> {
     type Tools = TapTools;
     type Model = TapModel;
     type Memory = TapMemory<S>;
+    type Signer = NoSigner;
 
     fn clock(&self) -> &GatedClock {
         &self.clock
@@ -241,5 +242,8 @@ impl<H: Http, S: Storage> Host for Home<H, S> {
     }
     fn memory(&self) -> &TapMemory<S> {
         &self.memory
+    }
+    fn signer(&self) -> Option<&NoSigner> {
+        None
     }
 }
