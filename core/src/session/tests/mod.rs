@@ -11,4 +11,5 @@ mod graph_merge;
 mod graph_names;
 pub(crate) mod harness;
 mod large;
+mod letters;
 mod screening;
