@@ -95,6 +95,8 @@ struct Watch {
     pace: Pace,
     /// When each place's allowance would be full again.
     places: BTreeMap<String, u64>,
+    /// When those that are full again may be looked for.
+    sweep_ms: u64,
     senders: AntiSpam,
     notices: NoticeLimit,
 }
@@ -112,6 +114,7 @@ impl Desk {
         let watch = Watch {
             pace,
             places: BTreeMap::new(),
+            sweep_ms: 0,
             senders: AntiSpam::new(pace.sender),
             notices: NoticeLimit::new(10, 60_000, pace.sender.senders),
         };
@@ -126,6 +129,11 @@ impl Desk {
         let watch = &mut *self.watch.lock();
         let (pace, now_ms) = (watch.pace, now.0);
         if !watch.places.contains_key(place) && watch.places.len() >= pace.places {
+            // Looked through once in a while: a flood must not make each of its packets dear.
+            if now_ms < watch.sweep_ms {
+                return Err(Flood::Places);
+            }
+            watch.sweep_ms = now_ms.saturating_add(pace.refill_ms);
             watch.places.retain(|_, full_ms| *full_ms > now_ms);
             if watch.places.len() >= pace.places {
                 return Err(Flood::Places);

@@ -23,9 +23,9 @@ use crate::Storage;
 /// Messages of one sender that come out of order, at most.
 const WINDOW: usize = 1_024;
 /// A snapshot is taken after so many messages.
-const SNAPSHOT_EVERY: u64 = 64;
+const SNAPSHOT_EVERY: u64 = 32;
 /// So many rows stay that a snapshot holds.
-const LAG: u64 = 192;
+const LAG: u64 = 96;
 /// Bytes of a snapshot: 1,024 ids and 16 lanes.
 const SNAPSHOT_LIMIT_BYTES: usize = 1 << 20;
 const RECORD_LIMIT_BYTES: usize = 4_096;

@@ -214,6 +214,15 @@ pub async fn mark_done(
     Ok(storage.commit(batch).await?)
 }
 
+/// Takes back what [`mark_done`] kept, of a letter that the session did not take after all.
+pub async fn unmark(storage: &impl Storage, name: &str) -> Result<(), MessageError> {
+    let batch = Batch {
+        delete: vec![done(name)],
+        ..Batch::default()
+    };
+    Ok(storage.commit(batch).await?)
+}
+
 /// Where it is kept that a session was given the letter of that name.
 #[must_use]
 pub fn done(name: &str) -> String {

@@ -23,7 +23,7 @@ mod write;
 
 pub use desk::{Desk, Flood, Pace};
 pub use error::MessageError;
-pub use letters::{Held, Sent, Status, done, list, mark_done, outbox, read};
+pub use letters::{Held, Sent, Status, done, list, mark_done, outbox, read, unmark};
 pub use packet::{Answer, PACKET_LIMIT_BYTES, Packet, Refused};
 pub use post::{Carrier, CarryError, Posted};
 pub use receive::{Arrived, Taken};
