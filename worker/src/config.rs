@@ -8,6 +8,7 @@
 //! | `TAU_TOKENS` | secret | who is let in: `{"alice": "token"}` or lines `alice=token` |
 //! | `TAU_API_KEY` | secret, optional | the provider's key |
 //! | `TAU_IDENTITY_SEED` | secret, optional | 32 bytes in base64 that the agent's keys derive from; random ones, kept in an object |
+//! | `TAU_INBOX` | variable | whose the letters of other agents are: a principal's name; without it none are taken |
 //! | `TAU_MODEL` | variable | the model's name |
 //! | `TAU_BASE_URL` | variable | the provider, up to and including the version; not for `@cf/` |
 //! | `TAU_API` | variable | `openai` (default) or `anthropic` |
@@ -139,6 +140,11 @@ impl Settings {
     /// Who is let in.
     pub(crate) fn tokens(&self) -> Result<Tokens, ApiError> {
         Tokens::parse(self.text("TAU_TOKENS").as_deref())
+    }
+
+    /// Whose the letters of other agents are.
+    pub(crate) fn inbox(&self) -> Option<String> {
+        self.text("TAU_INBOX")
     }
 
     /// Whether a page of `origin` may call.

@@ -249,14 +249,22 @@ impl<S: Storage, K: Signer, E: Entropy> Office<'_, S, K, E> {
         Ok(())
     }
 
-    /// With whom this agent has a session.
+    /// Whether there is a session with `peer` that opens.
+    pub async fn has_channel(&self, peer: &AgentDid) -> Result<bool, MessageError> {
+        let key = self.store_key().await?;
+        Ok(self.session(&key, peer).await?.is_some())
+    }
+
+    /// With whom this agent has a session that opens, and what the two call it.
     pub async fn channels(&self) -> Result<Vec<(AgentDid, String)>, MessageError> {
-        let me = self.me()?;
+        let key = self.store_key().await?;
         let mut found = Vec::new();
         let rows = peers_with_state(self.storage).await?;
         for did in rows.iter().filter_map(|did| did.parse::<AgentDid>().ok()) {
-            let channel = direct(&me, &did);
-            found.push((did, channel));
+            if let Some(kept) = self.session(&key, &did).await? {
+                let channel = kept.session.channel().into();
+                found.push((did, channel));
+            }
         }
         Ok(found)
     }

@@ -45,7 +45,7 @@ fn refused(tau: &Tau, packet: &str, code: &str) {
     let told = open(tau, packet).code(77).json();
     assert_eq!(told["refused"]["reason_code"], code, "{told}");
     assert_eq!(told["taken"], Value::Null);
-    assert_eq!(told["error"]["code"], 77, "{told}");
+    assert_eq!(told["error"]["exit"], 77, "{told}");
 }
 
 /// A listener that ends with the test.
@@ -190,12 +190,21 @@ fn two_shake_hands_and_a_key_changes_in_the_middle() {
     assert_eq!(text(&listener.next(), "from"), to_alice);
     assert_eq!(listener.next()["letter"], Value::Null);
     assert_eq!(text(&listener.next(), "text"), "one");
-    alice.tau(&["identity", "rotate"]).code(0);
+    // The key that signs changes and the session stays; with the other it ends, and begins again.
+    alice.tau(&["identity", "rotate", "--signing"]).code(0);
     let sent = send(&alice, &to_bob, "two", &listener.url, &["--channel"]);
     assert_eq!(text(&sent.code(0).json(), "status"), "taken");
+    assert!(
+        !sent.stderr.contains("hands were shaken"),
+        "{}",
+        sent.stderr
+    );
+    alice.tau(&["identity", "rotate"]).code(0);
+    let sent = send(&alice, &to_bob, "three", &listener.url, &["--channel"]);
+    sent.code(0).tells("hands were shaken");
     let channels = alice.tau(&["message", "channels", "--json"]).code(0).json();
     assert_eq!(channels["channels"][0]["with"], json!(to_bob));
-    assert_eq!(letters(&bob), ["one", "two"]);
+    assert_eq!(letters(&bob), ["one", "two", "three"]);
 }
 
 #[test]

@@ -118,7 +118,7 @@ pub(super) async fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> 
     let post = Post::new(home, &policy, ui)?;
     meet(&desk, &post, &to, args.to_url.as_deref()).await?;
     let office = desk.office();
-    if way == Way::Session && !has_channel(&desk, &to).await? {
+    if way == Way::Session && !office.has_channel(&to).await.map_err(of_message)? {
         let proposal = office
             .propose(&to, TokioClock.now())
             .await
@@ -213,11 +213,6 @@ async fn meet(desk: &Desk, post: &Post, to: &AgentDid, url: Option<&str>) -> Res
         )
         .cause("recipient_mismatch")),
     }
-}
-
-async fn has_channel(desk: &Desk, to: &AgentDid) -> Result<bool, Error> {
-    let channels = desk.office().channels().await.map_err(of_message)?;
-    Ok(channels.iter().any(|(did, _)| did == to))
 }
 
 /// Shows how it went.
