@@ -156,8 +156,8 @@ impl Settings {
             .any(|allowed| !allowed.is_empty() && allowed == origin)
     }
 
-    /// What the tool `http` may reach beyond what a session's policy says.
-    fn egress(&self) -> Result<Vec<HostRule>, ApiError> {
+    /// What may be reached beyond what a session's policy says: by the tool `http`, and by messages.
+    pub(crate) fn egress(&self) -> Result<Vec<HostRule>, ApiError> {
         let set = self.text("TAU_HTTP_ALLOWED").unwrap_or_default();
         let origins = set
             .split(',')

@@ -182,7 +182,8 @@ async fn send(
     fields.end()?;
 
     let signer = identity::keeper(store, settings).await?;
-    let policy = settings.policy()?;
+    let mut policy = settings.policy()?;
+    policy.http.allow.extend(settings.egress()?);
     let gate = Gate::new(&policy);
     let limits = policy.http.limits(policy.preset);
     let post = Post {

@@ -6,6 +6,7 @@ mod branches;
 mod embeddings;
 mod http;
 mod limits;
+mod messages;
 mod restart;
 mod routines;
 mod safety;
