@@ -275,7 +275,7 @@ fn of_posted(posted: &Posted) -> Value {
     let status = match sent.status {
         Status::Waiting => "waiting",
         Status::Taken => "taken",
-        Status::Answered => "answered",
+        Status::Handed => "handed",
         Status::Refused => "refused",
         Status::Expired => "expired",
     };

@@ -79,8 +79,8 @@ pub enum Status {
     Waiting,
     /// The other agent took it.
     Taken,
-    /// It went back with the answer to the other agent's own message.
-    Answered,
+    /// It was handed over otherwise: with the answer to the other agent's own message, or in a file.
+    Handed,
     /// The other agent refused it.
     Refused,
     /// Its time ran out.

@@ -68,6 +68,13 @@ impl<S: Storage, K: Signer, E: Entropy> Office<'_, S, K, E> {
         letters::keep_address(self.storage, of, url).await
     }
 
+    /// Keeps that a message was handed over in another way: it is not sent.
+    pub async fn hand_over(&self, mut sent: Sent) -> Result<Sent, MessageError> {
+        sent.status = Status::Handed;
+        sent.keep(self.storage).await?;
+        Ok(sent)
+    }
+
     /// Sends a message once, and every step of a handshake that follows from the answer. What was not
     /// taken waits for [`Office::flush`].
     pub async fn post(
@@ -101,7 +108,14 @@ impl<S: Storage, K: Signer, E: Entropy> Office<'_, S, K, E> {
         let mut posted = Vec::new();
         let now = clock.now();
         for sent in letters::outbox(self.storage).await? {
-            if sent.status == Status::Waiting && sent.next <= now {
+            let is_due = sent.status == Status::Waiting && sent.next <= now;
+            let to = sent.to.parse::<AgentDid>().ok();
+            // Where its agent listens may be said later.
+            let has_address = match to.filter(|_| is_due) {
+                Some(to) => letters::address(self.storage, &to).await?.is_some(),
+                None => false,
+            };
+            if has_address {
                 posted.push(self.post(sent, desk, gate, carrier, clock).await?);
             }
         }

@@ -416,7 +416,7 @@ impl<S: Storage, K: Signer, E: Entropy> Office<'_, S, K, E> {
             _ => batch.delete.push(channel::handshake_key(from)),
         }
         let status = match answers {
-            true => Status::Answered,
+            true => Status::Handed,
             false => Status::Waiting,
         };
         Ok(Some(self.stored(from, &signed, number, status, now, batch)))

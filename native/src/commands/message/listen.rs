@@ -98,7 +98,7 @@ pub(super) async fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> 
     let mut signals = Signals::listen()?;
     tokio::select! {
         done = listening.serve(inbox, desk, post) => done,
-        done = give(conversation, given, ui) => done,
+        done = give(conversation, given, args.jsonl, ui) => done,
         _ = signals.next() => Ok(Exit::Ok),
     }
 }
@@ -107,13 +107,18 @@ pub(super) async fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> 
 async fn give(
     conversation: Option<Conversation>,
     mut given: mpsc::UnboundedReceiver<String>,
+    jsonl: bool,
     ui: Ui,
 ) -> Result<Exit, Error> {
     let Some(mut conversation) = conversation else {
         return std::future::pending().await;
     };
     while let Some(name) = given.recv().await {
-        if let Err(error) = deliver(&mut conversation, &name, Shape::text()).await {
+        let shape = match jsonl {
+            true => Shape::JsonLines,
+            false => Shape::text(),
+        };
+        if let Err(error) = deliver(&mut conversation, &name, shape).await {
             ui.error(&error);
         }
     }

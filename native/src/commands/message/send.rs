@@ -106,14 +106,12 @@ pub(super) async fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> 
         std::fs::write(file, packet).map_err(|error| {
             Error::usage(format!("{} cannot be written", file.display())).cause(error)
         })?;
-        return Ok(told(
-            Posted {
-                sent: written.sent,
-                reason_code: None,
-            },
-            args.json,
-            ui,
-        ));
+        let sent = desk.office().hand_over(written.sent).await;
+        let posted = Posted {
+            sent: sent.map_err(of_message)?,
+            reason_code: None,
+        };
+        return Ok(told(posted, args.json, ui));
     }
     let post = Post::new(home, &policy, ui)?;
     meet(&desk, &post, &to, args.to_url.as_deref()).await?;
@@ -169,7 +167,10 @@ pub(super) async fn seal(args: Seal, home: &Home, ui: Ui) -> Result<Exit, Error>
         false => Way::Sealed,
     };
     let written = write(&desk, args.what, to, way).await?;
-    ui.bytes(&packet(&desk, &written));
+    let packet = packet(&desk, &written);
+    let handed = desk.office().hand_over(written.sent).await;
+    handed.map_err(of_message)?;
+    ui.bytes(&packet);
     Ok(Exit::Ok)
 }
 

@@ -90,8 +90,8 @@ async fn desk(home: &Home, ui: Ui) -> Result<Desk, Error> {
 
 /// The message in a file, taken or refused.
 async fn take(desk: &Desk, file: Option<&PathBuf>) -> Result<Result<Taken, MessageError>, Error> {
-    // One more than is taken, so that too much is told as such.
-    let bytes = read(file, PACKET_LIMIT_BYTES + 1)?;
+    // More than is taken, so that too much is refused as such.
+    let bytes = read(file, 8 * PACKET_LIMIT_BYTES)?;
     let arrived = Arrived {
         bytes: &bytes,
         place: "file",
