@@ -24,8 +24,18 @@ pub trait Signers {
 /// nothing any more.
 impl Signers for BTreeMap<AgentDid, KeyLog> {
     fn signing_key(&self, did: &KamnDid, created_ms: u64, seen_ms: u64) -> Option<PublicKey> {
-        let did = AgentDid::try_from(did.clone()).ok()?;
-        let state = self.get(&did)?.state().ok()?;
+        let agent = AgentDid::try_from(did.clone()).ok()?;
+        self.get(&agent)?.signing_key(did, created_ms, seen_ms)
+    }
+}
+
+/// The log of one agent alone.
+impl Signers for KeyLog {
+    fn signing_key(&self, did: &KamnDid, created_ms: u64, seen_ms: u64) -> Option<PublicKey> {
+        let state = self.state().ok()?;
+        if state.did().as_did() != did {
+            return None;
+        }
         state.keys().iter().find_map(|entry| {
             let latest_ms = created_ms.max(seen_ms);
             let counts = entry.from_ms <= created_ms

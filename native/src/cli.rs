@@ -20,9 +20,7 @@ const EXAMPLES: &str = "\
 Examples:
   tau \"what does this project do?\"        one answer, on stdout
   git diff | tau \"review this\"            standard input goes along
-
-A provider is found in this order: flags, the profile (`tau config path`), a key in the
-environment, a server on localhost, the embedded model. TAU_HOME moves everything Tau keeps.
+Provider: flags, profile, a key in the environment, localhost, embedded. TAU_HOME: Tau's folder.
 ";
 
 /// An agent that lives where you are: `tau "PROMPT"` answers once, `tau chat` holds a conversation.
@@ -72,6 +70,8 @@ enum Command {
     Secret(commands::secret::Args),
     Identity(commands::identity::Args),
     Message(commands::message::Args),
+    Trust(commands::trust::Args),
+    Escrow(commands::escrow::Args),
     Store(commands::store::Args),
     Model(commands::model::Args),
     Policy(commands::policy::Args),
@@ -250,6 +250,8 @@ fn run(command: Command, home: &Home, ui: Ui) -> Result<Exit, Error> {
         Command::Secret(args) => commands::secret::run(args, home, ui),
         Command::Identity(args) => commands::identity::run(args, home, ui),
         Command::Message(args) => commands::message::run(args, home, ui),
+        Command::Trust(args) => commands::trust::run(args, home, ui),
+        Command::Escrow(args) => commands::escrow::run(args, home, ui),
         Command::Store(args) => commands::store::run(args, home, ui),
         Command::Model(args) => commands::model::run(args, home, ui),
         Command::Policy(args) => commands::policy::run(args, home, ui),

@@ -184,14 +184,15 @@ pub async fn merge(
     }
 }
 
-/// What belongs together and is taken as a whole: the journal of a session, the audit log. Gives
-/// the beginning that its keys have in common.
+/// What belongs together and is taken as a whole: the journal of a session, a ledger, the audit log.
+/// Gives the beginning that its keys have in common.
 fn group(key: &str) -> Option<&str> {
     if key.starts_with("audit") {
         return Some("audit");
     }
-    let rest = key.strip_prefix("session/")?;
-    let end = rest.find('/')? + "session/".len() + 1;
+    let kind = ["session/", "ledger/"];
+    let kind = kind.iter().find(|kind| key.starts_with(**kind))?;
+    let end = key.get(kind.len()..)?.find('/')? + kind.len() + 1;
     key.get(..end)
 }
 

@@ -38,6 +38,7 @@ pub mod signer;
 pub mod sim;
 pub mod statement;
 pub mod storage;
+pub mod trade;
 pub mod transfer;
 mod turnstile;
 

@@ -6,7 +6,7 @@ use alloc::{
     vec::Vec,
 };
 
-use super::{AttestError, Dealings, Kind, SignedAttestation};
+use super::{AttestError, Dealings, Kind, SignedAttestation, explain::Tally};
 use crate::{
     did::{AgentDid, KamnDid},
     signers::Signers,
@@ -63,6 +63,10 @@ pub struct Book {
     last_height: BTreeMap<String, u64>,
     /// When the newest of each issuer came.
     arrivals: BTreeMap<String, Vec<u64>>,
+    /// Where those about each are in `admitted`.
+    about: BTreeMap<AgentDid, Vec<usize>>,
+    /// Who endorses whom.
+    endorsed: BTreeSet<(AgentDid, AgentDid)>,
 }
 
 impl Book {
@@ -87,6 +91,24 @@ impl Book {
         policy: &Policy,
         (now_ms, height): (u64, u64),
     ) -> Result<(), AttestError> {
+        self.may_admit(&signed, signers, dealings, policy, (now_ms, height))?;
+        let oldest_ms = now_ms.saturating_sub(policy.rate_window_ms);
+        let issuer = signed.attestation.issuer.to_string();
+        let times = self.arrivals.entry(issuer).or_default();
+        times.retain(|at_ms| *at_ms > oldest_ms);
+        self.keep(signed, now_ms);
+        Ok(())
+    }
+
+    /// Whether it would, for those who store it elsewhere first.
+    pub fn may_admit(
+        &self,
+        signed: &SignedAttestation,
+        signers: &dyn Signers,
+        dealings: &dyn Dealings,
+        policy: &Policy,
+        (now_ms, height): (u64, u64),
+    ) -> Result<(), AttestError> {
         let attestation = signed.attestation();
         let (created_ms, expires_ms) =
             (attestation.created.unix_ms(), attestation.expires.unix_ms());
@@ -98,25 +120,20 @@ impl Book {
             return Err(AttestError::Window);
         }
         if attestation.height > height {
-            return Err(self.height_error(&signed, height));
+            return Err(self.height_error(signed, height));
         }
         if self.admitted.len() >= policy.limit {
             return Err(AttestError::Full);
         }
-        let issuer = attestation.issuer.to_string();
         let oldest_ms = now_ms.saturating_sub(policy.rate_window_ms);
-        let recent = self.arrivals.get(&issuer).map_or(0, |times| {
+        let arrivals = self.arrivals.get(&attestation.issuer.to_string());
+        let recent = arrivals.map_or(0, |times| {
             times.iter().filter(|at_ms| **at_ms > oldest_ms).count()
         });
         if recent >= policy.rate {
             return Err(AttestError::Rate);
         }
-        self.check(&signed, signers, dealings, (now_ms, height))?;
-        let times = self.arrivals.entry(issuer).or_default();
-        times.retain(|at_ms| *at_ms > oldest_ms);
-        times.push(now_ms);
-        self.keep(signed, now_ms);
-        Ok(())
+        self.check(signed, signers, dealings, (now_ms, height))
     }
 
     /// The book of attestations admitted before, each checked again but for its own time and its
@@ -127,31 +144,64 @@ impl Book {
         dealings: &dyn Dealings,
     ) -> Result<Self, AttestError> {
         let mut book = Self::new();
-        for Admitted { signed, seen_ms } in admitted {
-            book.check(&signed, signers, dealings, (seen_ms, u64::MAX))?;
-            book.keep(signed, seen_ms);
+        for admitted in admitted {
+            book.readmit(admitted, signers, dealings)?;
         }
         Ok(book)
+    }
+
+    /// Takes the next of the attestations that were admitted before, as [`Book::restore`] does.
+    pub fn readmit(
+        &mut self,
+        admitted: Admitted,
+        signers: &dyn Signers,
+        dealings: &dyn Dealings,
+    ) -> Result<(), AttestError> {
+        let Admitted { signed, seen_ms } = admitted;
+        self.check(&signed, signers, dealings, (seen_ms, u64::MAX))?;
+        self.keep(signed, seen_ms);
+        Ok(())
+    }
+
+    /// Those of whom anything was said, sorted.
+    pub fn subjects(&self) -> impl Iterator<Item = &AgentDid> {
+        self.about.keys()
+    }
+
+    /// The height below which nothing is admitted about `subject` any more.
+    #[must_use]
+    pub fn last_height(&self, subject: &AgentDid) -> u64 {
+        let last = self.last_height.get(&subject.to_string());
+        last.copied().unwrap_or(0)
     }
 
     /// What is known of an agent at a block.
     #[must_use]
     pub fn evidence(&self, subject: &AgentDid, height: u64) -> Evidence {
-        let mut known = self.own_evidence(subject, height);
-        let endorsers = self.endorsers(subject);
-        let own: BTreeSet<&AgentDid> = self
-            .of_kind("endorsement")
-            .filter(|signed| signed.attestation.issuer == *subject)
-            .map(|signed| &signed.attestation.subject)
-            .collect();
-        for endorser in &endorsers {
-            known.endorsers += 1;
-            known.mutual += u64::from(own.contains(endorser));
-            // An endorser's weight is what it did itself, so endorsements cannot lift each other.
-            let weight = v3::score(&self.own_evidence(endorser, height)).score;
-            known.endorser_scores += u64::from(weight);
+        let mut known = self.tally(subject, height).evidence(height);
+        for endorser in self.endorsers(subject) {
+            self.endorse(&mut known, subject, endorser, height);
         }
         known
+    }
+
+    /// Adds what an endorsement of `subject` by `endorser` is worth.
+    pub(super) fn endorse(
+        &self,
+        known: &mut Evidence,
+        subject: &AgentDid,
+        endorser: &AgentDid,
+        height: u64,
+    ) {
+        let pair = (subject.clone(), endorser.clone());
+        known.endorsers += 1;
+        known.mutual += u64::from(self.endorsed.contains(&pair));
+        known.endorser_scores += u64::from(self.own_score(endorser, height));
+    }
+
+    /// An endorser's weight: what it did itself, so endorsements cannot lift each other.
+    pub(super) fn own_score(&self, agent: &AgentDid, height: u64) -> u16 {
+        v3::score(&self.tally(agent, height).evidence(height)).score
     }
 
     /// The score of an agent at a block.
@@ -163,57 +213,35 @@ impl Book {
     /// What others say that an agent can do.
     #[must_use]
     pub fn capabilities(&self, subject: &AgentDid) -> BTreeSet<&str> {
-        self.of_kind("capability")
-            .filter(|signed| signed.attestation.subject == *subject)
-            .filter_map(|signed| match &signed.attestation.kind {
+        self.about(subject)
+            .filter_map(|admitted| match &admitted.signed.attestation.kind {
                 Kind::Capability { capability, .. } => Some(capability.as_str()),
                 _ => None,
             })
             .collect()
     }
 
+    /// What was said of an agent, in the order it came.
+    pub fn about(&self, subject: &AgentDid) -> impl Iterator<Item = &Admitted> {
+        let places = self.about.get(subject).into_iter().flatten();
+        places.filter_map(|at| self.admitted.get(*at))
+    }
+
     /// Everything but endorsements.
-    fn own_evidence(&self, subject: &AgentDid, height: u64) -> Evidence {
-        let mut known = Evidence::default();
-        let mut response_sum = 0_u128;
-        let mut last_completed = None;
-        for Admitted { signed, .. } in &self.admitted {
-            let attestation = &signed.attestation;
-            if attestation.subject != *subject || attestation.height > height {
-                continue;
-            }
-            match &attestation.kind {
-                Kind::TaskCompleted { response_ms } => {
-                    known.completed += 1;
-                    response_sum += u128::from(*response_ms);
-                    last_completed = last_completed.max(Some(attestation.height));
-                }
-                Kind::TaskFailed { response_ms } => {
-                    known.failed += 1;
-                    response_sum += u128::from(*response_ms);
-                }
-                Kind::DisputeResolved { is_upheld: true } => known.upheld += 1,
-                _ => {}
-            }
+    pub(super) fn tally(&self, subject: &AgentDid, height: u64) -> Tally {
+        let mut tally = Tally::default();
+        for admitted in self.about(subject) {
+            tally.count(&admitted.signed.attestation, height);
         }
-        let finished = u128::from(known.completed + known.failed).max(1);
-        known.response_ms = u64::try_from(response_sum / finished).unwrap_or(u64::MAX);
-        known.age = last_completed.map(|at| height.saturating_sub(at));
-        known
+        tally
     }
 
     fn endorsers(&self, subject: &AgentDid) -> BTreeSet<&AgentDid> {
-        self.of_kind("endorsement")
-            .filter(|signed| signed.attestation.subject == *subject)
-            .map(|signed| &signed.attestation.issuer)
+        self.about(subject)
+            .map(|admitted| &admitted.signed.attestation)
+            .filter(|attestation| matches!(attestation.kind, Kind::Endorsement { .. }))
+            .map(|attestation| &attestation.issuer)
             .collect()
-    }
-
-    fn of_kind(&self, name: &'static str) -> impl Iterator<Item = &SignedAttestation> {
-        self.admitted
-            .iter()
-            .map(|admitted| &admitted.signed)
-            .filter(move |signed| signed.attestation.kind.name() == name)
     }
 
     /// All that does not depend on when it came.
@@ -267,12 +295,19 @@ impl Book {
             .insert((attestation.issuer.to_string(), attestation.nonce));
         self.last_height
             .insert(attestation.subject.to_string(), attestation.height);
+        let arrivals = self.arrivals.entry(attestation.issuer.to_string());
+        arrivals.or_default().push(seen_ms);
+        let places = self.about.entry(attestation.subject.clone());
+        places.or_default().push(self.admitted.len());
+        if matches!(attestation.kind, Kind::Endorsement { .. }) {
+            let pair = (attestation.issuer.clone(), attestation.subject.clone());
+            self.endorsed.insert(pair);
+        }
         self.admitted.push(Admitted { signed, seen_ms });
     }
 
     fn last_of(&self, signed: &SignedAttestation) -> u64 {
-        let subject = signed.attestation.subject.to_string();
-        self.last_height.get(&subject).copied().unwrap_or(0)
+        self.last_height(&signed.attestation.subject)
     }
 
     fn height_error(&self, signed: &SignedAttestation, now: u64) -> AttestError {

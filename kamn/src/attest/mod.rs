@@ -12,9 +12,11 @@
 //! has one end; nonces are not used twice; what is refused changes nothing.
 
 mod book;
+mod explain;
 mod statement;
 
 pub use book::{Admitted, Book, Policy};
+pub use explain::Counted;
 pub use statement::{Attestation, Kind, SignedAttestation};
 
 use alloc::string::String;

@@ -1,10 +1,13 @@
 //! What is said, as it is signed.
 
-use alloc::string::{String, ToString};
+use alloc::{
+    string::{String, ToString},
+    vec::Vec,
+};
 
 use super::AttestError;
 use crate::{
-    bytes::in_domain,
+    bytes::{hex, in_domain, sha256},
     did::AgentDid,
     jcs::{Fields, Integer, Object, Value},
     key::{PublicKey, Signature, SigningKey},
@@ -14,6 +17,7 @@ use crate::{
 
 const TYPE: &str = "kamn:attestation:v1";
 const TEXT_LIMIT_BYTES: usize = 512;
+const ID_DIGITS: usize = 32;
 
 /// What is said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,13 +150,26 @@ impl Attestation {
     /// The attestation with its issuer's signature.
     pub fn sign(self, key: &SigningKey) -> Result<SignedAttestation, AttestError> {
         let signature = key.sign(&self.to_sign()?);
-        Ok(SignedAttestation {
-            attestation: self,
-            signature,
-        })
+        self.signed(signature, &key.public_key())
     }
 
-    fn to_sign(&self) -> Result<alloc::vec::Vec<u8>, AttestError> {
+    /// The same with a signature that was made elsewhere over [`Attestation::to_sign`], if it is one
+    /// of `key`.
+    pub fn signed(
+        self,
+        signature: Signature,
+        key: &PublicKey,
+    ) -> Result<SignedAttestation, AttestError> {
+        let signed = SignedAttestation {
+            attestation: self,
+            signature,
+        };
+        signed.verify(key)?;
+        Ok(signed)
+    }
+
+    /// The bytes that are signed and hashed.
+    pub fn to_sign(&self) -> Result<Vec<u8>, AttestError> {
         Ok(in_domain(TYPE, &self.to_object()?.into()))
     }
 
@@ -184,6 +201,13 @@ impl SignedAttestation {
     #[must_use]
     pub fn attestation(&self) -> &Attestation {
         &self.attestation
+    }
+
+    /// Its name: the first 32 digits of a SHA-256 over what is signed.
+    pub fn id(&self) -> Result<String, AttestError> {
+        let mut name = hex(&sha256(&self.attestation.to_sign()?));
+        name.truncate(ID_DIGITS);
+        Ok(name)
     }
 
     /// The attestation as JSON, with `sig`.

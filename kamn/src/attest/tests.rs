@@ -305,6 +305,80 @@ fn endorsements_weigh_what_their_issuers_did_and_a_ring_is_seen() {
     assert!(book.capabilities(&target.did).is_empty());
 }
 
+#[test]
+fn signature_made_elsewhere_is_taken_if_it_fits_and_the_name_is_of_what_is_signed() {
+    let whole = signed(completed(), &alice(), &bob(), "deal-1", 1);
+    let attestation = whole.attestation().clone();
+    let signature = alice().signing.sign(&attestation.to_sign().unwrap());
+    let key = alice().signing.public_key();
+    let again = attestation.clone().signed(signature, &key).unwrap();
+    assert_eq!(again, whole);
+    assert_eq!(again.id().unwrap().len(), 32);
+    let other = signed(completed(), &alice(), &bob(), "deal-1", 2);
+    assert_ne!(again.id(), other.id());
+    let refused = attestation.signed(signature, &bob().signing.public_key());
+    assert_eq!(refused.unwrap_err().reason_code(), "signature_invalid");
+}
+
+#[test]
+fn book_that_was_read_again_knows_how_often_each_attests() {
+    let policy = Policy {
+        rate: 2,
+        ..Policy::default()
+    };
+    let mut book = Book::new();
+    for nonce in 0..2 {
+        let one = signed(endorsement(), &alice(), &bob(), &format!("{nonce}"), nonce);
+        book.admit(one, &known(), &deals(), &policy, (NOW_MS, 10))
+            .unwrap();
+    }
+    let mut again = Book::restore(book.admitted().to_vec(), &known(), &deals()).unwrap();
+    assert_eq!(again, book);
+    let third = signed(endorsement(), &alice(), &bob(), "third", 3);
+    let refused = again.admit(third, &known(), &deals(), &policy, (NOW_MS, 10));
+    assert_eq!(refused, Err(AttestError::Rate));
+}
+
+#[test]
+fn weight_is_what_the_score_would_lose() {
+    let mut book = Book::new();
+    let failed = Kind::TaskFailed {
+        response_ms: 20_000,
+    };
+    let capability = Kind::Capability {
+        capability: "summaries".into(),
+        proof_ref: "x".into(),
+    };
+    let said = [
+        (completed(), alice(), "deal-1"),
+        (failed, alice(), "deal-2"),
+        (endorsement(), carol(), "a"),
+        (resolved(true), carol(), "judged-1"),
+        (capability, carol(), "b"),
+        (completed(), alice(), "deal-3"),
+    ];
+    for (nonce, (kind, by, reference)) in said.into_iter().enumerate() {
+        let one = signed(kind, &by, &bob(), reference, nonce as u64);
+        admit(&mut book, one).unwrap();
+    }
+    let explained = book.explain(&bob().did, 10).unwrap();
+    assert_eq!(explained.len(), 6);
+    let score = i32::from(book.score(&bob().did, 10).score);
+    for counted in &explained {
+        let others = book
+            .admitted()
+            .iter()
+            .filter(|one| *one != counted.admitted);
+        let without = Book::restore(others.cloned(), &known(), &deals()).unwrap();
+        let without = i32::from(without.score(&bob().did, 10).score);
+        assert_eq!(counted.weight, score - without, "{counted:?}");
+    }
+    let signs: Vec<i32> = explained.iter().map(|one| one.weight.signum()).collect();
+    assert_eq!(signs[1], -1, "a failure weighs against");
+    assert_eq!(signs[3], -1, "so does a lost dispute");
+    assert_eq!(signs[4], 0, "a capability is no deed");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 

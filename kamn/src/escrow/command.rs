@@ -11,7 +11,7 @@ use crate::{
     bytes::{in_domain, sha256},
     did::KamnDid,
     jcs::{Fields, Integer, Object, Value},
-    key::{Signature, SigningKey},
+    key::{PublicKey, Signature, SigningKey},
     multibase,
     signers::Signers,
     time::Timestamp,
@@ -87,6 +87,17 @@ impl Command {
     /// The command with its actor's signature.
     pub fn sign(self, key: &SigningKey) -> Result<SignedCommand, EscrowError> {
         let signature = key.sign(&self.to_sign()?);
+        self.signed(signature, &key.public_key())
+    }
+
+    /// The same with a signature that was made elsewhere over [`Command::to_sign`], if it is one of
+    /// `key`.
+    pub fn signed(
+        self,
+        signature: Signature,
+        key: &PublicKey,
+    ) -> Result<SignedCommand, EscrowError> {
+        key.verify(&self.to_sign()?, &signature)?;
         Ok(SignedCommand {
             command: self,
             signature,
@@ -126,8 +137,20 @@ pub struct SignedCommand {
 
 impl SignedCommand {
     /// Adds the agreement of another.
-    pub fn cosign(mut self, by: KamnDid, key: &SigningKey) -> Result<Self, EscrowError> {
+    pub fn cosign(self, by: KamnDid, key: &SigningKey) -> Result<Self, EscrowError> {
         let signature = key.sign(&self.command.to_sign()?);
+        self.cosigned(by, signature, &key.public_key())
+    }
+
+    /// The same with a signature that was made elsewhere over [`Command::to_sign`], if it is one of
+    /// `key`.
+    pub fn cosigned(
+        mut self,
+        by: KamnDid,
+        signature: Signature,
+        key: &PublicKey,
+    ) -> Result<Self, EscrowError> {
+        key.verify(&self.command.to_sign()?, &signature)?;
         self.cosignature = Some((by, signature));
         Ok(self)
     }

@@ -71,14 +71,44 @@ impl Book {
         self.came_in.get(asset).copied().unwrap_or_default()
     }
 
-    /// The book after a transaction.
-    pub(super) fn after(&self, movements: &[Movement]) -> Result<Self, LedgerError> {
-        let mut next = self.clone();
+    /// What a transaction makes of the places it touches.
+    pub(super) fn change(&self, movements: &[Movement]) -> Result<Change, LedgerError> {
+        let mut change = Change::default();
         for movement in movements {
-            next.take(movement)?;
-            next.put(movement)?;
+            change.take(self, movement)?;
+            change.put(self, movement)?;
         }
-        Ok(next)
+        Ok(change)
+    }
+
+    /// Makes a change. It must have been computed from this book.
+    pub(super) fn make(&mut self, change: Change) {
+        for (key, amount) in change.0.amounts {
+            // A place with nothing in it is not kept, so equal books are equal values.
+            if amount.is_zero() {
+                self.amounts.remove(&key);
+            } else {
+                self.amounts.insert(key, amount);
+            }
+        }
+        self.came_in.extend(change.0.came_in);
+        self.went_out.extend(change.0.went_out);
+    }
+
+    /// What is available, by account and asset, and held, by escrow and asset.
+    pub(super) fn amounts(&self) -> impl Iterator<Item = (&Place, &str, Amount)> {
+        let amounts = self.amounts.iter();
+        amounts.map(|((place, asset), amount)| (place, asset.as_str(), *amount))
+    }
+
+    /// The assets that ever came in, with how much came in and went out.
+    pub(super) fn turnover(&self) -> impl Iterator<Item = (&str, Amount, Amount)> {
+        let assets = self.came_in.iter();
+        assets.map(|(asset, came_in)| (asset.as_str(), *came_in, self.went_out(asset)))
+    }
+
+    fn went_out(&self, asset: &str) -> Amount {
+        self.went_out.get(asset).copied().unwrap_or_default()
     }
 
     /// Whether, per asset, what is here is what came in less what went out.
@@ -94,13 +124,17 @@ impl Book {
                 Err(_) => return false,
             }
         }
-        here.iter().all(|(asset, sum)| {
-            let out = self.went_out.get(*asset).copied().unwrap_or_default();
-            self.came_in(asset).minus(out) == Ok(*sum)
-        })
+        here.iter()
+            .all(|(asset, sum)| self.came_in(asset).minus(self.went_out(asset)) == Ok(*sum))
     }
+}
 
-    fn take(&mut self, movement: &Movement) -> Result<(), LedgerError> {
+/// New amounts of the places a transaction touches: as long as a transaction, not as a book.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Change(Book);
+
+impl Change {
+    fn take(&mut self, before: &Book, movement: &Movement) -> Result<(), LedgerError> {
         let Movement {
             from,
             asset,
@@ -108,11 +142,13 @@ impl Book {
             ..
         } = movement;
         if *from == Place::Outside {
-            let sum = self.came_in.entry(asset.clone()).or_default();
-            *sum = sum.plus(*amount)?;
+            let sums = &mut self.0.came_in;
+            let sum = sums.get(asset).copied();
+            let sum = sum.unwrap_or_else(|| before.came_in(asset)).plus(*amount)?;
+            sums.insert(asset.clone(), sum);
             return Ok(());
         }
-        let available = self.at(from, asset);
+        let available = self.at(before, from, asset);
         let left = available
             .minus(*amount)
             .map_err(|_| LedgerError::Insufficient {
@@ -124,27 +160,32 @@ impl Book {
         Ok(())
     }
 
-    fn put(&mut self, movement: &Movement) -> Result<(), LedgerError> {
+    fn put(&mut self, before: &Book, movement: &Movement) -> Result<(), LedgerError> {
         let Movement {
             to, asset, amount, ..
         } = movement;
         if *to == Place::Outside {
-            let sum = self.went_out.entry(asset.clone()).or_default();
-            *sum = sum.plus(*amount)?;
+            let sums = &mut self.0.went_out;
+            let sum = sums.get(asset).copied();
+            let sum = sum
+                .unwrap_or_else(|| before.went_out(asset))
+                .plus(*amount)?;
+            sums.insert(asset.clone(), sum);
             return Ok(());
         }
-        let sum = self.at(to, asset).plus(*amount)?;
+        let sum = self.at(before, to, asset).plus(*amount)?;
         self.set(to, asset, sum);
         Ok(())
     }
 
-    /// A place with nothing in it is not kept, so equal books are equal values.
+    fn at(&self, before: &Book, place: &Place, asset: &str) -> Amount {
+        let key = (place.clone(), asset.to_string());
+        let changed = self.0.amounts.get(&key).copied();
+        changed.unwrap_or_else(|| before.at(place, asset))
+    }
+
     fn set(&mut self, place: &Place, asset: &str, amount: Amount) {
         let key = (place.clone(), asset.to_string());
-        if amount.is_zero() {
-            self.amounts.remove(&key);
-        } else {
-            self.amounts.insert(key, amount);
-        }
+        self.0.amounts.insert(key, amount);
     }
 }

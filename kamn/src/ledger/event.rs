@@ -46,7 +46,9 @@ pub enum Entry {
 }
 
 impl Entry {
-    fn kind(&self) -> &'static str {
+    /// As it is written.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
         match self {
             Self::Open(_) => "open",
             Self::Deposit { .. } => "deposit",
@@ -167,13 +169,26 @@ impl Event {
     /// The event, signed by whoever keeps the ledger.
     pub fn sign(self, operator: &SigningKey) -> Result<SignedEvent, LedgerError> {
         let signature = operator.sign(&self.to_sign()?);
-        Ok(SignedEvent {
-            event: self,
-            signature,
-        })
+        self.signed(signature, &operator.public_key())
     }
 
-    fn to_sign(&self) -> Result<Vec<u8>, LedgerError> {
+    /// The same with a signature that was made elsewhere over [`Event::to_sign`], if it is one of
+    /// `operator`.
+    pub fn signed(
+        self,
+        signature: Signature,
+        operator: &PublicKey,
+    ) -> Result<SignedEvent, LedgerError> {
+        let signed = SignedEvent {
+            event: self,
+            signature,
+        };
+        signed.verify(operator)?;
+        Ok(signed)
+    }
+
+    /// The bytes that are signed and hashed.
+    pub fn to_sign(&self) -> Result<Vec<u8>, LedgerError> {
         Ok(in_domain(DOMAIN, &self.to_object()?.into()))
     }
 
@@ -259,7 +274,9 @@ impl SignedEvent {
         })
     }
 
-    pub(super) fn verify(&self, operator: &PublicKey) -> Result<(), LedgerError> {
+    /// Checks that whoever holds the secret of `operator` signed exactly this event; whether it
+    /// follows is for [`super::restore`] to say.
+    pub fn verify(&self, operator: &PublicKey) -> Result<(), LedgerError> {
         Ok(operator.verify(&self.event.to_sign()?, &self.signature)?)
     }
 }

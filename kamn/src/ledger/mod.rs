@@ -145,15 +145,33 @@ impl Backing {
 
 /// What an entry came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// It is in the ledger: the event to sign, store and hand on.
-    Recorded(Event),
+pub enum Outcome<T = Event> {
+    /// It is in the ledger: the event to sign, store and hand on. Of [`Ledger::propose`], what is to
+    /// be taken once that was done.
+    Recorded(T),
     /// It was there before; nothing moved again.
     Repeated,
     /// The receipt is not final yet: nothing moved.
     Pending,
     /// The receipt says it failed: nothing moved.
     Rejected,
+}
+
+/// An event that a ledger can take, and what that will change: nothing has changed yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proposed {
+    event: Event,
+    hash: [u8; 32],
+    change: book::Change,
+    escrow: Option<Escrow>,
+}
+
+impl Proposed {
+    /// The event, to be signed and stored before it is taken.
+    #[must_use]
+    pub fn event(&self) -> &Event {
+        &self.event
+    }
 }
 
 /// A ledger.
@@ -214,6 +232,39 @@ impl Ledger {
         self.head.as_ref()
     }
 
+    /// How many events there are.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.next_seq
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.next_seq == 0
+    }
+
+    /// When the last event was, in milliseconds since 1970.
+    #[must_use]
+    pub fn last_ms(&self) -> u64 {
+        self.last_ms
+    }
+
+    /// The escrows, by name.
+    pub fn escrows(&self) -> impl Iterator<Item = &Escrow> {
+        self.escrows.values()
+    }
+
+    /// What is where: available to accounts and held by escrows, by asset.
+    pub fn amounts(&self) -> impl Iterator<Item = (&Place, &str, Amount)> {
+        self.book.amounts()
+    }
+
+    /// The assets that ever came in, with how much came in and went out.
+    pub fn turnover(&self) -> impl Iterator<Item = (&str, Amount, Amount)> {
+        self.book.turnover()
+    }
+
     /// Records an entry. The signatures of an escrow's command are checked here.
     pub fn apply(
         &mut self,
@@ -221,6 +272,22 @@ impl Ledger {
         signers: &dyn Signers,
         now_ms: u64,
     ) -> Result<Outcome, LedgerError> {
+        Ok(match self.propose(entry, signers, now_ms)? {
+            Outcome::Recorded(proposed) => Outcome::Recorded(self.take(proposed)?),
+            Outcome::Repeated => Outcome::Repeated,
+            Outcome::Pending => Outcome::Pending,
+            Outcome::Rejected => Outcome::Rejected,
+        })
+    }
+
+    /// What recording an entry would come to, without recording it: whoever stores events elsewhere
+    /// stores the event first and takes it then. The signatures of an escrow's command are checked here.
+    pub fn propose(
+        &self,
+        entry: Entry,
+        signers: &dyn Signers,
+        now_ms: u64,
+    ) -> Result<Outcome<Proposed>, LedgerError> {
         if now_ms < self.last_ms {
             return Err(LedgerError::Time {
                 found: now_ms,
@@ -240,7 +307,7 @@ impl Ledger {
                 None => return Ok(Outcome::Repeated),
             },
         };
-        let book = self.book.after(&planned.movements)?;
+        let change = self.book.change(&planned.movements)?;
         let event = Event {
             seq: self.next_seq,
             prev: self.head,
@@ -248,10 +315,31 @@ impl Ledger {
             entry,
             movements: planned.movements,
         };
-        let hash = event.hash()?;
+        Ok(Outcome::Recorded(Proposed {
+            hash: event.hash()?,
+            event,
+            change,
+            escrow: planned.escrow,
+        }))
+    }
+
+    /// Takes what it proposed, unless something else came between.
+    pub fn take(&mut self, proposed: Proposed) -> Result<Event, LedgerError> {
+        let Proposed {
+            event,
+            hash,
+            change,
+            escrow,
+        } = proposed;
+        if event.seq != self.next_seq || event.prev != self.head {
+            return Err(LedgerError::Chain {
+                seq: event.seq,
+                why: "does not follow: something else came between",
+            });
+        }
         // All checks are done: from here on nothing can fail.
-        self.book = book;
-        if let Some(escrow) = planned.escrow {
+        self.book.make(change);
+        if let Some(escrow) = escrow {
             self.escrows.insert(escrow.id().into(), escrow);
         }
         match &event.entry {
@@ -276,8 +364,8 @@ impl Ledger {
         }
         self.head = Some(hash);
         self.next_seq += 1;
-        self.last_ms = now_ms;
-        Ok(Outcome::Recorded(event))
+        self.last_ms = event.at_ms;
+        Ok(event)
     }
 
     /// Checks every invariant over all accounts and escrows: `false` means a defect of this program.
@@ -307,7 +395,7 @@ impl Ledger {
     }
 
     /// What a receipt says against recording; `None` lets it go on.
-    fn receive(&self, receipt: Option<&Receipt>) -> Result<Option<Outcome>, LedgerError> {
+    fn receive(&self, receipt: Option<&Receipt>) -> Result<Option<Outcome<Proposed>>, LedgerError> {
         let Some(receipt) = receipt else {
             return Ok(None);
         };

@@ -1,7 +1,7 @@
 //! A ledger from its events: everything is computed again, nothing is believed.
 
 use super::{Ledger, LedgerError, Outcome, SignedEvent};
-use crate::{key::PublicKey, signers::Signers};
+use crate::{did::KamnDid, escrow::EscrowError, key::PublicKey, signers::Signers};
 
 /// The ledger these events make, the last of which has the hash `head`.
 ///
@@ -16,20 +16,7 @@ pub fn restore<'a>(
     let mut ledger = Ledger::new();
     for signed in events {
         signed.verify(operator)?;
-        let event = signed.event();
-        let refused = |why| LedgerError::Chain {
-            seq: event.seq,
-            why,
-        };
-        match ledger.apply(event.entry.clone(), signers, event.at_ms)? {
-            Outcome::Recorded(found) if found == *event => {}
-            Outcome::Recorded(_) => {
-                return Err(refused("does not follow, or moves something else"));
-            }
-            Outcome::Repeated | Outcome::Pending | Outcome::Rejected => {
-                return Err(refused("changes nothing, so it cannot have been recorded"));
-            }
-        }
+        ledger.follow(signed, signers)?;
     }
     if ledger.head() != head {
         return Err(LedgerError::Chain {
@@ -38,4 +25,39 @@ pub fn restore<'a>(
         });
     }
     Ok(ledger)
+}
+
+impl Ledger {
+    /// Takes the next event of `keeper`'s ledger, signed by the key that counted when it was made.
+    ///
+    /// Checked like everything in [`restore`]; an event that is refused changes nothing.
+    pub fn continue_with(
+        &mut self,
+        signed: &SignedEvent,
+        keeper: &KamnDid,
+        signers: &dyn Signers,
+    ) -> Result<(), LedgerError> {
+        let at_ms = signed.event().at_ms;
+        let key = signers.signing_key(keeper, at_ms, at_ms);
+        let key = key.ok_or_else(|| EscrowError::UnknownSigner {
+            did: keeper.as_kamn(),
+        })?;
+        signed.verify(&key)?;
+        self.follow(signed, signers)
+    }
+
+    fn follow(&mut self, signed: &SignedEvent, signers: &dyn Signers) -> Result<(), LedgerError> {
+        let event = signed.event();
+        let refused = |why| LedgerError::Chain {
+            seq: event.seq,
+            why,
+        };
+        match self.propose(event.entry.clone(), signers, event.at_ms)? {
+            Outcome::Recorded(found) if found.event() == event => self.take(found).map(|_| ()),
+            Outcome::Recorded(_) => Err(refused("does not follow, or moves something else")),
+            Outcome::Repeated | Outcome::Pending | Outcome::Rejected => {
+                Err(refused("changes nothing, so it cannot have been recorded"))
+            }
+        }
+    }
 }

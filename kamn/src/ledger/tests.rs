@@ -266,6 +266,93 @@ fn events_left_out_exchanged_or_changed_are_noticed() {
 }
 
 #[test]
+fn what_is_proposed_changes_nothing_until_it_is_taken_and_is_taken_in_its_place_alone() {
+    let (mut ledger, _, _) = funded();
+    let before = ledger.clone();
+    let propose = |ledger: &Ledger, units| match ledger
+        .propose(deposit(&bob(), units, None), &known(), START_MS)
+        .unwrap()
+    {
+        Outcome::Recorded(proposed) => proposed,
+        other => panic!("{other:?}"),
+    };
+    let (first, second) = (propose(&ledger, 3), propose(&ledger, 4));
+    assert_eq!(ledger, before);
+    let event = first.event().clone();
+    assert_eq!(ledger.take(first), Ok(event));
+    let after = ledger.clone();
+    assert_eq!(
+        ledger.take(second).unwrap_err().reason_code(),
+        "ledger_chain_invalid"
+    );
+    assert_eq!(ledger, after);
+    assert_eq!(ledger.available(&did(&bob()), "KAMN"), amount(3));
+}
+
+#[test]
+fn ledger_goes_on_with_signed_events_of_its_keeper_alone() {
+    let keeper = Agent::new("keeper", 0x55);
+    let keys = Known::of(&[&alice(), &bob(), &carol(), &keeper]);
+    let (ledger, events, _) = funded();
+    let signed = |by: &Agent| -> Vec<SignedEvent> {
+        let again = events.iter().map(|event| event.event().clone());
+        again
+            .map(|event| event.sign(&by.signing).unwrap())
+            .collect()
+    };
+    let mut other = Ledger::new();
+    for event in &signed(&keeper) {
+        other.continue_with(event, &did(&keeper), &keys).unwrap();
+    }
+    assert_eq!(other, ledger);
+    let mut other = Ledger::new();
+    let by_alice = &signed(&alice())[0];
+    let refused = other.continue_with(by_alice, &did(&keeper), &keys);
+    assert_eq!(code(refused), "signature_invalid");
+    let refused = other.continue_with(by_alice, &did(&keeper), &known());
+    assert_eq!(code(refused), "escrow_signer_unknown");
+    assert!(other.is_empty());
+}
+
+#[test]
+fn signature_made_elsewhere_is_taken_if_it_fits() {
+    let (ledger, _, id) = funded();
+    let (key, other) = (operator(), SigningKey::from_seed(&[8; 32]));
+    let outcome = ledger.propose(deposit(&bob(), 1, None), &known(), START_MS);
+    let Ok(Outcome::Recorded(proposed)) = outcome else {
+        panic!("a deposit is recorded");
+    };
+    let event = proposed.event().clone();
+    let signature = key.sign(&event.to_sign().unwrap());
+    let signed = event.clone().signed(signature, &key.public_key()).unwrap();
+    assert_eq!(signed, event.clone().sign(&key).unwrap());
+    assert_eq!(
+        code(event.signed(signature, &other.public_key())),
+        "signature_invalid"
+    );
+
+    let release = Action::Release { amount: amount(1) };
+    let Entry::Command(whole) = command(&ledger, &id, release, &alice()) else {
+        panic!("a command is a command");
+    };
+    let asked = whole.command.clone();
+    let public = alice().signing.public_key();
+    let again = asked.clone().signed(whole.signature, &public).unwrap();
+    assert_eq!(again, whole);
+    let refused = asked.signed(whole.signature, &other.public_key());
+    assert_eq!(refused.unwrap_err().reason_code(), "signature_invalid");
+    let agreed = bob().signing.sign(&whole.command.to_sign().unwrap());
+    let key = bob().signing.public_key();
+    let cosigned = whole.clone().cosigned(did(&bob()), agreed, &key).unwrap();
+    assert_eq!(
+        cosigned,
+        whole.clone().cosign(did(&bob()), &bob().signing).unwrap()
+    );
+    let refused = whole.cosigned(did(&bob()), agreed, &public);
+    assert_eq!(refused.unwrap_err().reason_code(), "signature_invalid");
+}
+
+#[test]
 fn what_is_not_there_is_refused() {
     let (mut ledger, _, id) = funded();
     let before = ledger.clone();
@@ -370,15 +457,13 @@ fn books_that_do_not_balance_are_noticed() {
     let (ledger, _, _) = funded();
     assert!(ledger.is_conserved());
     let mut other = ledger.clone();
-    other.book = other
-        .book
-        .after(&[Movement {
-            from: Place::Available(did(&alice())),
-            to: Place::Available(did(&bob())),
-            asset: "KAMN".to_string(),
-            amount: amount(3),
-        }])
-        .unwrap();
+    let change = other.book.change(&[Movement {
+        from: Place::Available(did(&alice())),
+        to: Place::Available(did(&bob())),
+        asset: "KAMN".to_string(),
+        amount: amount(3),
+    }]);
+    other.book.make(change.unwrap());
     assert!(other.is_conserved());
     other.escrows = BTreeMap::new();
     assert!(other.book.is_balanced());

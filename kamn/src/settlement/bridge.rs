@@ -6,7 +6,7 @@
 use alloc::vec::Vec;
 
 use crate::{
-    escrow::{Action, Amount, Escrow, EscrowError},
+    escrow::{Action, Amount, Escrow, EscrowError, State},
     ledger::token::UNITS_PER_MICRO,
 };
 
@@ -24,6 +24,20 @@ pub enum Outcome {
     Succeeded {
         /// The cost.
         cost_micros: u64,
+    },
+    /// It failed, whether it may be tried again or not.
+    Failed,
+    /// Nothing came until the deadline.
+    TimedOut,
+}
+
+/// How a role ended whose cost is counted in the escrow's own asset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It is done, at this cost.
+    Succeeded {
+        /// The cost.
+        cost: Amount,
     },
     /// It failed, whether it may be tried again or not.
     Failed,
@@ -66,6 +80,18 @@ impl Bridge {
     /// What is still to be done about an escrow whose role ended so. Nothing, where it was settled;
     /// a disputed one waits for its decision.
     pub fn settle(escrow: &Escrow, outcome: Outcome) -> Result<Settlement, EscrowError> {
+        let ended = match outcome {
+            Outcome::Succeeded { cost_micros } => Ended::Succeeded {
+                cost: Self::units(cost_micros),
+            },
+            Outcome::Failed => Ended::Failed,
+            Outcome::TimedOut => Ended::TimedOut,
+        };
+        Self::settle_ended(escrow, ended)
+    }
+
+    /// The same for a cost in the escrow's own asset.
+    pub fn settle_ended(escrow: &Escrow, ended: Ended) -> Result<Settlement, EscrowError> {
         let Some(machine) = escrow.machine() else {
             return Err(EscrowError::InvalidTransition {
                 from: "unfunded",
@@ -78,13 +104,13 @@ impl Bridge {
             refunded: machine.refunded(),
             commands: Vec::new(),
         };
-        if machine.state().is_terminal() {
+        if machine.state().is_terminal() || machine.state() == State::Disputed {
             return Ok(settlement);
         }
-        let refund = match outcome {
-            Outcome::Succeeded { cost_micros } => {
+        let refund = match ended {
+            Ended::Succeeded { cost } => {
                 // What an interrupted settlement released counts: the rest of the cost is due.
-                let cost = Self::units(cost_micros).max(before).minus(before)?;
+                let cost = cost.max(before).minus(before)?;
                 let due = cost.min(remaining);
                 if !due.is_zero() {
                     settlement
@@ -94,8 +120,8 @@ impl Bridge {
                 }
                 (Party::Payee, Action::RefundByPayee)
             }
-            Outcome::Failed => (Party::Payee, Action::RefundByPayee),
-            Outcome::TimedOut => (Party::Payer, Action::TimeoutRefund),
+            Ended::Failed => (Party::Payee, Action::RefundByPayee),
+            Ended::TimedOut => (Party::Payer, Action::TimeoutRefund),
         };
         let rest = machine.total().minus(settlement.released)?;
         if !rest.is_zero() {

@@ -5,7 +5,7 @@
 
 pub mod bridge;
 
-pub use bridge::{Bridge, Outcome as RoleOutcome, Party, Settlement};
+pub use bridge::{Bridge, Ended, Outcome as RoleOutcome, Party, Settlement};
 
 use alloc::{format, string::String, vec::Vec};
 

@@ -83,6 +83,37 @@ impl Abuse {
     }
 }
 
+/// What each term of the formula comes to, in points.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// For tasks completed and failed.
+    pub delivery: i64,
+    /// For the mean response time.
+    pub response: i64,
+    /// For disputes that were lost, never above 0.
+    pub penalty: i64,
+    /// For many completed tasks.
+    pub volume: i64,
+    /// For endorsements.
+    pub endorse: i64,
+    /// For what was found amiss, never above 0.
+    pub abuse: i64,
+}
+
+impl Terms {
+    /// The score before fading and cutting.
+    #[must_use]
+    pub fn raw(&self) -> i64 {
+        i64::from(DEFAULT_SCORE)
+            + self.delivery
+            + self.response
+            + self.penalty
+            + self.volume
+            + self.endorse
+            + self.abuse
+    }
+}
+
 /// A score, and what it is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Score {
@@ -99,22 +130,7 @@ pub struct Score {
 /// The score of what is known.
 #[must_use]
 pub fn score(evidence: &Evidence) -> Score {
-    let (completed, failed) = (wide(evidence.completed), wide(evidence.failed));
-    let (n, upheld) = (completed + failed, wide(evidence.upheld));
-    let delivery = 200 * (completed - failed) / (n + 2);
-    let response = if n == 0 {
-        0
-    } else {
-        i128::from(response_points(evidence.response_ms))
-    };
-    let penalty = (150 * upheld / n.max(1)).min(150);
-    let volume = completed.min(1000) / 10;
-    let endorse = (wide(evidence.endorser_scores) / 1000).min(50);
-    let abuse = abuse(evidence);
-    let raw = i128::from(DEFAULT_SCORE) + delivery + response - penalty + volume + endorse
-        - i128::from(abuse.points());
-    // Each term is at most a few hundred.
-    let raw = i64::try_from(raw).unwrap_or(0);
+    let raw = terms(evidence).raw();
     let freshness = freshness(evidence.age);
     let middle = i64::from(DEFAULT_SCORE);
     let faded = if raw > middle {
@@ -125,8 +141,27 @@ pub fn score(evidence: &Evidence) -> Score {
     Score {
         score: clamped(faded),
         raw,
-        abuse,
+        abuse: abuse(evidence),
         freshness,
+    }
+}
+
+/// What each term of the formula comes to.
+#[must_use]
+pub fn terms(evidence: &Evidence) -> Terms {
+    let (completed, failed) = (wide(evidence.completed), wide(evidence.failed));
+    let (n, upheld) = (completed + failed, wide(evidence.upheld));
+    Terms {
+        delivery: points(200 * (completed - failed) / (n + 2)),
+        response: if n == 0 {
+            0
+        } else {
+            response_points(evidence.response_ms)
+        },
+        penalty: -points((150 * upheld / n.max(1)).min(150)),
+        volume: points(completed.min(1000) / 10),
+        endorse: points((wide(evidence.endorser_scores) / 1000).min(50)),
+        abuse: -i64::from(abuse(evidence).points()),
     }
 }
 
@@ -160,6 +195,11 @@ fn freshness(age: Option<u64>) -> u16 {
 
 fn wide(count: u64) -> i128 {
     i128::from(count)
+}
+
+/// Each term is at most a few hundred.
+fn points(term: i128) -> i64 {
+    i64::try_from(term).unwrap_or(0)
 }
 
 #[cfg(test)]

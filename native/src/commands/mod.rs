@@ -4,6 +4,7 @@ pub(crate) mod chat;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod doctor;
+pub(crate) mod escrow;
 pub(crate) mod identity;
 #[cfg(unix)]
 pub(crate) mod inside;
@@ -21,6 +22,8 @@ pub(crate) mod secret;
 pub(crate) mod session;
 pub(crate) mod store;
 pub(crate) mod tool;
+mod trade;
+pub(crate) mod trust;
 pub(crate) mod verify;
 pub(crate) mod wasm;
 

@@ -39,5 +39,7 @@ mod store_copy;
 mod support;
 mod tool_build;
 mod tools;
+#[cfg(unix)]
+mod trade;
 mod transfer;
 mod wasm;

@@ -7,8 +7,10 @@
 //! The rates are IEEE doubles, as upstream: 0.22 · 400 is 87.99…, and the fixtures say 87. Differences,
 //! products and truncation are exact to the bit on every machine.
 
+mod export;
 mod record;
 
+pub use export::{export, restore};
 pub use record::{Dispute, Endorsement, Event, Record, RecordError, VerifiedCapability};
 
 use super::{

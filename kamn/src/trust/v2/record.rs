@@ -10,6 +10,7 @@ use super::{Inputs, Score, score};
 use crate::{
     did::AgentDid,
     error::beginning,
+    jcs,
     trust::{DEFAULT_SCORE, MAX_SCORE},
 };
 
@@ -122,6 +123,37 @@ pub enum RecordError {
     /// A rate outside 0 to 1.
     #[error("the rate of disputes exceeds 1")]
     DisputeRate,
+    /// An export of another version or of another formula.
+    #[error("an export of version {version} by {found:?} cannot be read")]
+    Version {
+        /// The formula's name, or its beginning.
+        found: String,
+        /// The version.
+        version: u64,
+    },
+    /// A record under the key of another agent.
+    #[error("{key:?} is not the key of {did}")]
+    Key {
+        /// The beginning of the key.
+        key: String,
+        /// Whose record it is.
+        did: String,
+    },
+    /// A score above the best there is.
+    #[error("{found} is no score")]
+    Score {
+        /// What was given.
+        found: u64,
+    },
+    /// Not an amount as it is written.
+    #[error("{text:?} is no amount")]
+    Amount {
+        /// The beginning of what was given.
+        text: String,
+    },
+    /// Something that is not JSON as it is signed.
+    #[error(transparent)]
+    Json(#[from] jcs::Error),
 }
 
 impl RecordError {
@@ -135,6 +167,11 @@ impl RecordError {
             Self::Duplicate { .. } => "duplicate",
             Self::Overflow { .. } => "overflow",
             Self::DisputeRate => "invalid_dispute_rate",
+            Self::Version { .. } => "record_version_mismatch",
+            Self::Key { .. } => "record_key_mismatch",
+            Self::Score { .. } => "score_invalid",
+            Self::Amount { .. } => "amount_invalid",
+            Self::Json(error) => error.reason_code(),
         }
     }
 }
@@ -142,20 +179,20 @@ impl RecordError {
 /// What KAMN keeps of an agent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    did: AgentDid,
-    score: u16,
-    completed: u64,
-    failed: u64,
-    delegated: u64,
-    response_ms: u64,
-    earned: u128,
-    spent: u128,
-    endorsements: Vec<Endorsement>,
-    disputes: Vec<Dispute>,
-    capabilities: Vec<VerifiedCapability>,
-    last_height: u64,
+    pub(super) did: AgentDid,
+    pub(super) score: u16,
+    pub(super) completed: u64,
+    pub(super) failed: u64,
+    pub(super) delegated: u64,
+    pub(super) response_ms: u64,
+    pub(super) earned: u128,
+    pub(super) spent: u128,
+    pub(super) endorsements: Vec<Endorsement>,
+    pub(super) disputes: Vec<Dispute>,
+    pub(super) capabilities: Vec<VerifiedCapability>,
+    pub(super) last_height: u64,
     /// Heights and scores.
-    history: Vec<(u64, u16)>,
+    pub(super) history: Vec<(u64, u16)>,
 }
 
 impl Record {
@@ -281,7 +318,7 @@ impl Record {
         Ok(())
     }
 
-    fn endorse(&mut self, new: Endorsement) -> Result<(), RecordError> {
+    pub(super) fn endorse(&mut self, new: Endorsement) -> Result<(), RecordError> {
         filled("endorsement id", &new.id)?;
         agent(&new.from)?;
         at_height(new.height, self.last_height)?;
@@ -292,7 +329,7 @@ impl Record {
         Ok(())
     }
 
-    fn dispute(&mut self, new: Dispute) -> Result<(), RecordError> {
+    pub(super) fn dispute(&mut self, new: Dispute) -> Result<(), RecordError> {
         filled("dispute id", &new.id)?;
         filled("dispute reason", &new.reason)?;
         agent(&new.opened_by)?;
@@ -304,7 +341,7 @@ impl Record {
         Ok(())
     }
 
-    fn verify(&mut self, new: VerifiedCapability) -> Result<(), RecordError> {
+    pub(super) fn verify(&mut self, new: VerifiedCapability) -> Result<(), RecordError> {
         filled("capability", &new.capability)?;
         filled("proof", &new.proof_ref)?;
         agent(&new.verifier)?;
@@ -351,7 +388,7 @@ fn added(what: &'static str, sum: u128, more: u128) -> Result<u128, RecordError>
     sum.checked_add(more).ok_or(RecordError::Overflow { what })
 }
 
-fn duplicate(what: &'static str, id: &str) -> RecordError {
+pub(super) fn duplicate(what: &'static str, id: &str) -> RecordError {
     RecordError::Duplicate {
         what,
         id: beginning(id),

@@ -1,7 +1,10 @@
 use alloc::format;
 
 use super::*;
-use crate::testing::alice;
+use crate::{
+    jcs,
+    testing::{alice, bob},
+};
 
 /// A row of KAMN's fixtures: rates, counts, heights; multiplier, kind, score.
 type Row = (
@@ -203,4 +206,104 @@ fn response_time_is_the_mean_over_finished_tasks() {
             .state_key()
             .starts_with("kamn.reputation.scores:agent:alice--keyh-")
     );
+}
+
+/// Two records with something in every field.
+fn records() -> [Record; 2] {
+    let mut record = Record::new(bob().did);
+    let endorsement = Endorsement {
+        id: "e".into(),
+        from: "kamn:did:agent:carol".into(),
+        note: "good".into(),
+        height: 3,
+    };
+    let dispute = Dispute {
+        id: "d".into(),
+        opened_by: "kamn:did:agent:carol".into(),
+        reason: "late".into(),
+        height: 4,
+    };
+    let verified = VerifiedCapability {
+        capability: "summaries".into(),
+        verifier: "kamn:did:agent:carol".into(),
+        proof_ref: "x".into(),
+        height: 4,
+    };
+    let completed = Event::Completed {
+        response_ms: 900,
+        earned: u128::MAX,
+    };
+    for (event, height) in [
+        (completed, 2),
+        (Event::Endorsed(endorsement), 3),
+        (Event::Disputed(dispute), 4),
+        (Event::Verified(verified), 4),
+        (Event::Delegated { spent: 5 }, 5),
+        (Event::Scored, 6),
+        (Event::Scored, 9),
+    ] {
+        record = record.apply(event, height).unwrap();
+    }
+    [record, Record::new(alice().did)]
+}
+
+#[test]
+fn records_are_exported_by_key_and_read_back_as_they_were() {
+    let records = records();
+    let exported = export(&records).unwrap();
+    assert_eq!(exported, export([&records[1], &records[0]]).unwrap());
+    let text = exported.to_canonical();
+    let (alice, bob) = (text.find(":agent:alice"), text.find(":agent:bob"));
+    assert!(alice < bob, "{text}");
+    let read = restore(jcs::parse(text.as_bytes(), 1 << 20).unwrap()).unwrap();
+    assert_eq!(read, [records[1].clone(), records[0].clone()]);
+    assert_eq!(read[1].computed(), records[0].computed());
+    let twice = export([&records[0], &records[0]]);
+    assert_eq!(twice.unwrap_err().reason_code(), "duplicate");
+}
+
+#[test]
+fn exports_with_anything_wrong_in_them_are_refused_whole() {
+    let text = export(&records()).unwrap().to_canonical();
+    let read = |text: &str| restore(jcs::parse(text.as_bytes(), 1 << 20).unwrap());
+    assert!(read(&text).is_ok());
+    let (a, b) = (records()[1].state_key(), records()[0].state_key());
+    for (from, to, code) in [
+        ("\"v\":1", "\"v\":2", "record_version_mismatch"),
+        (VERSION, VERSION_1, "record_version_mismatch"),
+        (a.as_str(), b.as_str(), "record_key_mismatch"),
+        (
+            "\"trust_score\":500",
+            "\"trust_score\":1001",
+            "score_invalid",
+        ),
+        (
+            "\"total_spent\":\"5\"",
+            "\"total_spent\":\"05\"",
+            "amount_invalid",
+        ),
+        ("\"id\":\"e\"", "\"id\":\" \"", "field_blank"),
+        ("\"height\":6", "\"height\":10", "height_invalid"),
+        ("\"height\":3", "\"height\":0", "height_invalid"),
+        ("kamn:did:agent:carol", "carol", "did_invalid"),
+        (
+            "\"tasks_failed\":0",
+            "\"tasks_failed\":-1",
+            "json_field_kind_invalid",
+        ),
+        ("\"tasks_failed\":0,", "", "json_field_missing"),
+        (
+            "\"tasks_failed\":0",
+            "\"tasks_failed\":0,\"x\":0",
+            "json_field_unknown",
+        ),
+    ] {
+        assert!(text.contains(from), "{from}");
+        let refused = read(&text.replace(from, to)).unwrap_err();
+        assert_eq!(refused.reason_code(), code, "{from} -> {to}");
+    }
+    let (head, list) = text.split_once("\"records\":[").unwrap();
+    let (list, _) = list.rsplit_once(']').unwrap();
+    let twice = format!("{head}\"records\":[{list},{list}],\"v\":1}}");
+    assert_eq!(read(&twice).unwrap_err().reason_code(), "duplicate");
 }
