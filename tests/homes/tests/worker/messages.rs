@@ -10,7 +10,18 @@ use tau_core::{
     safety::Gate,
 };
 use tau_homes::worker::{Client, Do, Model, Worker};
-use tau_kamn::{AgentDid, envelope::MessageType, kel::KeyLog, keys::KeyTree, time::Timestamp};
+use tau_kamn::{
+    AgentDid,
+    attest::Kind,
+    envelope::MessageType,
+    escrow::{Amount, Terms},
+    kel::KeyLog,
+    keys::KeyTree,
+    ledger::Entry,
+    settlement::Ended,
+    time::Timestamp,
+    trust::Gates,
+};
 use tau_platform::{
     Clock, HttpTool, Signer, TreeSigner,
     messages::{
@@ -18,6 +29,7 @@ use tau_platform::{
         Posted, Status, Way, list,
     },
     own_log,
+    trade::{self, Done, MAIN, Statement, TOKENS, Trade},
 };
 use tau_target_native::{
     SqliteStorage, SystemEntropy, TokioClock,
@@ -114,6 +126,15 @@ impl Native {
         Ok(Self { signer, ..self })
     }
 
+    /// Who writes into this agent's ledger now.
+    fn till(&self) -> trade::Desk<'_, SqliteStorage, TreeSigner> {
+        trade::Desk {
+            storage: &self.store,
+            signer: &self.signer,
+            now: TokioClock.now(),
+        }
+    }
+
     /// Takes one message at `inbox`, which the other side sends meanwhile.
     async fn take(&self, inbox: &mut Inbox) -> Result<()> {
         loop {
@@ -184,12 +205,33 @@ async fn two_agents_in_two_homes_meet_shake_hands_and_work_for_each_other() -> R
         .meet(&format!("{}{PATH}", worker.url), &native)
         .await?;
     assert_eq!(native.shake(&to).await?.sent.status, Status::Taken);
-    let first = native.send(task(&to, Way::Session)).await?;
+    // What the task may cost is reserved before it is handed on, and the message names the escrow.
+    let mut ledger = Trade::open(&native.store).await?;
+    let terms = terms(&native.did(), &to)?;
+    let escrow = terms.id()?;
+    let deposit = Entry::Deposit {
+        account: terms.payer.clone(),
+        asset: terms.asset.clone(),
+        amount: Amount::new(500),
+        receipt: None,
+    };
+    ledger.record(MAIN, deposit, &native.till()).await?;
+    let gates = Gates {
+        escrow: 0,
+        ..Gates::default()
+    };
+    let reserved = ledger.reserve(MAIN, terms, &gates, &native.till()).await?;
+    assert!(matches!(reserved, Done::Recorded(_)), "{reserved:?}");
+    let mut delegated = task(&to, Way::Session);
+    delegated.body.insert("escrow".into(), escrow.clone());
+    let first = native.send(delegated).await?;
     assert_eq!(first.sent.status, Status::Taken, "{first:?}");
-    assert_eq!(
-        letters(&alice).await?,
-        ["Please count the ships in the harbour."]
+    let told = letters(&alice).await?;
+    assert!(
+        told[0].starts_with("Please count the ships in the harbour."),
+        "{told:?}"
     );
+    assert!(told[0].contains(&escrow), "{told:?}");
 
     // A key changes in the middle, and what the old one signs counts no more.
     let old = native
@@ -249,7 +291,44 @@ async fn two_agents_in_two_homes_meet_shake_hands_and_work_for_each_other() -> R
     assert!(held[0].letter.is_sealed());
     assert_eq!(held[0].letter.answers(), Some(first.sent.id.as_str()));
     assert_eq!(held[0].letter.sender().did, to.to_string());
+
+    // The task is done: what was reserved is released, once, and what was done is attested.
+    let ended = Ended::Succeeded {
+        cost: Amount::new(100),
+    };
+    let settled = ledger.settle(&escrow, ended, &native.till()).await?;
+    assert_eq!((settled.done.len(), settled.waits_for), (1, None));
+    let again = ledger.settle(&escrow, ended, &native.till()).await?;
+    assert_eq!(again.done.len(), 0);
+    let score = |ledger: &Trade| ledger.score(&to, TokioClock.now()).unwrap_or_default();
+    let before = score(&ledger);
+    let statement = Statement {
+        kind: Kind::TaskCompleted { response_ms: 1_000 },
+        subject: to.clone(),
+        reference: escrow,
+    };
+    ledger.attest(statement, 1, &native.till()).await?;
+    let after = score(&ledger);
+    assert!(after > before, "{before} {after}");
+    // Another process sees the same.
+    let ledger = Trade::open(&native.store).await?;
+    assert_eq!(score(&ledger), after);
     Ok(())
+}
+
+fn terms(payer: &AgentDid, payee: &AgentDid) -> Result<Terms> {
+    let now_ms = TokioClock.now().0;
+    Ok(Terms {
+        asset: TOKENS.into(),
+        amount: Amount::new(100),
+        payer: payer.as_did().clone(),
+        payee: payee.as_did().clone(),
+        arbiter: None,
+        task_id: "ships".into(),
+        created_ms: now_ms,
+        timeout_ms: now_ms + 300_000,
+        nonce: [1; 16],
+    })
 }
 
 #[tokio::test]
