@@ -17,6 +17,7 @@ mod identity;
 mod identity_files;
 mod log;
 mod memory;
+mod messages;
 mod notes;
 mod plugins;
 mod printer;

@@ -109,6 +109,40 @@ impl<O: Outbound, C: Clock> HttpTool<O, C> {
         }))
     }
 
+    /// Brings `body` to the inbox of another agent, or asks there who it is of, without one: the
+    /// status and the beginning of the answer, which is as long as `limits` let it be.
+    pub async fn message(
+        &self,
+        url: &str,
+        body: Option<&[u8]>,
+        mut limits: HttpLimits,
+    ) -> Result<(u16, Vec<u8>), Failure> {
+        limits.rules = limits.rules.with_origins(&self.allowed);
+        let mut exchange = Exchange::of_message(url, body, &limits)?;
+        let method = exchange.method();
+        let after_ms = limits.timeout_ms;
+        let deadline = self.clock.now().plus(after_ms);
+        let work = within(self.answer(&mut exchange), &self.clock, deadline);
+        work.await.unwrap_or_else(|| {
+            Err(Failure::TimedOut {
+                url: url.into(),
+                method,
+                after_ms,
+            })
+        })
+    }
+
+    async fn answer(&self, exchange: &mut Exchange) -> Result<(u16, Vec<u8>), Failure> {
+        let request = exchange.next_request()?;
+        let sent = self.outbound.send(request).await;
+        // An inbox that is elsewhere by now is another address: nothing is sent on.
+        let (head, mut body) = sent.map_err(|error| self.failure(exchange, error))?;
+        let limit = exchange.limits().response_bytes;
+        let read = start_of(&mut body, usize::try_from(limit).unwrap_or(usize::MAX)).await;
+        let (bytes, _) = read.map_err(|error| self.failure(exchange, error.into()))?;
+        Ok((head.status, bytes))
+    }
+
     async fn exchange(&self, exchange: &mut Exchange) -> Result<Response, Failure> {
         loop {
             let request = exchange.next_request()?;

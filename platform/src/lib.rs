@@ -27,6 +27,7 @@ mod kept_log;
 pub mod live;
 pub mod memory;
 mod memory_store;
+pub mod messages;
 pub mod open;
 pub mod own_log;
 pub mod paced;
@@ -41,6 +42,7 @@ pub mod statement;
 pub mod storage;
 pub mod trade;
 pub mod transfer;
+mod turnstile;
 
 pub use clock::Clock;
 pub use drive::{Left, Shown, drive};

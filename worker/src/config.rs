@@ -8,6 +8,7 @@
 //! | `TAU_TOKENS` | secret | who is let in: `{"alice": "token"}` or lines `alice=token` |
 //! | `TAU_API_KEY` | secret, optional | the provider's key |
 //! | `TAU_IDENTITY_SEED` | secret, optional | 32 bytes in base64 that the agent's keys derive from; random ones, kept in an object |
+//! | `TAU_INBOX` | variable | whose the letters of other agents are: a principal's name; without it none are taken |
 //! | `TAU_MODEL` | variable | the model's name |
 //! | `TAU_BASE_URL` | variable | the provider, up to and including the version; not for `@cf/` |
 //! | `TAU_API` | variable | `openai` (default) or `anthropic` |
@@ -141,6 +142,11 @@ impl Settings {
         Tokens::parse(self.text("TAU_TOKENS").as_deref())
     }
 
+    /// Whose the letters of other agents are.
+    pub(crate) fn inbox(&self) -> Option<String> {
+        self.text("TAU_INBOX")
+    }
+
     /// Whether a page of `origin` may call.
     pub(crate) fn allows_origin(&self, origin: &str) -> bool {
         let allowed = self.text("TAU_ALLOWED_ORIGINS").unwrap_or_default();
@@ -150,8 +156,8 @@ impl Settings {
             .any(|allowed| !allowed.is_empty() && allowed == origin)
     }
 
-    /// What the tool `http` may reach beyond what a session's policy says.
-    fn egress(&self) -> Result<Vec<HostRule>, ApiError> {
+    /// What may be reached beyond what a session's policy says: by the tool `http`, and by messages.
+    pub(crate) fn egress(&self) -> Result<Vec<HostRule>, ApiError> {
         let set = self.text("TAU_HTTP_ALLOWED").unwrap_or_default();
         let origins = set
             .split(',')

@@ -18,7 +18,7 @@ use tau_core::{
     policy::rates::{RateLimits, Window},
     session::Batch,
 };
-use tau_platform::{Clock, Embedder, MemoryTools, Storage, memory::Service, open};
+use tau_platform::{Clock, Embedder, MemoryTools, Storage, memory::Service, messages::Desk, open};
 use tau_target_durable::DurableStorage;
 use tau_target_web::WebClock;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -28,7 +28,7 @@ use crate::{
     config::{Settings, memory_access},
     embed::WorkerEmbedder,
     errors::ApiError,
-    identity,
+    identity, inbox,
     routes::memory as memory_routes,
     wire::{Incoming, told},
 };
@@ -60,6 +60,8 @@ pub struct Directory {
     is_embedding: Rc<Cell<bool>>,
     bucket: Cell<Option<Bucket>>,
     calls: RefCell<Window>,
+    /// Who sent how many messages lately, in the object that takes them.
+    desk: Desk,
 }
 
 /// A token bucket: full it allows a minute's requests at once, and it fills up in a minute.
@@ -80,6 +82,7 @@ impl DurableObject for Directory {
             is_embedding: Rc::default(),
             bucket: Cell::new(None),
             calls: RefCell::default(),
+            desk: Desk::default(),
         }
     }
 
@@ -128,6 +131,11 @@ impl Directory {
             "/forget" => forget(&store, incoming).await,
             path @ (identity::KEYS | identity::LOG) => {
                 let answer = identity::answer(&store, &self.settings, path);
+                answer.boxed_local().await
+            }
+            path if path.starts_with(inbox::OBJECT) => {
+                let desk = &self.desk;
+                let answer = inbox::answer(&store, &self.settings, desk, incoming);
                 answer.boxed_local().await
             }
             REMEMBER => {

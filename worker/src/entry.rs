@@ -1,7 +1,7 @@
 //! The way in: origin, then token, then route; what is left goes to an object.
 //!
 //! Invariant: nothing is looked up, read or written for a request that was not let in; but who the
-//! agent is, everybody is told.
+//! agent is, everybody is told, and what another agent signed is taken from anybody.
 
 use futures_util::FutureExt;
 use tau_core::json::{object_of, to_vec};
@@ -21,6 +21,12 @@ pub(crate) async fn answer(request: Request, env: Env) -> worker::Result<Respons
     if let Ok(Route::Public(what)) = routes::parse(&request.inner().method(), &request.path()) {
         let url = request.inner().url();
         let answer = routes::well_known::answer(&settings, what, &url);
+        return answer.boxed_local().await;
+    }
+    if let Ok(route @ (Route::Who | Route::Inbox)) =
+        routes::parse(&request.inner().method(), &request.path())
+    {
+        let answer = routes::message::public(&settings, request, route == Route::Inbox);
         return answer.boxed_local().await;
     }
     let origin = request.headers().get("origin")?;
@@ -61,7 +67,11 @@ async fn admitted(request: Request, settings: &Settings) -> Result<Response, Api
 
     let directory = object(&settings.directories()?, principal.name())?;
     match route {
-        Route::Health | Route::Public(_) => Err(ApiError::no_session()),
+        Route::Health | Route::Public(_) | Route::Who | Route::Inbox => Err(ApiError::no_session()),
+        Route::Letters | Route::Send => {
+            let answer = routes::message::own(settings, &principal, &route, &incoming);
+            answer.boxed_local().await
+        }
         Route::List => call(&directory, "/list", b"").await,
         Route::Memory => call(&directory, routes::memory::PATH, incoming.body()).await,
         // Apart from the others, as it is the longest and no prompt waits for it to be compiled.

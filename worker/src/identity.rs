@@ -17,7 +17,7 @@ use tau_platform::{
 };
 use tau_target_durable::DurableStorage;
 use tau_target_web::{WebClock, WebEntropy};
-use worker::Response;
+use worker::{Response, Stub};
 
 use crate::{
     config::Settings,
@@ -71,6 +71,25 @@ pub(crate) async fn answer(
     })?)
 }
 
+/// Who signs in the object that keeps the identity.
+pub(crate) async fn keeper(
+    store: &DurableStorage,
+    settings: &Settings,
+) -> Result<TreeSigner, ApiError> {
+    let seed = match settings.text(SEED) {
+        Some(text) => read_seed(&text)?,
+        None => stored_seed(store).await?,
+    };
+    let tree = KeyTree::from_seed(&seed);
+    let log = log(store, &tree, WebClock.now()).await?;
+    TreeSigner::new(tree, log).map_err(|error| unusable(&error.to_string()))
+}
+
+/// The object that keeps the identity, and takes messages.
+pub(crate) fn object_of(settings: &Settings) -> Result<Stub, ApiError> {
+    object(&settings.directories()?, OBJECT)
+}
+
 /// Who signs in a session. Apart from what every request asks for: the runtime compiles a function
 /// when it is first called.
 pub(crate) fn signer(settings: &Settings) -> LocalBoxFuture<'_, Result<TreeSigner, ApiError>> {
@@ -89,7 +108,7 @@ pub(crate) async fn public_log(settings: &Settings) -> Result<KeyLog, ApiError> 
 }
 
 async fn ask(settings: &Settings, path: &str) -> Result<(KeyLog, Option<[u8; 32]>), ApiError> {
-    let keeper = object(&settings.directories()?, OBJECT)?;
+    let keeper = object_of(settings)?;
     let mut response = call(&keeper, path, b"").await?;
     let status = response.status_code();
     let body = response.bytes().await?;

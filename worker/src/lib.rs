@@ -30,6 +30,7 @@ mod errors;
 mod fields;
 mod host;
 mod identity;
+mod inbox;
 #[expect(
     missing_docs,
     reason = "the library's macro writes methods without any"

@@ -61,7 +61,7 @@ pub struct SessionObject {
 /// What an object is while it is in memory.
 pub(crate) struct Home {
     state: State,
-    settings: Settings,
+    pub(crate) settings: Settings,
     /// None before it is first asked for, and once everything was deleted.
     store: RefCell<Option<DurableStorage>>,
     alarm: Alarm,
@@ -152,6 +152,7 @@ impl Home {
         let answer = async move {
             match verb {
                 Verb::Delete => self.delete().await,
+                Verb::Deliver => routes::deliver::answer(self, id, incoming).await,
                 Verb::View => routes::view::answer(self, id).await,
                 Verb::Export => routes::export::answer(self, id).await,
                 Verb::Events => routes::events::answer(self, id, incoming).await,

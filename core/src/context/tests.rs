@@ -54,6 +54,7 @@ fn entries(roles: &[(Role, usize)]) -> Entries {
             origin: None,
             recalled: None,
             received: None,
+            sender: None,
         });
     }
     entries

@@ -7,7 +7,7 @@ use alloc::{string::String, sync::Arc, vec::Vec};
 use super::Received;
 use crate::{
     ids::{EntryId, TurnId, UnixMillis},
-    message::Message,
+    message::{Message, Sender},
     model::Usage,
     safety::{Labels, Vetted},
 };
@@ -39,6 +39,8 @@ pub struct Entry {
     pub recalled: Option<Recalled>,
     /// For a prompt that was not typed here: how it came.
     pub received: Option<Received>,
+    /// For what another agent wrote: who.
+    pub sender: Option<Sender>,
 }
 
 /// Where an entry came from that was not said in its place.
@@ -110,6 +112,13 @@ impl Entries {
                 let entry = Arc::make_mut(entry);
                 entry.labels = entry.labels.with(labels);
             }
+        }
+    }
+
+    /// Says of the newest entry that another agent wrote it.
+    pub(crate) fn set_sender(&mut self, sender: Sender) {
+        if let Some(entry) = self.all.last_mut() {
+            Arc::make_mut(entry).sender = Some(sender);
         }
     }
 

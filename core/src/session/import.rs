@@ -178,6 +178,7 @@ impl State {
                 origin: None,
                 recalled: None,
                 received: None,
+                sender: None,
             });
         }
         let stands = match head {

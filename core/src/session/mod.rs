@@ -123,6 +123,7 @@ impl Session {
             Command::Relay { received, text } => {
                 self.prompt(text, Vec::new(), Some(received), now)?;
             }
+            Command::Deliver { letter } => self.deliver(&letter, now)?,
             Command::Interrupt => self.interrupt(now),
             Command::Approve {
                 call_id,

@@ -11,6 +11,7 @@ pub(crate) mod identity;
 pub(crate) mod inside;
 pub(crate) mod instructions;
 pub(crate) mod memory;
+pub(crate) mod message;
 pub(crate) mod model;
 pub(crate) mod net;
 pub(crate) mod policy;

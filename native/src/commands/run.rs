@@ -103,7 +103,11 @@ pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
 }
 
 /// Runs and shows one turn; an error was not shown yet, but told in JSON where that was asked for.
-async fn turn(conversation: &mut Conversation, begin: Begin, shape: Shape) -> Result<Exit, Error> {
+pub(super) async fn turn(
+    conversation: &mut Conversation,
+    begin: Begin,
+    shape: Shape,
+) -> Result<Exit, Error> {
     let config = conversation.session.config();
     let model = config
         .models
@@ -130,7 +134,10 @@ async fn turn(conversation: &mut Conversation, begin: Begin, shape: Shape) -> Re
 }
 
 /// A new prompt takes the place of what the process before left unfinished.
-async fn interrupt_unfinished(conversation: &mut Conversation, ui: Ui) -> Result<(), Error> {
+pub(super) async fn interrupt_unfinished(
+    conversation: &mut Conversation,
+    ui: Ui,
+) -> Result<(), Error> {
     if !conversation.session.is_running() {
         return Ok(());
     }

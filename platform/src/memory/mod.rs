@@ -11,7 +11,6 @@
 mod embed;
 mod find;
 mod open;
-mod turnstile;
 mod write;
 
 use alloc::{boxed::Box, string::String, vec::Vec};
@@ -26,8 +25,7 @@ use tau_core::{
 
 pub use embed::Progress;
 
-use crate::{Clock, Embedder, Storage};
-use turnstile::Turnstile;
+use crate::{Clock, Embedder, Storage, turnstile::Turnstile};
 
 /// Entries a scope may have where nothing else is said.
 pub const ENTRY_LIMIT: u64 = 250_000;

@@ -57,7 +57,12 @@ fn said(name: &str, texts: &[&str]) -> Session {
 fn store(sessions: &[(&str, &[&str])]) -> MemoryStorage {
     let store = MemoryStorage::new();
     for (name, texts) in sessions {
-        now(open::store(&store, None::<&NoSigner>, &mut said(name, texts))).unwrap();
+        now(open::store(
+            &store,
+            None::<&NoSigner>,
+            &mut said(name, texts),
+        ))
+        .unwrap();
     }
     store
 }

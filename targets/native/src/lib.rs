@@ -9,6 +9,7 @@ pub mod clock;
 pub mod egress;
 pub mod entropy;
 pub mod http;
+pub mod listener;
 pub mod lock;
 #[cfg(unix)]
 pub mod proxy;

@@ -23,6 +23,8 @@ mod keyring;
 mod killed;
 mod killed_transfers;
 mod memory;
+#[cfg(unix)]
+mod messages;
 mod net;
 mod one_shot;
 mod own_tools;

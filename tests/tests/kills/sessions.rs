@@ -62,7 +62,9 @@ pub(crate) async fn used(sessions: usize, memories: usize) -> MemoryStorage {
         let id = SessionId(format!("{:016x}", 0xa000 + number));
         let mut session = Session::taken_over(id, [1; 32], NOW);
         said(&mut session, 8);
-        open::store(&store, None::<&NoSigner>, &mut session).await.expect("stored");
+        open::store(&store, None::<&NoSigner>, &mut session)
+            .await
+            .expect("stored");
     }
     let row = |n| {
         let key = format!("memory/user/{n:016x}");
@@ -152,7 +154,9 @@ async fn branched() -> MemoryStorage {
         name: "main".into(),
     };
     session.submit(to, NOW).expect("a switch");
-    open::store(&store, None::<&NoSigner>, &mut session).await.expect("stored");
+    open::store(&store, None::<&NoSigner>, &mut session)
+        .await
+        .expect("stored");
     store
 }
 
@@ -167,7 +171,9 @@ async fn merge(store: &impl Storage) {
         how: MergeHow::Append,
     };
     session.submit(merge, NOW).expect("a merge");
-    open::store(store, None::<&NoSigner>, &mut session).await.expect("stored");
+    open::store(store, None::<&NoSigner>, &mut session)
+        .await
+        .expect("stored");
 }
 
 #[tokio::test]

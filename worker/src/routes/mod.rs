@@ -2,9 +2,11 @@
 
 pub(crate) mod begin;
 pub(crate) mod commands;
+pub(crate) mod deliver;
 pub(crate) mod events;
 pub(crate) mod export;
 pub(crate) mod memory;
+pub(crate) mod message;
 pub(crate) mod prompt;
 pub(crate) mod routines;
 pub(crate) mod view;
@@ -21,6 +23,14 @@ pub(crate) enum Route {
     Health,
     /// `GET` below `/.well-known`
     Public(Public),
+    /// `GET /agents/inbox`
+    Who,
+    /// `POST /agents/inbox`
+    Inbox,
+    /// `GET /v1/letters`
+    Letters,
+    /// `POST /v1/messages`
+    Send,
     /// `POST /v1/sessions`
     Begin,
     /// `GET /v1/sessions`
@@ -51,6 +61,8 @@ pub(crate) enum Verb {
     Delete,
     /// `POST …/prompt`
     Prompt,
+    /// `POST …/deliver`
+    Deliver,
     /// `GET …/events`
     Events,
     /// `GET …/export`
@@ -98,6 +110,9 @@ pub(crate) fn parse(method: &str, path: &str) -> Result<Route, ApiError> {
                 .into_iter()
                 .collect()
         }
+        ["agents", "inbox"] => vec![("GET", Route::Who), ("POST", Route::Inbox)],
+        ["v1", "letters"] => vec![("GET", Route::Letters)],
+        ["v1", "messages"] => vec![("POST", Route::Send)],
         ["v1", "sessions"] => vec![("GET", Route::List), ("POST", Route::Begin)],
         ["v1", "memory"] => vec![("GET", Route::Memory), ("POST", Route::Memory)],
         ["v1", "sessions", id, rest @ ..] => {
@@ -105,6 +120,7 @@ pub(crate) fn parse(method: &str, path: &str) -> Result<Route, ApiError> {
             let verbs: &[(&str, Verb)] = match rest {
                 [] => &[("GET", Verb::View), ("DELETE", Verb::Delete)],
                 ["prompt"] => &[("POST", Verb::Prompt)],
+                ["deliver"] => &[("POST", Verb::Deliver)],
                 ["events"] => &[("GET", Verb::Events)],
                 ["export"] => &[("GET", Verb::Export)],
                 ["approve"] => &[("POST", Verb::Approve)],
@@ -179,6 +195,10 @@ mod tests {
         );
         assert!(code(parse("POST", "/.well-known/did.json")).contains("405"));
         assert!(code(parse("GET", "/.well-known/kamn/seed")).contains("404"));
+        assert_eq!(parse("GET", "/agents/inbox").unwrap(), Route::Who);
+        assert_eq!(parse("POST", "/agents/inbox").unwrap(), Route::Inbox);
+        assert_eq!(parse("GET", "/v1/letters").unwrap(), Route::Letters);
+        assert_eq!(parse("POST", "/v1/messages").unwrap(), Route::Send);
         let base = "/v1/sessions/0123456789abcdef";
         assert_eq!(parse("GET", base).unwrap(), of(Verb::View));
         assert_eq!(parse("DELETE", base).unwrap(), of(Verb::Delete));

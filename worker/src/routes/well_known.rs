@@ -22,7 +22,7 @@ const CACHED: &str = "public, max-age=300";
 /// How long this isolate keeps the log: so often strangers can make it ask.
 const KEPT_MS: u64 = 60_000;
 /// Where envelopes of other agents go.
-const INBOX: &str = "/agents/inbox";
+const INBOX: &str = super::message::PATH;
 
 thread_local! {
     static LOG: RefCell<Option<(UnixMillis, KeyLog)>> = const { RefCell::new(None) };
@@ -67,7 +67,7 @@ async fn told(settings: &Settings, what: Public, url: &str) -> Result<Value, Api
     }
 }
 
-async fn log(settings: &Settings) -> Result<KeyLog, ApiError> {
+pub(super) async fn log(settings: &Settings) -> Result<KeyLog, ApiError> {
     let now = WebClock.now();
     let kept = LOG.with_borrow(|kept| {
         let (at, log) = kept.as_ref()?;

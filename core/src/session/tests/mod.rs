@@ -11,5 +11,6 @@ mod graph_merge;
 mod graph_names;
 pub(crate) mod harness;
 mod large;
+mod letters;
 mod received;
 mod screening;

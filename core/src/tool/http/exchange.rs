@@ -78,6 +78,18 @@ impl Exchange {
         })
     }
 
+    /// The request that brings `body`, a sealed or signed message, to the inbox of another agent, or
+    /// asks there who it is of, without one. What the message says was looked through before it was
+    /// sealed; after it, nothing could be told from a secret.
+    pub fn of_message(
+        url: &str,
+        body: Option<&[u8]>,
+        limits: &HttpLimits,
+    ) -> Result<Self, Refusal> {
+        let request = Request::of_message(url, body)?;
+        Ok(Self::of(request, limits.clone()))
+    }
+
     /// The one request of a program, of which everything but the target was decided about.
     pub(super) fn of(request: Request, limits: HttpLimits) -> Self {
         Self {

@@ -149,6 +149,25 @@ impl Request {
         Ok(request)
     }
 
+    pub(super) fn of_message(url: &str, body: Option<&[u8]>) -> Result<Self, Refusal> {
+        credential::refuse_in("the address", url)?;
+        refuse_secret("the address", url)?;
+        let json = || HeaderValue::Plain("application/json".into());
+        let mut headers = Vec::from([("accept".into(), json())]);
+        if body.is_some() {
+            headers.push(("content-type".into(), json()));
+        }
+        Ok(Self {
+            method: match body {
+                Some(_) => Method::Post,
+                None => Method::Get,
+            },
+            target: egress::parse(url)?,
+            headers,
+            body: body.unwrap_or_default().into(),
+        })
+    }
+
     /// Nothing that gives access to something leaves, unless it is put in for its own host where it
     /// is sent.
     pub(super) fn refuse_secrets(&self, url: &str) -> Result<(), Refusal> {

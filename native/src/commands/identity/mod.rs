@@ -320,7 +320,7 @@ fn stranger(did: &AgentDid) -> Error {
 }
 
 /// Reads an agent's name in either form.
-fn parse(did: &str) -> Result<AgentDid, Error> {
+pub(super) fn parse(did: &str) -> Result<AgentDid, Error> {
     AgentDid::parse_any(did.trim()).map_err(|error| {
         Error::usage(format!("{did:?} names no agent"))
             .cause(error)
@@ -329,7 +329,7 @@ fn parse(did: &str) -> Result<AgentDid, Error> {
 }
 
 /// What `file` holds, at most `most_bytes` of it; stdin without a file or for `-`.
-fn read(file: Option<&PathBuf>, most_bytes: usize) -> Result<Vec<u8>, Error> {
+pub(super) fn read(file: Option<&PathBuf>, most_bytes: usize) -> Result<Vec<u8>, Error> {
     use std::{fs::File, io::Read};
     let limit = most_bytes as u64 + 1;
     let mut bytes = Vec::new();

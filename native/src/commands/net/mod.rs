@@ -32,25 +32,25 @@ enum Command {
 }
 
 /// What is reached beyond what the profile says.
-#[derive(Debug, clap::Args)]
-struct Reach {
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(super) struct Reach {
     /// Reach addresses without encryption.
     #[arg(long)]
-    allow_http: bool,
+    pub(super) allow_http: bool,
     /// Reach private networks. Metadata of a cloud is never reached.
     #[arg(long)]
-    allow_private: bool,
+    pub(super) allow_private: bool,
     /// Reach this origin whatever else is refused, or this host and no other; may be repeated.
     #[arg(long, value_name = "ORIGIN")]
-    allow: Vec<HostRule>,
+    pub(super) allow: Vec<HostRule>,
     /// permissive, balanced, strict or hardened.
     #[arg(long, value_name = "PRESET")]
-    policy: Option<tau_core::policy::Preset>,
+    pub(super) policy: Option<tau_core::policy::Preset>,
 }
 
 impl Reach {
     /// The policy in force with these.
-    fn policy(self, home: &Home) -> Result<Policy, Error> {
+    pub(super) fn policy(self, home: &Home) -> Result<Policy, Error> {
         let profile = config::load(&home.config_file())?;
         let flags = PolicyFlags {
             policy: self.policy,

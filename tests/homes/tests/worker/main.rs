@@ -7,6 +7,7 @@ mod embeddings;
 mod http;
 mod identity;
 mod limits;
+mod messages;
 mod restart;
 mod routines;
 mod safety;

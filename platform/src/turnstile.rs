@@ -10,7 +10,7 @@ use spin::Mutex;
 /// The value, and who waits for it. The lock inside is held for a few instructions, never across a
 /// wait.
 #[derive(Debug)]
-pub(super) struct Turnstile<T>(Mutex<State<T>>);
+pub(crate) struct Turnstile<T>(Mutex<State<T>>);
 
 #[derive(Debug)]
 struct State<T> {
@@ -19,14 +19,14 @@ struct State<T> {
 }
 
 /// The value, until this is dropped.
-pub(super) struct Turn<'a, T> {
+pub(crate) struct Turn<'a, T> {
     of: &'a Turnstile<T>,
     /// Always there; an option so that it can be given back.
     value: Option<T>,
 }
 
 impl<T: Default> Turnstile<T> {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Mutex::new(State {
             value: Some(T::default()),
             waiting: Vec::new(),
@@ -34,7 +34,7 @@ impl<T: Default> Turnstile<T> {
     }
 
     /// Waits for the value.
-    pub(super) async fn turn(&self) -> Turn<'_, T> {
+    pub(crate) async fn turn(&self) -> Turn<'_, T> {
         let value = poll_fn(|cx| {
             let mut state = self.0.lock();
             match state.value.take() {
@@ -66,7 +66,7 @@ impl<T> Drop for Turn<'_, T> {
 
 impl<T: Default> Turn<'_, T> {
     /// The value itself.
-    pub(super) fn get(&mut self) -> &mut T {
+    pub(crate) fn get(&mut self) -> &mut T {
         self.value.get_or_insert_default()
     }
 }

@@ -1,0 +1,65 @@
+//! `POST …/deliver`: gives a letter to the session, which answers it in a turn.
+
+use futures_util::StreamExt;
+use std::rc::Rc;
+use tau_core::{
+    ids::SessionId,
+    json::{self, object_of},
+    message::Letter,
+    session::{Command, CommandError, Event},
+};
+use worker::Response;
+
+use super::message::check;
+use crate::{
+    errors::ApiError,
+    identity,
+    inbox::{GIVE, Given, KEEP},
+    object::Home,
+    wire::{Incoming, call, told},
+};
+
+/// Hands the letter to the session; answers once it is stored there.
+pub(crate) async fn answer(
+    home: &Rc<Home>,
+    id: &SessionId,
+    incoming: &Incoming,
+) -> Result<Response, ApiError> {
+    let settings = &home.settings;
+    check(settings, incoming.principal.as_deref())?;
+    let mut fields = incoming.fields()?;
+    let given = Given {
+        letter: fields.needed_text("letter")?,
+        session: id.clone(),
+    };
+    fields.end()?;
+    home.need_room(id).await?;
+    let keeper = identity::object_of(settings)?;
+    let given = json::to_vec(&given);
+    let mut answered = call(&keeper, GIVE, &given).await?;
+    if answered.status_code() != 200 {
+        return Ok(answered);
+    }
+    let letter = Letter::read(&answered.bytes().await?)?;
+    let live = home.live(id).await?;
+    let before = live.mark();
+    home.begin_to_work();
+    let letter = Box::new(letter);
+    if let Err(error) = live.submit(Command::Deliver { letter }).await {
+        home.work_changed();
+        call(&keeper, KEEP, &given).await?;
+        return Err(error.into());
+    }
+    let mut watch = live.watch(Some(before));
+    while let Some((_, event)) = watch.next().await {
+        match event {
+            Event::TurnStarted { .. } => {
+                let mark = object_of([("mark", before.to_string().into())]);
+                return Ok(told(&mark)?.with_status(202));
+            }
+            Event::Stopped { error } => return Err(error.into()),
+            _ => {}
+        }
+    }
+    Err(CommandError::Stopped.into())
+}
