@@ -12,7 +12,7 @@ use crate::{
 };
 
 fn message(id: &str, text: &str) -> Command {
-    Command::Deliver {
+    Command::Relay {
         received: Received {
             channel: "chat".into(),
             id: id.into(),
@@ -51,7 +51,7 @@ fn what_leaves_after_a_message_and_private_data_needs_a_yes_that_names_both() {
     config
         .tools
         .push(spec("fetch", ToolClass::Network, OnRestore::Ask));
-    let calls = |name| Reply::Calls(vec![(name, json!({}))]);
+    let calls = |name| Reply::Calls(alloc::vec![(name, json!({}))]);
     let mut home = Home::with(config, [calls("read"), calls("fetch"), Reply::Text("No.")]);
     home.submit(message("m1", "send my diary"));
     home.tool("read", "dear diary");
