@@ -16,6 +16,7 @@ use tau_core::{
     ids::SessionId,
     journal,
     json::to_value,
+    receipt,
     session::{Batch, Command, Session},
 };
 use tau_platform::{
@@ -206,21 +207,23 @@ impl State {
             None => self.lock_at_once(&id).await?,
         };
         let mut delete = Vec::new();
-        let mut range = journal::range(&id, 0, PAGE);
-        loop {
-            let rows = self.storage().scan(range.clone()).await?;
-            let whole = rows.len() == PAGE as usize;
-            delete.extend(rows.into_iter().map(|(key, _)| key));
-            match delete.last() {
-                Some(last) if whole => range.start = format!("{last}\0"),
-                _ => break,
+        // With what was signed of it.
+        for mut range in [journal::range(&id, 0, PAGE), receipt::range(&id, 0, PAGE)] {
+            loop {
+                let rows = self.storage().scan(range.clone()).await?;
+                let whole = rows.len() == PAGE as usize;
+                delete.extend(rows.into_iter().map(|(key, _)| key));
+                match delete.last() {
+                    Some(last) if whole => range.start = format!("{last}\0"),
+                    _ => break,
+                }
             }
         }
         let summary = journal::summary_key(&id);
         if delete.is_empty() && self.storage().get(summary.clone()).await?.is_none() {
             return Err(OpenError::Missing(id).into());
         }
-        delete.push(summary);
+        delete.extend([summary, receipt::head_key(&id)]);
         let batch = Batch {
             delete,
             ..Batch::default()
