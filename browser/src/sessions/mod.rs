@@ -122,7 +122,10 @@ impl State {
     async fn can_go_on(&self, open: &Rc<Open>, command: &Command) -> Result<(), Refused> {
         let begins = matches!(
             command,
-            Command::Prompt { .. } | Command::Relay { .. } | Command::Compact
+            Command::Prompt { .. }
+                | Command::Relay { .. }
+                | Command::Deliver { .. }
+                | Command::Compact
         );
         let answers = matches!(command, Command::Approve { .. } | Command::Deny { .. });
         if begins || answers || open.resting.get() {
