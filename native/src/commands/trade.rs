@@ -278,6 +278,10 @@ pub(super) fn failed(error: TradeError) -> Error {
             Exit::Flagged,
             "`tau identity import FILE` takes the log that this agent exports",
         ),
+        TradeError::Ledger(_) | TradeError::Attest(_) if code == "signature_invalid" => told(
+            Exit::Flagged,
+            "it was changed on the way, or somebody else signed it: ask for it again",
+        ),
         TradeError::Ledger(_)
         | TradeError::Attest(_)
         | TradeError::TooMany { .. }

@@ -168,7 +168,7 @@ fn delegation_reserves_a_turn_is_settled_at_its_cost_and_the_ledger_sums_to_zero
     assert_ne!(changed, file);
     bob.with(&["escrow", "import", "-"], &changed)
         .code(10)
-        .tells("does not hold");
+        .tells("signature_invalid");
 }
 
 #[test]
