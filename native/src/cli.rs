@@ -17,9 +17,7 @@ use crate::{
 };
 
 const EXAMPLES: &str = "\
-Examples:
-  tau \"what does this project do?\"        one answer, on stdout
-  git diff | tau \"review this\"            standard input goes along
+Examples: tau \"what does this project do?\"  ·  git diff | tau \"review this\"
 Provider: flags, profile, a key in the environment, localhost, embedded. TAU_HOME: Tau's folder.
 ";
 

@@ -1,6 +1,7 @@
 //! Taking a message in: from the cheapest check on, and only the last of them changes anything.
 
 use alloc::{
+    boxed::Box,
     collections::BTreeMap,
     format,
     string::{String, ToString},
@@ -68,7 +69,7 @@ pub struct Taken {
 /// A message that was not taken; of one whose signature was checked, who sent it is known.
 struct Refusal {
     error: MessageError,
-    verified: Option<Verified>,
+    verified: Option<Box<Verified>>,
 }
 
 impl<T: Into<MessageError>> From<T> for Refusal {
@@ -191,7 +192,7 @@ impl<S: Storage, K: Signer, E: Entropy> Office<'_, S, K, E> {
         };
         result.await.map_err(|error| Refusal {
             error,
-            verified: Some(verified),
+            verified: Some(Box::new(verified)),
         })
     }
 
