@@ -14,6 +14,7 @@
 //! with another ephemeral key; refusing a message that was seen before is the guard's business.
 
 mod body;
+pub mod pieces;
 mod several;
 pub mod v2;
 
