@@ -183,9 +183,10 @@ fn shake_hands(alice: &mut Agent, bob: &mut Agent, now_ms: u64) -> (Session, Ses
     let sender = bob.logs[&a].state().unwrap();
     assert_eq!(&proposal.kel_head, sender.head());
     let (_, alice_key) = sender.current_agreement().unwrap();
+    let own = bob.tree.agreement(1);
     let answer = Answer {
         me: &b.as_kamn(),
-        secret: &bob.tree.agreement(1),
+        own: (&own).into(),
         peer_key: alice_key,
         ephemeral: KeyTree::from_seed(&[0x55; 32]).agreement(1),
         nonce: [0xb2; 32],

@@ -98,6 +98,10 @@ impl Printer {
             Event::ModelCalled { model, attempt, .. } => self.model_called(model, *attempt),
             Event::TextDelta { text } => self.stream(text),
             Event::Message { message, .. } => self.message(message),
+            Event::Delivered { sender, .. } => {
+                self.end_line();
+                self.ui.note(format!("a message of {}", ui::plain(&sender.did)));
+            }
             Event::Recalled { memories, .. } => {
                 self.end_line();
                 self.ui.note(format!("recalled: {}", memories.join(", ")));
@@ -338,6 +342,7 @@ pub(crate) fn screened_line(source: &Source, findings: &[Screened]) -> String {
         Source::File { path } => ui::plain(path),
         Source::Memory => "memory".into(),
         Source::Summary => "the summary".into(),
+        Source::Agent { did } => format!("the message of {}", ui::plain(did)),
     };
     let mut told: Vec<(&str, Measure)> = Vec::new();
     for finding in findings {

@@ -122,6 +122,7 @@ fn is_hash(text: &str) -> bool {
 fn texts(body: &mut Body) -> Vec<&mut String> {
     match body {
         Body::Prompt { message, .. }
+        | Body::Delivered { message, .. }
         | Body::Answer { message, .. }
         | Body::Compacted { message, .. }
         | Body::Squashed { message, .. } => of_message(message),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     ids::{CallId, EffectId, EntryId, SessionId, TurnId, UnixMillis},
     json::{self, FromJson, ToJson, Value},
-    message::{Message, ToolResult},
+    message::{Message, Sender, ToolResult},
     model::{StopReason, Usage},
     policy::{Extent, Policy},
     safety::{Labels, Screened, Source},
@@ -157,6 +157,21 @@ pub enum Body {
         /// The entry it follows.
         parent: Option<EntryId>,
         /// The prompt.
+        message: Message,
+        /// The model call that follows.
+        effect: EffectId,
+    },
+    /// A turn began with what another agent wrote.
+    Delivered {
+        /// The turn.
+        turn: TurnId,
+        /// The entry of the message.
+        entry: EntryId,
+        /// The entry it follows.
+        parent: Option<EntryId>,
+        /// Who wrote it, and which it is.
+        sender: Sender,
+        /// The message, as the model reads it.
         message: Message,
         /// The model call that follows.
         effect: EffectId,

@@ -3,6 +3,11 @@
 //! A message is a role and a list of content parts. System text is not a message: it belongs to
 //! the request, because only Tau writes it.
 
+mod letter;
+
+pub(crate) use letter::title as letter_title;
+pub use letter::{LETTER_LIMIT_BYTES, Letter, Sender};
+
 use alloc::{string::String, vec, vec::Vec};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

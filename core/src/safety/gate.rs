@@ -196,9 +196,11 @@ impl Gate {
             // What a model says gives no orders; what it calls is decided by the dispatcher.
             Source::Runtime | Source::Model => None,
             Source::User | Source::Instructions => Some(self.prompt),
-            Source::Tool { .. } | Source::File { .. } | Source::Memory | Source::Summary => {
-                Some(self.content)
-            }
+            Source::Tool { .. }
+            | Source::File { .. }
+            | Source::Memory
+            | Source::Summary
+            | Source::Agent { .. } => Some(self.content),
         };
         // Without any instructions, or without its past, an agent is worse off than with a gap.
         let (most, takes_notes) = match source {
@@ -214,7 +216,7 @@ impl Gate {
             // What comes from outside comes at any length, made by anyone.
             saves_work: matches!(
                 source,
-                Source::Tool { .. } | Source::File { .. } | Source::Memory
+                Source::Tool { .. } | Source::File { .. } | Source::Memory | Source::Agent { .. }
             ),
         }
     }
@@ -451,6 +453,7 @@ fn what(source: &Source) -> Cow<'static, str> {
         Source::File { .. } => Cow::Borrowed("What this file says"),
         Source::Memory => Cow::Borrowed("What memory returned"),
         Source::Summary => Cow::Borrowed("The summary"),
+        Source::Agent { .. } => Cow::Borrowed("What another agent wrote"),
         Source::User | Source::Instructions => Cow::Borrowed("The prompt"),
         Source::Model => Cow::Borrowed("This part of the answer"),
         Source::Runtime => Cow::Borrowed("This text"),

@@ -43,6 +43,13 @@ impl Labels {
         external: true,
     };
 
+    /// What another agent wrote to this one: between the two, by somebody else, over the network.
+    pub const LETTER: Self = Self {
+        private: true,
+        untrusted: true,
+        external: true,
+    };
+
     /// What content made of both is.
     #[must_use]
     pub fn with(self, other: Self) -> Self {

@@ -61,6 +61,11 @@ pub enum Source {
     Memory,
     /// A model's summary of what was said, read and done.
     Summary,
+    /// A message of another agent, whose signature was checked.
+    Agent {
+        /// Its DID.
+        did: String,
+    },
 }
 
 /// Content nobody has looked at yet, with where it came from.

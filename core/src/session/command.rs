@@ -1,7 +1,6 @@
 //! What a person or a program asks of a session.
 
-use alloc::string::String;
-use alloc::vec::Vec;
+use alloc::{boxed::Box, string::String, vec::Vec};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -9,7 +8,7 @@ use super::MergeHow;
 use crate::{
     ids::{CallId, EntryId},
     json::{FromJson, ToJson},
-    message::Image,
+    message::{Image, Letter},
     policy::{Extent, Policy},
     safety::rules::BadRule,
     tool::reserved::BadToolName,
@@ -26,6 +25,11 @@ pub enum Command {
         /// Pictures that go with it.
         #[serde(default)]
         images: Vec<Image>,
+    },
+    /// Begin a turn with what another agent wrote. Refused while one is running.
+    Deliver {
+        /// The message, as the home that checked it has it.
+        letter: Box<Letter>,
     },
     /// End the running turn at once, keeping what was said and done. No turn is no error.
     Interrupt,

@@ -6,7 +6,7 @@ use alloc::{string::String, sync::Arc, vec::Vec};
 
 use crate::{
     ids::{EntryId, TurnId, UnixMillis},
-    message::Message,
+    message::{Message, Sender},
     model::Usage,
     safety::{Labels, Vetted},
 };
@@ -36,6 +36,8 @@ pub struct Entry {
     pub origin: Option<Origin>,
     /// For what was found in memory: what it is.
     pub recalled: Option<Recalled>,
+    /// For what another agent wrote: who.
+    pub sender: Option<Sender>,
 }
 
 /// Where an entry came from that was not said in its place.
@@ -107,6 +109,13 @@ impl Entries {
                 let entry = Arc::make_mut(entry);
                 entry.labels = entry.labels.with(labels);
             }
+        }
+    }
+
+    /// Says of the newest entry that another agent wrote it.
+    pub(crate) fn set_sender(&mut self, sender: Sender) {
+        if let Some(entry) = self.all.last_mut() {
+            Arc::make_mut(entry).sender = Some(sender);
         }
     }
 

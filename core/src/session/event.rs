@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::{
     ids::{CallId, EntryId, TurnId, UnixMillis},
     json::{FromJson, ToJson},
-    message::{Message, ToolResult},
+    message::{Message, Sender, ToolResult},
     model::Usage,
     policy::Refusal,
     safety::{Screened, Source},
@@ -25,6 +25,15 @@ pub enum Event {
         turn: TurnId,
         /// The prompt's entry.
         entry: EntryId,
+    },
+    /// What another agent wrote begins the turn, and is stored.
+    Delivered {
+        /// Its entry.
+        entry: EntryId,
+        /// Who wrote it, and which it is.
+        sender: Sender,
+        /// The message, as the model reads it.
+        message: Message,
     },
     /// Something was found in memory for the prompt, and is stored.
     Recalled {

@@ -177,6 +177,7 @@ impl State {
                 covers: None,
                 origin: None,
                 recalled: None,
+                sender: None,
             });
         }
         let stands = match head {

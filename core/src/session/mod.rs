@@ -120,6 +120,7 @@ impl Session {
     fn take(&mut self, command: Command, now: UnixMillis) -> Result<(), CommandError> {
         match command {
             Command::Prompt { text, images } => self.prompt(text, images, now)?,
+            Command::Deliver { letter } => self.deliver(&letter, now)?,
             Command::Interrupt => self.interrupt(now),
             Command::Approve {
                 call_id,

@@ -15,7 +15,7 @@ use crate::{
     ids::{CallId, EffectId, EntryId, SessionId, TurnId, UnixMillis},
     journal::{Body, Created, FinishedBy, NextAttempt, Record},
     memory,
-    message::{Message, Part, Role},
+    message::{Message, Part, Role, letter_title},
     model::Usage,
     policy::{Extent, Policy, rates},
     safety::{Gate, Labels, Source, Untrusted, Vetted},
@@ -150,6 +150,25 @@ impl State {
                     self.title = title(message);
                 }
                 self.add(entry, parent.as_ref(), *turn, message, Source::User, at)?;
+            }
+            Body::Delivered {
+                turn,
+                entry,
+                parent,
+                sender,
+                message,
+                effect,
+            } => {
+                self.begin(*turn, Stage::Model(Attempt::first(*effect)), at)?;
+                self.used(*effect);
+                if self.title.is_empty() {
+                    self.title = letter_title(sender);
+                }
+                let did = sender.did.clone();
+                let message = self.vet(message, Source::Agent { did });
+                let parent = parent.as_ref();
+                self.push_from(entry, parent, *turn, message, at, Labels::LETTER, None)?;
+                self.entries.set_sender(sender.clone());
             }
             Body::Recalled {
                 entry,
@@ -500,6 +519,7 @@ impl State {
             covers: None,
             origin,
             recalled: None,
+            sender: None,
         });
         self.names.grow(parent, place);
         if let Some(entry) = self.entries.get(place) {

@@ -8,7 +8,7 @@ use super::{MarkKind, Session, WaitingCall};
 use crate::{
     ids::{CallId, EntryId, SessionId, TurnId, UnixMillis},
     json::ToJson,
-    message::Message,
+    message::{Message, Sender},
     model::Usage,
     safety::Vetted,
     tool::notice::Notice,
@@ -72,6 +72,9 @@ pub struct ViewEntry {
     /// Whether it was found in memory for the prompt before it.
     #[serde(skip_serializing_if = "core::ops::Not::not")]
     pub recalled: bool,
+    /// For what another agent wrote: who.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sender: Option<Sender>,
     /// Whether it belongs to the conversation as it stands.
     pub on_path: bool,
 }
@@ -148,6 +151,7 @@ impl Session {
                     usage: entry.usage,
                     summary: entry.covers.is_some(),
                     recalled: entry.recalled.is_some(),
+                    sender: entry.sender.clone(),
                     on_path: on_path[place],
                 })
                 .collect(),

@@ -23,7 +23,7 @@ use crate::{
     context::{estimate_message, last_answer_note},
     ids::{EffectId, TurnId, UnixMillis},
     journal::Body,
-    message::{Image, Message, Part, Role},
+    message::{Image, Letter, Message, Part, Role},
     model::{Assembled, Delta, ModelConfig, ModelRequest, StopReason, ToolChoice, Usage},
     safety::{Content, Gate, Source, Untrusted, withheld_for},
     session::{Answer, Attempt, Budget, CommandError, Event, Outcome, Session, Stage},
@@ -42,14 +42,7 @@ impl Session {
         if text.trim().is_empty() && images.is_empty() {
             return Err(CommandError::EmptyPrompt);
         }
-        if self.state.turn.is_some() {
-            return Err(CommandError::Busy);
-        }
-        if let Some(rule) = self.state.gate.bad_rule().cloned() {
-            return Err(CommandError::BadRule { rule });
-        }
-        let tools = self.state.tools.iter().map(|spec| &***spec);
-        reserved::check_all(tools).map_err(|name| CommandError::BadTools { name })?;
+        self.check_ready()?;
         let model = self.model(0);
         if !images.is_empty() && !model.images {
             return Err(CommandError::NoImages {
@@ -64,19 +57,7 @@ impl Session {
             role: Role::User,
             parts,
         };
-        let message = Untrusted::new(message, Source::User);
-        let (message, findings) = self.state.gate.vet(message);
-        if let Some(families) = withheld_for(&findings) {
-            self.screened(Source::User, findings, now);
-            return Err(CommandError::Withheld { families });
-        }
-        let message = message.into_inner();
-        let tokens = u64::from(estimate_message(&message));
-        let limit = self.message_limit(&model);
-        if tokens > limit {
-            return Err(CommandError::PromptTooLarge { tokens, limit });
-        }
-        self.screened(Source::User, findings, now);
+        let message = self.admit(message, Source::User, now)?;
         let (entry, parent) = self.next_entry();
         let turn = TurnId(self.state.turns + 1);
         let effect = self.durable_id();
@@ -96,6 +77,78 @@ impl Session {
         );
         self.tell_stored(started);
         Ok(())
+    }
+
+    /// Begins a turn with what another agent wrote: content of somebody else, whatever it says.
+    pub(crate) fn deliver(&mut self, letter: &Letter, now: UnixMillis) -> Result<(), CommandError> {
+        if letter.text().trim().is_empty() {
+            return Err(CommandError::EmptyPrompt);
+        }
+        self.check_ready()?;
+        let sender = letter.sender().clone();
+        let did = sender.did.clone();
+        let message = self.admit(letter.message(), Source::Agent { did }, now)?;
+        let (entry, parent) = self.next_entry();
+        let turn = TurnId(self.state.turns + 1);
+        let effect = self.durable_id();
+        let started = Event::TurnStarted {
+            turn,
+            entry: entry.clone(),
+        };
+        let delivered = Event::Delivered {
+            entry: entry.clone(),
+            sender: sender.clone(),
+            message: message.clone(),
+        };
+        self.record(
+            Body::Delivered {
+                turn,
+                entry,
+                parent,
+                sender,
+                message,
+                effect,
+            },
+            now,
+        );
+        self.tell_stored(started);
+        self.tell_stored(delivered);
+        Ok(())
+    }
+
+    /// Whether a turn can begin.
+    fn check_ready(&self) -> Result<(), CommandError> {
+        if self.state.turn.is_some() {
+            return Err(CommandError::Busy);
+        }
+        if let Some(rule) = self.state.gate.bad_rule().cloned() {
+            return Err(CommandError::BadRule { rule });
+        }
+        let tools = self.state.tools.iter().map(|spec| &***spec);
+        reserved::check_all(tools).map_err(|name| CommandError::BadTools { name })
+    }
+
+    /// What a turn is to begin with, through the gate and in a size that the model takes.
+    fn admit(
+        &mut self,
+        message: Message,
+        source: Source,
+        now: UnixMillis,
+    ) -> Result<Message, CommandError> {
+        let message = Untrusted::new(message, source.clone());
+        let (message, findings) = self.state.gate.vet(message);
+        if let Some(families) = withheld_for(&findings) {
+            self.screened(source, findings, now);
+            return Err(CommandError::Withheld { families });
+        }
+        let message = message.into_inner();
+        let tokens = u64::from(estimate_message(&message));
+        let limit = self.message_limit(&self.model(0));
+        if tokens > limit {
+            return Err(CommandError::PromptTooLarge { tokens, limit });
+        }
+        self.screened(source, findings, now);
+        Ok(message)
     }
 
     /// Does what comes next, as far as it can without the home.

@@ -52,7 +52,8 @@ impl Session {
         }
         let entries = &self.state.entries;
         let mut since = entries.iter().skip(turn.prompt);
-        let prompt = since.next()?;
+        // What strangers write brings nothing of the person's into sight.
+        let prompt = since.next().filter(|prompt| prompt.sender.is_none())?;
         if since.any(|entry| entry.recalled.is_some()) {
             return None;
         }

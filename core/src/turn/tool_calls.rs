@@ -123,6 +123,11 @@ impl Session {
                     seen.untrusted = Some(name());
                 }
             }
+            if let Some(sender) = &entry.sender {
+                let name = || alloc::format!("a message of {}", sender.did);
+                seen.private.get_or_insert_with(name);
+                seen.untrusted.get_or_insert_with(name);
+            }
             if let Some(recalled) = &entry.recalled {
                 let name = || String::from("what is remembered");
                 if recalled.labels.private && seen.private.is_none() {

@@ -21,8 +21,8 @@ mod write;
 pub use antispam::{AntiSpam, Spam, SpamPolicy};
 pub use error::Error;
 pub use lifecycle::{Stage, StageError};
-pub use receive::{Arrival, Received, Resolver, Verified, receive};
-pub use write::SignedEnvelope;
+pub use receive::{Arrival, Received, Resolver, Verified, receive, verify};
+pub use write::{SignedEnvelope, UnsignedEnvelope};
 
 use alloc::{collections::BTreeMap, string::String, vec::Vec};
 

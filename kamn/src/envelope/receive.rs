@@ -79,6 +79,16 @@ impl Verified {
     pub fn envelope(&self) -> &Envelope {
         self.0.envelope()
     }
+
+    /// Takes it once: the last of the checks of [`receive`], and the one that remembers.
+    pub fn admit(
+        self,
+        arrival: Arrival<'_>,
+        guard: &mut dyn GuardStore,
+    ) -> Result<Received, Error> {
+        guard.admit(&delivery(self.envelope(), arrival), arrival.now_ms)?;
+        Ok(Received(self))
+    }
 }
 
 impl Received {
@@ -105,6 +115,18 @@ pub fn receive(
     permit: &dyn Fn(&Verified) -> Result<(), Error>,
     guard: &mut dyn GuardStore,
 ) -> Result<Received, Error> {
+    let verified = verify(text, arrival, resolver)?;
+    permit(&verified)?;
+    verified.admit(arrival, guard)
+}
+
+/// The part of [`receive`] that changes nothing: everything before the rule of the channel. For
+/// whoever has to wait for something in between.
+pub fn verify(
+    text: &[u8],
+    arrival: Arrival<'_>,
+    resolver: &dyn Resolver,
+) -> Result<Verified, Error> {
     let signed = SignedEnvelope::read(text)?;
     let envelope = signed.envelope();
     if !envelope.to.contains(arrival.recipient) {
@@ -117,10 +139,7 @@ pub fn receive(
     let log = log.ok_or_else(|| Error::Unresolved {
         did: envelope.from.as_kamn(),
     })?;
-    let verified = signed.verify(log.state()?, arrival.now_ms, arrival.anchor_ms)?;
-    permit(&verified)?;
-    guard.admit(&delivery, arrival.now_ms)?;
-    Ok(Received(verified))
+    signed.verify(log.state()?, arrival.now_ms, arrival.anchor_ms)
 }
 
 fn delivery(envelope: &Envelope, arrival: Arrival<'_>) -> Delivery {

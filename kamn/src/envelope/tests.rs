@@ -15,7 +15,7 @@ use crate::{
     guard::{Guard, GuardStore, Limits, Order, Refusal},
     jcs::{self, Object, Value},
     kel::{Change, KeyLog},
-    key::SigningKey,
+    key::{PublicKey, SigningKey},
     keys::KeyTree,
 };
 
@@ -102,6 +102,17 @@ fn envelope_is_that_of_the_check_values() {
     let received = take(&sent).unwrap();
     assert_eq!(received.envelope(), &envelope());
     assert_eq!(received.verified().signed().hash(), signed().hash());
+}
+
+#[test]
+fn key_that_is_elsewhere_signs_the_same_envelope() {
+    let key = alice().signing(1);
+    let unsigned = envelope().unsigned("keys-1", envelope().created).unwrap();
+    let signature = key.sign(&unsigned.to_bytes());
+    let by = |public: &PublicKey| unsigned.clone().signed_with(signature, public);
+    assert_eq!(by(&key.public_key()), Ok(signed()));
+    let refused = by(&alice().signing(2).public_key()).unwrap_err();
+    assert_eq!(refused.reason_code(), "signature_invalid");
 }
 
 #[test]

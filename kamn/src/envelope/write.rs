@@ -7,8 +7,8 @@ use crate::{
     bytes::sha256,
     guard,
     jcs::{Object, Value},
-    key::SigningKey,
-    proof::{Options, Proven, Purpose},
+    key::{PublicKey, Signature, SigningKey},
+    proof::{Options, Proven, Purpose, Unsigned},
     time::Timestamp,
 };
 
@@ -60,6 +60,13 @@ impl Envelope {
         key: &SigningKey,
         signed: Timestamp,
     ) -> Result<SignedEnvelope, Error> {
+        let unsigned = self.unsigned(fragment, signed)?;
+        let signature = key.sign(&unsigned.to_bytes());
+        unsigned.signed_with(signature, &key.public_key())
+    }
+
+    /// The same where the key is elsewhere: what it is to sign as `<from>#<fragment>`.
+    pub fn unsigned(self, fragment: &str, signed: Timestamp) -> Result<UnsignedEnvelope, Error> {
         self.check()?;
         let created_ms = self.created.unix_ms();
         guard::check_window(created_ms, self.expires.unix_ms(), created_ms)?;
@@ -68,10 +75,37 @@ impl Envelope {
             method: format!("{}#{fragment}", self.from),
             purpose: Purpose::Authentication,
         };
-        let proven = Proven::sign(self.to_object(), options, key);
-        let signed = SignedEnvelope {
+        let unsigned = Unsigned::new(self.to_object(), options);
+        Ok(UnsignedEnvelope {
             envelope: self,
-            proven,
+            unsigned,
+        })
+    }
+}
+
+/// An envelope that waits for its signature.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnsignedEnvelope {
+    envelope: Envelope,
+    unsigned: Unsigned,
+}
+
+impl UnsignedEnvelope {
+    /// What is to be signed.
+    #[must_use]
+    pub fn to_bytes(&self) -> [u8; 64] {
+        self.unsigned.to_bytes()
+    }
+
+    /// With the signature of `key`, which must be one. Fails where no reader would take it.
+    pub fn signed_with(
+        self,
+        signature: Signature,
+        key: &PublicKey,
+    ) -> Result<SignedEnvelope, Error> {
+        let signed = SignedEnvelope {
+            envelope: self.envelope,
+            proven: self.unsigned.signed_with(signature, key)?,
         };
         signed.check_signer()?;
         let (limit, found) = (ENVELOPE_LIMIT_BYTES, signed.to_canonical().len());

@@ -4,7 +4,7 @@ use alloc::string::String;
 use core::fmt;
 
 use super::{
-    Acceptance, Confirmation, HandshakeError, Proposal, Received, best_common, check_parties,
+    Acceptance, Confirmation, HandshakeError, Own, Proposal, Received, best_common, check_parties,
     check_time,
     keys::{Keys, Side, Transcript},
 };
@@ -18,13 +18,13 @@ use crate::{
 /// Calling order: [`Initiator::new`], sign and send the proposal, [`Initiator::sent`] with the hash of
 /// what was signed, [`Initiator::finish`] with the answer, sign and send what that returns.
 pub struct Initiator {
-    me: String,
-    peer: String,
-    proposal: Proposal,
-    started_ms: u64,
-    proposal_hash: Option<[u8; 32]>,
+    pub(super) me: String,
+    pub(super) peer: String,
+    pub(super) proposal: Proposal,
+    pub(super) started_ms: u64,
+    pub(super) proposal_hash: Option<[u8; 32]>,
     /// Gone once the keys are made.
-    ephemeral: Option<AgreementSecret>,
+    pub(super) ephemeral: Option<AgreementSecret>,
 }
 
 impl Initiator {
@@ -49,6 +49,12 @@ impl Initiator {
         }
     }
 
+    /// The other's DID.
+    #[must_use]
+    pub fn peer(&self) -> &str {
+        &self.peer
+    }
+
     /// What to put into the envelope.
     #[must_use]
     pub fn proposal(&self) -> &Proposal {
@@ -66,13 +72,13 @@ impl Initiator {
 
     /// Takes the answer: the session, and the confirmation without which the other has none.
     ///
-    /// `secret` is this agent's static agreement key, `peer_key` the other's, as his key events have
+    /// `own` is this agent's static agreement key, `peer_key` the other's, as his key events have
     /// it. What is refused changes nothing: the true answer may still come.
-    pub fn finish(
+    pub fn finish<'a>(
         &mut self,
         received: &Received,
         acceptance: &Acceptance,
-        secret: &AgreementSecret,
+        own: impl Into<Own<'a>>,
         peer_key: &AgreementKey,
         now_ms: u64,
     ) -> Result<(Session, Confirmation), HandshakeError> {
@@ -99,7 +105,7 @@ impl Initiator {
             [
                 ephemeral.agree(&acceptance.ephemeral)?,
                 ephemeral.agree(peer_key)?,
-                secret.agree(&acceptance.ephemeral)?,
+                own.into().agree(&acceptance.ephemeral)?,
             ],
         );
         if !keys.confirms(Side::Responder, &acceptance.confirm) {

@@ -48,11 +48,11 @@ pub(super) enum Side {
 
 /// What a handshake gives.
 pub(super) struct Keys {
-    transcript: [u8; 32],
+    pub(super) transcript: [u8; 32],
     pub(super) initiator_to_responder: Secret,
     pub(super) responder_to_initiator: Secret,
-    confirm_initiator: Secret,
-    confirm_responder: Secret,
+    pub(super) confirm_initiator: Secret,
+    pub(super) confirm_responder: Secret,
 }
 
 impl Keys {

@@ -25,6 +25,7 @@ mod keys;
 mod message;
 mod pending;
 mod responder;
+mod snapshot;
 
 pub use initiator::Initiator;
 pub use message::{Acceptance, Confirmation, Proposal};
@@ -36,11 +37,14 @@ use alloc::{
     vec::Vec,
 };
 
+use core::fmt;
 use thiserror::Error as ThisError;
+use zeroize::Zeroizing;
 
 use crate::{
     envelope::{self, MessageType},
     error::Error,
+    key::{AgreementKey, AgreementSecret},
 };
 
 /// The version of the protocol, as `hs` in each message.
@@ -107,6 +111,9 @@ pub enum HandshakeError {
     /// The other does not have the keys: something on the way was changed.
     #[error("the confirmation does not fit: the two have not seen the same handshake")]
     Confirmation,
+    /// A snapshot that is none, or was changed.
+    #[error("the snapshot does not open")]
+    Snapshot,
     /// A key that is refused.
     #[error(transparent)]
     Key(#[from] Error),
@@ -127,8 +134,39 @@ impl HandshakeError {
             Self::Timeout => "handshake_timeout",
             Self::Pending { .. } => "handshake_pending",
             Self::Confirmation => "handshake_confirmation_invalid",
+            Self::Snapshot => "snapshot_invalid",
             Self::Key(error) => error.reason_code(),
         }
+    }
+}
+
+/// This agent's static agreement key, wherever its secret half is.
+#[derive(Clone, Copy)]
+pub enum Own<'a> {
+    /// Here.
+    Secret(&'a AgreementSecret),
+    /// Elsewhere: what it has in common with the ephemeral key of the other's message.
+    Agreed(&'a [u8; 32]),
+}
+
+impl Own<'_> {
+    fn agree(&self, ephemeral: &AgreementKey) -> Result<Zeroizing<[u8; 32]>, Error> {
+        match self {
+            Self::Secret(secret) => secret.agree(ephemeral),
+            Self::Agreed(agreed) => Ok(Zeroizing::new(**agreed)),
+        }
+    }
+}
+
+impl<'a> From<&'a AgreementSecret> for Own<'a> {
+    fn from(secret: &'a AgreementSecret) -> Self {
+        Self::Secret(secret)
+    }
+}
+
+impl fmt::Debug for Own<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Own(secret)")
     }
 }
 

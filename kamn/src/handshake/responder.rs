@@ -4,7 +4,7 @@ use alloc::{string::String, vec::Vec};
 use core::fmt;
 
 use super::{
-    Acceptance, Confirmation, HandshakeError, Proposal, Received, SUITES, best_common,
+    Acceptance, Confirmation, HandshakeError, Own, Proposal, Received, SUITES, best_common,
     check_parties, check_time,
     keys::{Keys, Side, Transcript},
 };
@@ -18,7 +18,7 @@ pub struct Answer<'a> {
     /// This agent.
     pub me: &'a str,
     /// Its static agreement key.
-    pub secret: &'a AgreementSecret,
+    pub own: Own<'a>,
     /// The proposer's, as his key events have it.
     pub peer_key: &'a AgreementKey,
     /// Fresh, from a cryptographically secure source; wiped here.
@@ -36,13 +36,13 @@ pub struct Answer<'a> {
 /// Calling order: [`Responder::accept`], sign and send the acceptance it returns, [`Responder::sent`]
 /// with the hash of what was signed, [`Responder::finish`] with the confirmation.
 pub struct Responder {
-    me: String,
-    peer: String,
-    channel: String,
-    started_ms: u64,
-    acceptance_hash: Option<[u8; 32]>,
+    pub(super) me: String,
+    pub(super) peer: String,
+    pub(super) channel: String,
+    pub(super) started_ms: u64,
+    pub(super) acceptance_hash: Option<[u8; 32]>,
     /// Gone once there is a session.
-    keys: Option<Keys>,
+    pub(super) keys: Option<Keys>,
 }
 
 impl Responder {
@@ -78,7 +78,7 @@ impl Responder {
             transcript.hash(),
             [
                 ephemeral.agree(&proposal.ephemeral)?,
-                answer.secret.agree(&proposal.ephemeral)?,
+                answer.own.agree(&proposal.ephemeral)?,
                 ephemeral.agree(answer.peer_key)?,
             ],
         );
@@ -100,6 +100,12 @@ impl Responder {
             keys: Some(keys),
         };
         Ok((responder, acceptance))
+    }
+
+    /// The other's DID.
+    #[must_use]
+    pub fn peer(&self) -> &str {
+        &self.peer
     }
 
     /// Says what was signed: SHA-256 over the canonical text of the signed envelope.

@@ -52,7 +52,7 @@ fn accept(
     let (alice, bob) = (alice(), bob());
     let answer = Answer {
         me: &bob.did.to_string(),
-        secret: &bob.agreement,
+        own: (&bob.agreement).into(),
         peer_key: &alice.agreement.public_key(),
         ephemeral: secret(0x55),
         nonce: [0xb2; 32],
@@ -71,7 +71,7 @@ fn finish(
     initiator.finish(received, acceptance, &alice().agreement, &peer_key, 3000)
 }
 
-fn code<T: core::fmt::Debug>(result: Result<T, HandshakeError>) -> &'static str {
+fn code<T: fmt::Debug>(result: Result<T, HandshakeError>) -> &'static str {
     result.unwrap_err().reason_code()
 }
 
@@ -156,6 +156,64 @@ fn three_messages_make_a_session_that_both_have() {
     );
     let again = responder.finish(&last, &confirmation, 4000);
     assert_eq!(code(again), "handshake_out_of_order");
+}
+
+#[test]
+fn secrets_elsewhere_and_a_restart_between_messages_make_the_same_session() {
+    let (alice, bob) = (alice(), bob());
+    let (store_key, nonce) = ([5; 32], [6; 24]);
+    let mut initiator = initiator();
+    assert_eq!(
+        code(initiator.snapshot(&store_key, &nonce)),
+        "handshake_out_of_order"
+    );
+    initiator.sent([9; 32]).unwrap();
+    let proposal = initiator.proposal().clone();
+    let put_away = initiator.snapshot(&store_key, &nonce).unwrap();
+    let mut initiator = Initiator::restore(&store_key, &put_away).unwrap();
+    assert_eq!(initiator.proposal(), &proposal);
+    let (expected, acceptance) = accept(&received(&alice, &bob, 9), &proposal, suites()).unwrap();
+    let agreed = bob.agreement.agree(&proposal.ephemeral).unwrap();
+    let answer = Answer {
+        me: &bob.did.to_string(),
+        own: Own::Agreed(&agreed),
+        peer_key: &alice.agreement.public_key(),
+        ephemeral: secret(0x55),
+        nonce: [0xb2; 32],
+        kel_head: [3; 32],
+        suites: suites(),
+    };
+    let (mut responder, found) =
+        Responder::accept(&received(&alice, &bob, 9), &proposal, answer, 2000).unwrap();
+    assert_eq!(found, acceptance);
+    drop(expected);
+    responder.sent([10; 32]).unwrap();
+    let put_away = responder.snapshot(&store_key, &nonce).unwrap();
+    let mut responder = Responder::restore(&store_key, &put_away).unwrap();
+    let agreed = alice.agreement.agree(&acceptance.ephemeral).unwrap();
+    let (mut a, confirmation) = initiator
+        .finish(
+            &received(&bob, &alice, 10),
+            &acceptance,
+            Own::Agreed(&agreed),
+            &bob.agreement.public_key(),
+            3000,
+        )
+        .unwrap();
+    let last = received(&alice, &bob, 11);
+    let mut b = responder.finish(&last, &confirmation, 4000).unwrap();
+    let hello = a.seal(5000, b"hello").unwrap();
+    assert_eq!(b.open(5000, &hello).unwrap().as_slice(), b"hello");
+    let mut torn = put_away;
+    torn[40] ^= 1;
+    assert_eq!(
+        code(Responder::restore(&store_key, &torn)),
+        "snapshot_invalid"
+    );
+    assert_eq!(
+        code(Responder::restore(&[4; 32], &torn)),
+        "snapshot_invalid"
+    );
 }
 
 #[test]

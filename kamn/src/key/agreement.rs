@@ -21,6 +21,11 @@ impl AgreementSecret {
         Self(StaticSecret::from(*bytes))
     }
 
+    /// Its bytes, to be sealed and put away.
+    pub(crate) fn to_bytes(&self) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(self.0.to_bytes())
+    }
+
     /// Its public half.
     #[must_use]
     pub fn public_key(&self) -> AgreementKey {

@@ -13,7 +13,7 @@ use crate::{
     error::beginning,
     jcs::{self, Fields, Integer, Object, Value},
     kel::{self, State},
-    key::{Signature, SigningKey},
+    key::{PublicKey, Signature, SigningKey},
     time::Timestamp,
 };
 
@@ -153,7 +153,18 @@ impl Notice {
     /// Signs it with the recipient's key; what is sent.
     #[must_use]
     pub fn sign(&self, key: &SigningKey) -> Value {
-        let sig = key.sign(&self.to_bytes()).to_multibase();
+        self.with_signature(key.sign(&self.to_bytes()))
+    }
+
+    /// The same where the key is elsewhere: the signature of `key` over [`Notice::to_bytes`], which
+    /// must be one.
+    pub fn signed_with(&self, signature: Signature, key: &PublicKey) -> Result<Value, Error> {
+        key.verify(&self.to_bytes(), &signature)?;
+        Ok(self.with_signature(signature))
+    }
+
+    fn with_signature(&self, signature: Signature) -> Value {
+        let sig = signature.to_multibase();
         self.to_object().with("sig", sig).into()
     }
 
@@ -197,7 +208,9 @@ impl Notice {
             .with("received_at", self.received_at)
     }
 
-    fn to_bytes(&self) -> Vec<u8> {
+    /// What is to be signed.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
         in_domain(DOMAIN, &self.to_object().into())
     }
 }

@@ -139,3 +139,16 @@ fn notices_are_counted_by_sender() {
     assert_eq!(count(&mut limit, &other, 1000), Ok(()));
     assert_eq!(count(&mut limit, &first, 1000), Err("notice_rate_exceeded"));
 }
+
+#[test]
+fn key_that_is_elsewhere_signs_the_same_notice() {
+    let bob = log("bob", 0x22);
+    let at = Timestamp::from_unix_ms(NOW_MS + 1000).unwrap();
+    let notice = Notice::new(&verified(), "expired", bob.state().unwrap().did(), at).unwrap();
+    let key = tree(0x22).signing(1);
+    let signature = key.sign(&notice.to_bytes());
+    let signed = notice.signed_with(signature, &key.public_key());
+    assert_eq!(signed, Ok(notice.sign(&key)));
+    let other = tree(0x11).signing(1).public_key();
+    assert!(notice.signed_with(signature, &other).is_err());
+}

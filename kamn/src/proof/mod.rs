@@ -96,6 +96,43 @@ impl Options {
     }
 }
 
+/// An object that is to be proven by a key which is elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unsigned {
+    document: Object,
+    options: Options,
+}
+
+impl Unsigned {
+    /// `document`, without a proof it has, to be signed as `options` say.
+    #[must_use]
+    pub fn new(mut document: Object, options: Options) -> Self {
+        document.remove("proof");
+        Self { document, options }
+    }
+
+    /// What is to be signed.
+    #[must_use]
+    pub fn to_bytes(&self) -> [u8; 64] {
+        hash_data(self.options.to_object(&self.document), &self.document)
+    }
+
+    /// With the signature of `key`, which must be one.
+    pub fn signed_with(self, signature: Signature, key: &PublicKey) -> Result<Proven, Error> {
+        key.verify(&self.to_bytes(), &signature)?;
+        Ok(self.proven(signature))
+    }
+
+    fn proven(self, signature: Signature) -> Proven {
+        Proven {
+            has_context: self.document.get("@context").is_some(),
+            document: self.document,
+            options: self.options,
+            signature,
+        }
+    }
+}
+
 /// An object and the proof it carries, not yet held against a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proven {
@@ -109,16 +146,10 @@ pub struct Proven {
 impl Proven {
     /// Proves `document`, in place of a proof it has.
     #[must_use]
-    pub fn sign(mut document: Object, options: Options, key: &SigningKey) -> Self {
-        document.remove("proof");
-        let config = options.to_object(&document);
-        let signature = key.sign(&hash_data(config, &document));
-        Self {
-            has_context: document.get("@context").is_some(),
-            document,
-            options,
-            signature,
-        }
+    pub fn sign(document: Object, options: Options, key: &SigningKey) -> Self {
+        let unsigned = Unsigned::new(document, options);
+        let signature = key.sign(&unsigned.to_bytes());
+        unsigned.proven(signature)
     }
 
     /// Takes the one proof out of an object.

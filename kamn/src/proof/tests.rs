@@ -125,3 +125,17 @@ fn whatever_changes_in_document_or_proof_breaks_it() {
         Err("json_field_kind_invalid")
     );
 }
+
+#[test]
+fn key_that_is_elsewhere_makes_the_same_proof() {
+    let unsigned = Unsigned::new(credential(), proven().options().clone());
+    assert_eq!(hex(&unsigned.to_bytes()), HASH_DATA);
+    let signature = Signature::from_multibase(PROOF_VALUE).unwrap();
+    let public = key().public_key();
+    let signed = unsigned.clone().signed_with(signature, &public).unwrap();
+    assert_eq!(signed, proven());
+    let other = SigningKey::from_seed(&[7; 32]);
+    let foreign = other.sign(&unsigned.to_bytes());
+    let refused = unsigned.signed_with(foreign, &public).unwrap_err();
+    assert_eq!(refused.reason_code(), "signature_invalid");
+}

@@ -9,7 +9,7 @@
 //! those again: it must be stored before a message is handed on, and never exchanged for an older one.
 
 pub(crate) mod chain;
-mod snapshot;
+pub(crate) mod snapshot;
 
 use alloc::{
     collections::BTreeMap,

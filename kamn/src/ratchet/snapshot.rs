@@ -37,23 +37,40 @@ impl Session {
             plain.extend_from_slice(&counter.to_be_bytes());
             plain.extend_from_slice(key.as_slice());
         }
-        let mut snapshot = Vec::from(nonce);
-        let sealed = encrypt(store_key, nonce, AAD, &plain).ok_or(RatchetError::Snapshot)?;
-        snapshot.extend_from_slice(&sealed);
-        Ok(snapshot)
+        sealed(store_key, nonce, AAD, &plain).ok_or(RatchetError::Snapshot)
     }
 
     /// The session as it was when [`Session::snapshot`] was called.
     pub fn restore(store_key: &[u8; 32], snapshot: &[u8]) -> Result<Self, RatchetError> {
-        let (nonce, sealed) = snapshot
-            .split_first_chunk::<NONCE_BYTES>()
-            .ok_or(RatchetError::Snapshot)?;
-        let plain = decrypt(store_key, nonce, AAD, sealed).ok_or(RatchetError::Snapshot)?;
+        let plain = opened(store_key, AAD, snapshot).ok_or(RatchetError::Snapshot)?;
         Reader(&plain).session().ok_or(RatchetError::Snapshot)
     }
 }
 
-struct Reader<'a>(&'a [u8]);
+/// A snapshot: its nonce, and the ciphertext.
+pub(crate) fn sealed(
+    store_key: &[u8; 32],
+    nonce: &[u8; NONCE_BYTES],
+    aad: &[u8],
+    plain: &[u8],
+) -> Option<Vec<u8>> {
+    let mut snapshot = Vec::from(nonce);
+    snapshot.extend_from_slice(&encrypt(store_key, nonce, aad, plain)?);
+    Some(snapshot)
+}
+
+/// What [`sealed`] put away.
+pub(crate) fn opened(
+    store_key: &[u8; 32],
+    aad: &[u8],
+    snapshot: &[u8],
+) -> Option<Zeroizing<Vec<u8>>> {
+    let (nonce, ciphertext) = snapshot.split_first_chunk::<NONCE_BYTES>()?;
+    decrypt(store_key, nonce, aad, ciphertext)
+}
+
+/// Takes what was put away, piece after piece.
+pub(crate) struct Reader<'a>(pub(crate) &'a [u8]);
 
 impl Reader<'_> {
     fn session(mut self) -> Option<Session> {
@@ -79,21 +96,21 @@ impl Reader<'_> {
         })
     }
 
-    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+    pub(crate) fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (taken, rest) = self.0.split_first_chunk::<N>()?;
         self.0 = rest;
         Some(*taken)
     }
 
-    fn number(&mut self) -> Option<u64> {
+    pub(crate) fn number(&mut self) -> Option<u64> {
         self.take().map(u64::from_be_bytes)
     }
 
-    fn secret(&mut self) -> Option<Secret> {
+    pub(crate) fn secret(&mut self) -> Option<Secret> {
         self.take().map(Zeroizing::new)
     }
 
-    fn text(&mut self) -> Option<String> {
+    pub(crate) fn text(&mut self) -> Option<String> {
         let length = usize::try_from(u32::from_be_bytes(self.take()?)).ok()?;
         let (text, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;

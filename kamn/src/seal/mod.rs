@@ -19,9 +19,10 @@ mod several;
 pub mod v2;
 
 pub use body::SealedBody;
-pub use several::{RECIPIENT_LIMIT, Recipient, open_for, seal_for};
+pub use several::{RECIPIENT_LIMIT, Recipient, open_for, open_for_agreed, seal_for};
 
 use alloc::{format, string::String, vec::Vec};
+use core::fmt;
 use thiserror::Error as ThisError;
 use zeroize::Zeroizing;
 
@@ -139,6 +140,36 @@ pub fn seal(
     ephemeral: AgreementSecret,
     plaintext: &[u8],
 ) -> Result<Sealed, SealError> {
+    let sender = Static {
+        key: &sender.public_key(),
+        agreed: &*sender.agree(recipient)?,
+    };
+    seal_agreed(route, sender, recipient, ephemeral, plaintext)
+}
+
+/// A sender's static agreement key whose secret half is elsewhere.
+#[derive(Clone, Copy)]
+pub struct Static<'a> {
+    /// The public half.
+    pub key: &'a AgreementKey,
+    /// What it has in common with the recipient's key.
+    pub agreed: &'a [u8; 32],
+}
+
+impl fmt::Debug for Static<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Static({:?}, secret)", self.key)
+    }
+}
+
+/// [`seal`] where the sender's secret key is elsewhere.
+pub fn seal_agreed(
+    route: &Route<'_>,
+    sender: Static<'_>,
+    recipient: &AgreementKey,
+    ephemeral: AgreementSecret,
+    plaintext: &[u8],
+) -> Result<Sealed, SealError> {
     if plaintext.is_empty() {
         return Err(SealError::EmptyPlaintext);
     }
@@ -158,23 +189,57 @@ pub fn open(
     sealed: &Sealed,
 ) -> Result<Zeroizing<Vec<u8>>, SealError> {
     check_route(route)?;
-    let key = {
-        let ephemeral = recipient.agree(&sealed.ephemeral)?;
-        let fixed = recipient.agree(sender)?;
-        let public = [
-            sealed.ephemeral.to_bytes(),
-            sender.to_bytes(),
-            recipient.public_key().to_bytes(),
-        ];
-        key_of(route, &ephemeral, &fixed, &public)
+    let opener = Opener {
+        key: &recipient.public_key(),
+        with_ephemeral: &*recipient.agree(&sealed.ephemeral)?,
+        with_sender: &*recipient.agree(sender)?,
     };
+    open_agreed(route, opener, sender, sealed)
+}
+
+/// A recipient's static agreement key whose secret half is elsewhere.
+#[derive(Clone, Copy)]
+pub struct Opener<'a> {
+    /// The public half.
+    pub key: &'a AgreementKey,
+    /// What it has in common with the key made for the message.
+    pub with_ephemeral: &'a [u8; 32],
+    /// What it has in common with the sender's static key.
+    pub with_sender: &'a [u8; 32],
+}
+
+impl fmt::Debug for Opener<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Opener({:?}, secrets)", self.key)
+    }
+}
+
+/// [`open`] where the recipient's secret key is elsewhere.
+pub fn open_agreed(
+    route: &Route<'_>,
+    recipient: Opener<'_>,
+    sender: &AgreementKey,
+    sealed: &Sealed,
+) -> Result<Zeroizing<Vec<u8>>, SealError> {
+    check_route(route)?;
+    let public = [
+        sealed.ephemeral.to_bytes(),
+        sender.to_bytes(),
+        recipient.key.to_bytes(),
+    ];
+    let key = key_of(
+        route,
+        recipient.with_ephemeral,
+        recipient.with_sender,
+        &public,
+    );
     decrypt(&key, &nonce24(route), &aad(route), &sealed.ciphertext).ok_or(SealError::Tag)
 }
 
 /// The ciphertext alone: several recipients share one ephemeral key.
 fn seal_with(
     route: &Route<'_>,
-    sender: &AgreementSecret,
+    sender: Static<'_>,
     recipient: &AgreementKey,
     ephemeral: &AgreementSecret,
     plaintext: &[u8],
@@ -182,15 +247,10 @@ fn seal_with(
     check_route(route)?;
     let public = [
         ephemeral.public_key().to_bytes(),
-        sender.public_key().to_bytes(),
+        sender.key.to_bytes(),
         recipient.to_bytes(),
     ];
-    let key = key_of(
-        route,
-        &*ephemeral.agree(recipient)?,
-        &*sender.agree(recipient)?,
-        &public,
-    );
+    let key = key_of(route, &*ephemeral.agree(recipient)?, sender.agreed, &public);
     encrypt(&key, &nonce24(route), &aad(route), plaintext).ok_or(SealError::Tag)
 }
 

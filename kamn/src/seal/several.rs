@@ -4,7 +4,9 @@ use alloc::{collections::BTreeMap, string::String, vec::Vec};
 
 use zeroize::Zeroizing;
 
-use super::{Route, SealError, Sealed, SealedBody, check_ref, open, seal_with};
+use super::{
+    Opener, Route, SealError, Sealed, SealedBody, Static, check_ref, open_agreed, seal_with,
+};
 use crate::{
     bytes::{push_lp, sha256},
     crypto::{NONCE_BYTES, decrypt, encrypt, nonce_of},
@@ -48,6 +50,10 @@ pub fn seal_for(
             recipient_ref: recipient.key_ref,
             nonce,
         };
+        let sender = Static {
+            key: &sender.public_key(),
+            agreed: &*sender.agree(recipient.key)?,
+        };
         let wrap = seal_with(&route, sender, recipient.key, &ephemeral, cek.as_slice())?;
         wraps.insert(String::from(recipient.key_ref), wrap);
     }
@@ -75,13 +81,29 @@ pub fn open_for(
     sender: &AgreementKey,
     body: &SealedBody,
 ) -> Result<Zeroizing<Vec<u8>>, SealError> {
+    let opener = Opener {
+        key: &recipient.public_key(),
+        with_ephemeral: &*recipient.agree(&body.sealed.ephemeral)?,
+        with_sender: &*recipient.agree(sender)?,
+    };
+    open_for_agreed(recipient_ref, nonce, opener, sender, body)
+}
+
+/// [`open_for`] where the recipient's secret key is elsewhere.
+pub fn open_for_agreed(
+    recipient_ref: &str,
+    nonce: u64,
+    recipient: Opener<'_>,
+    sender: &AgreementKey,
+    body: &SealedBody,
+) -> Result<Zeroizing<Vec<u8>>, SealError> {
     let route = Route {
         sender_ref: &body.sender_ref,
         recipient_ref,
         nonce,
     };
     if body.wraps.is_empty() {
-        return open(&route, recipient, sender, &body.sealed);
+        return open_agreed(&route, recipient, sender, &body.sealed);
     }
     check_ref(recipient_ref)?;
     let wrap = body
@@ -94,7 +116,7 @@ pub fn open_for(
         ephemeral: body.sealed.ephemeral,
         ciphertext: wrap.clone(),
     };
-    let cek = open(&route, recipient, sender, &wrapped)?;
+    let cek = open_agreed(&route, recipient, sender, &wrapped)?;
     let cek: &[u8; 32] = cek.as_slice().try_into().map_err(|_| SealError::Tag)?;
     let (content_nonce, aad) = content(&body.sender_ref, nonce, body.wraps.keys());
     decrypt(cek, &content_nonce, &aad, &body.sealed.ciphertext).ok_or(SealError::Tag)

@@ -342,3 +342,39 @@ proptest! {
         prop_assert_eq!(opened.as_slice(), text.as_slice());
     }
 }
+
+#[test]
+fn keys_that_are_elsewhere_seal_and_open_the_same() {
+    let (alice, bob, expected) = sealed(b"hello bob");
+    let (sender_ref, recipient_ref) = (alice.key_ref(), bob.key_ref());
+    let route = Route {
+        sender_ref: &sender_ref,
+        recipient_ref: &recipient_ref,
+        nonce: 1,
+    };
+    let (a, b) = (alice.agreement.public_key(), bob.agreement.public_key());
+    let sender = Static {
+        key: &a,
+        agreed: &alice.agreement.agree(&b).unwrap(),
+    };
+    let found = seal_agreed(&route, sender, &b, ephemeral(), b"hello bob").unwrap();
+    assert_eq!(found, expected);
+    let with_ephemeral = bob.agreement.agree(&found.ephemeral).unwrap();
+    let with_sender = bob.agreement.agree(&a).unwrap();
+    let opener = Opener {
+        key: &b,
+        with_ephemeral: &with_ephemeral,
+        with_sender: &with_sender,
+    };
+    let opened = open_agreed(&route, opener, &a, &found).unwrap();
+    assert_eq!(opened.as_slice(), b"hello bob");
+    let swapped = Opener {
+        with_sender: &with_ephemeral,
+        with_ephemeral: &with_sender,
+        ..opener
+    };
+    assert_eq!(
+        open_agreed(&route, swapped, &a, &found),
+        Err(SealError::Tag)
+    );
+}

@@ -10,6 +10,7 @@ mod inputs;
 pub use super::sections::{Diverged, End};
 
 use alloc::{
+    boxed::Box,
     collections::BTreeMap,
     format,
     string::{String, ToString},
@@ -23,7 +24,7 @@ use crate::{
     ids::{CallId, EffectId, SessionId, UnixMillis},
     json::ToJson,
     memory,
-    message::ToolResult,
+    message::{Letter, ToolResult},
     model::{Delta, StopReason, Usage},
     safety::Gate,
     session::{Answer, Budget, Command, Effect, GenerateError, Import, Journal, Outcome, Session},
@@ -247,6 +248,12 @@ impl<'a> Replay<'a> {
             Body::Prompt { message, .. } => {
                 let (text, images) = prompt(message);
                 self.submit(Command::Prompt { text, images }, at)
+            }
+            Body::Delivered {
+                sender, message, ..
+            } => {
+                let letter = Box::new(Letter::again(sender, &message));
+                self.submit(Command::Deliver { letter }, at)
             }
             Body::PolicySet { policy } => self.submit(Command::SetPolicy { policy }, at),
             Body::Compacting { .. } => self.submit(Command::Compact, at),

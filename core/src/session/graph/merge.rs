@@ -144,11 +144,15 @@ impl State {
             let original = self.entries.get(of).ok_or("there is no such entry")?;
             let (message, labels) = (original.message.clone(), original.labels);
             let recalled = original.recalled.clone();
+            let sender = original.sender.clone();
             let origin = Some(Origin::Copied { of });
             let entry = &copied.entry;
             self.push_from(entry, parent.as_ref(), turn, message, at, labels, origin)?;
             if let Some(recalled) = recalled {
                 self.entries.set_recalled(recalled);
+            }
+            if let Some(sender) = sender {
+                self.entries.set_sender(sender);
             }
             parent = Some(entry.clone());
         }
@@ -208,7 +212,7 @@ fn squashed<'a>(entries: impl Iterator<Item = &'a Arc<Entry>>) -> String {
     let mut text = String::from("[What was said on another branch, in short]");
     let mut left_out = 0_usize;
     for entry in entries {
-        let told = told(&entry.message);
+        let told = told(entry);
         if text.chars().count() + told.chars().count() > SQUASH_CHARS {
             left_out += 1;
             continue;
@@ -222,12 +226,14 @@ fn squashed<'a>(entries: impl Iterator<Item = &'a Arc<Entry>>) -> String {
     text
 }
 
-fn told(message: &Message) -> String {
+fn told(entry: &Entry) -> String {
+    let message = &entry.message;
     let mut lines: Vec<String> = Vec::new();
     for part in &message.parts {
         match part {
             Part::Text { text } => {
                 let who = match message.role {
+                    Role::User if entry.sender.is_some() => "Another agent",
                     Role::User => "Person",
                     _ => "Agent",
                 };

@@ -101,6 +101,7 @@ impl Session {
             turn: entry.turn,
             at: entry.at,
             who: match (entry.covers.is_some(), &entry.origin, entry.message.role) {
+                _ if entry.sender.is_some() => "other agent",
                 (true, ..) | (_, Some(Origin::Squashed { .. }), _) => "summary",
                 (.., Role::User) => "person",
                 (.., Role::Assistant) => "agent",
