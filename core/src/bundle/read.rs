@@ -43,6 +43,8 @@ pub struct Reader {
     /// What was pushed and not used; used up to `at`.
     input: Vec<u8>,
     at: usize,
+    /// So much of it has no end of the first line.
+    scanned: usize,
     state: State,
     lock: Option<Lock>,
     key: Option<ContentKey>,
@@ -77,6 +79,7 @@ impl Reader {
             limits,
             input: Vec::new(),
             at: 0,
+            scanned: 0,
             state: State::Line,
             lock: None,
             key: None,
@@ -205,8 +208,12 @@ impl Reader {
         if !MAGIC.as_bytes().starts_with(begins) {
             return Err(BundleError::manifest(Reason::NotABundle));
         }
-        let Some(end) = left.iter().position(|byte| *byte == b'\n') else {
+        // Looked at once, however small the pieces are.
+        let fresh = left.get(self.scanned..).unwrap_or_default();
+        let end = fresh.iter().position(|byte| *byte == b'\n');
+        let Some(end) = end.map(|end| self.scanned + end) else {
             let (bytes, limit) = (left.len() as u64, LINE_LIMIT_BYTES as u64);
+            self.scanned = left.len();
             self.state = State::Line;
             return match bytes > limit {
                 true => Err(too_large(&Place::Manifest, bytes, limit)),

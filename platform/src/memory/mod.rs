@@ -10,6 +10,7 @@
 
 mod embed;
 mod find;
+mod many;
 mod open;
 mod turnstile;
 mod write;
@@ -25,6 +26,7 @@ use tau_core::{
 };
 
 pub use embed::Progress;
+pub use many::Kept;
 
 use crate::{Clock, Embedder, Storage};
 use turnstile::Turnstile;

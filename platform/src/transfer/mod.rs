@@ -176,6 +176,23 @@ pub async fn import(
     plan.finish(is_rehearsal).await
 }
 
+/// What [`import`] would commit, and what that would do.
+pub async fn plan(
+    storage: &impl Storage,
+    sections: Vec<Section>,
+    wish: &Wish,
+) -> Result<(Batch, Report), TransferError> {
+    let mut plan = Plan::new(storage, wish);
+    for section in sections {
+        plan.section(section).await?;
+    }
+    let is_empty = plan.batch.put.is_empty() && plan.batch.delete.is_empty();
+    if !is_empty {
+        plan.batch.put.append(&mut plan.blobs);
+    }
+    Ok((plan.batch, plan.report))
+}
+
 /// Takes over a conversation of another program. With `is_rehearsal` nothing is stored.
 pub async fn import_foreign(
     storage: &impl Storage,

@@ -1,0 +1,135 @@
+//! What of a store goes into a bundle, as parts.
+
+use alloc::{
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+use tau_core::{
+    bundle::{BundleError, Kind, PartName, carried},
+    ids::SessionId,
+    journal::sections::{Row, rows_section},
+    json,
+    memory::{Memory, Scope},
+    policy::Policy,
+    session::{Range, StoreError},
+};
+use thiserror::Error;
+
+use crate::{
+    Storage,
+    open::{self, OpenError},
+};
+
+/// Rows asked for at once.
+const PAGE: u32 = 512;
+
+/// What of a store is wanted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Sessions, with their receipts.
+    pub sessions: Vec<SessionId>,
+    /// Memories of these scopes.
+    pub scopes: Vec<Scope>,
+}
+
+/// Why there are no parts.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ExportError {
+    /// A session cannot be read.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A name that no part can have.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+}
+
+/// The parts of a store that are wanted. `told` hears of each.
+pub async fn parts(
+    storage: &impl Storage,
+    wanted: &Wanted,
+    mut told: impl FnMut(&PartName, usize),
+) -> Result<Vec<(PartName, Vec<u8>)>, ExportError> {
+    let mut parts = Vec::new();
+    let mut put = |name: PartName, content: Vec<u8>| {
+        told(&name, content.len());
+        parts.push((name, content));
+    };
+    for id in &wanted.sessions {
+        let session = open::load(storage, id).await?.export();
+        put(PartName::new(Kind::Session, &id.0)?, session);
+        let receipts = rows(storage, &format!("receipt/{id}/")).await?;
+        if !receipts.is_empty() {
+            let name = PartName::new(Kind::Receipts, &id.0)?;
+            put(name, rows_section(&receipts));
+        }
+    }
+    for scope in &wanted.scopes {
+        let mut entries = Vec::new();
+        for row in rows(storage, &scope.key("")).await? {
+            let entry = Memory::read(row.value.as_bytes());
+            let entry = entry.map_err(|error| StoreError::Corrupt {
+                detail: format!("{}: {error}", row.key),
+            })?;
+            entries.push(entry);
+        }
+        if let Some((name, content)) = memory_part(scope, entries)? {
+            put(name, content);
+        }
+    }
+    Ok(parts)
+}
+
+/// Entries of a scope as a part; none where there are none. What was forgotten stays behind.
+pub fn memory_part(
+    scope: &Scope,
+    entries: impl IntoIterator<Item = Memory>,
+) -> Result<Option<(PartName, Vec<u8>)>, BundleError> {
+    let live = entries.into_iter().filter(Memory::is_live);
+    let mut rows: Vec<Row> = live
+        .map(|entry| Row {
+            key: scope.key(&entry.id),
+            value: json::to_string(&entry),
+        })
+        .collect();
+    // The same entries are the same part, whatever order they came in.
+    tau_core::order::sort_by(&mut rows, |a, b| a.key < b.key);
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    let name = PartName::new(Kind::Memory, &scope.segment())?;
+    Ok(Some((name, rows_section(&rows))))
+}
+
+/// A policy as a part: what another home can be stricter by.
+pub fn policy_part(policy: &Policy) -> Result<(PartName, Vec<u8>), BundleError> {
+    let name = PartName::new(Kind::Policy, "agent")?;
+    Ok((name, json::to_vec(&carried(policy))))
+}
+
+async fn rows(storage: &impl Storage, prefix: &str) -> Result<Vec<Row>, StoreError> {
+    let mut rows = Vec::new();
+    let mut range = Range::prefix(prefix, PAGE);
+    loop {
+        let page = storage.scan(range.clone()).await?;
+        let is_last = page.len() < PAGE as usize;
+        if let Some((last, _)) = page.last() {
+            range.start = format!("{last}\0");
+        }
+        for (key, value) in page {
+            let value = String::from_utf8(value).map_err(|_| StoreError::Corrupt {
+                detail: format!("the value of {key} is no text"),
+            })?;
+            rows.push(Row {
+                key: key.to_string(),
+                value,
+            });
+        }
+        if is_last {
+            return Ok(rows);
+        }
+    }
+}

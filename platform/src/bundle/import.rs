@@ -1,0 +1,362 @@
+//! Taking over what a bundle holds: planned as one commit, with what memory is to keep.
+
+use alloc::{
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+use tau_core::{
+    bundle::{BundleError, Kind, Manifest, Part, PartName, Tightened, tightened},
+    ids::{SessionId, UnixMillis},
+    journal::sections::{Reader, Row, Section},
+    json,
+    memory::{Action, Draft, Memory, Scope},
+    policy::Policy,
+    safety::{Gate, Labels},
+    session::{Batch, StoreError},
+};
+use tau_kamn::kel::KeyLog;
+use thiserror::Error;
+
+use super::Whole;
+use crate::{
+    Storage,
+    peers::{self, Learned, LogError},
+    transfer::{self, Mode, TransferError},
+};
+
+/// How many refusals are told.
+const TOLD: usize = 20;
+
+/// What an import is asked for.
+#[derive(Debug)]
+pub struct Wish<'a> {
+    /// What happens to sessions that are there.
+    pub mode: Mode,
+    /// Whether nobody but this agent and its person wrote any of it.
+    pub own: bool,
+    /// The time.
+    pub now: UnixMillis,
+    /// What new sessions draw their names from.
+    pub seed: [u8; 32],
+    /// What every memory passes.
+    pub gate: &'a Gate,
+}
+
+/// Whose bundle it is, to this home.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Author {
+    /// This home's agent itself.
+    Own,
+    /// An agent whose keys were seen before.
+    Known,
+    /// Nobody who was seen before: its name proves its key, and nothing else is known of it.
+    New,
+}
+
+impl Author {
+    /// In a word, for programs.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Own => "own",
+            Self::Known => "known",
+            Self::New => "new",
+        }
+    }
+}
+
+/// Why nothing was imported.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ImportError {
+    /// The manifest is refused by what is known of its author.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// What is known of its author cannot be read or kept.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// A part is as it was signed, and makes no sense all the same.
+    #[error("part {part}: {why}")]
+    Part {
+        /// Which.
+        part: String,
+        /// Why.
+        why: String,
+    },
+    /// A session cannot be taken over.
+    #[error(transparent)]
+    Transfer(#[from] TransferError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl ImportError {
+    /// A stable name for programs, in snake case.
+    #[must_use]
+    pub fn reason_code(&self) -> &'static str {
+        match self {
+            Self::Bundle(error) => error.reason_code(),
+            Self::Log(error) => error.reason_code(),
+            Self::Part { .. } => "bundle_part_invalid",
+            Self::Transfer(_) => "session_not_taken",
+            Self::Store(_) => "store_failed",
+        }
+    }
+}
+
+/// Rows that were taken over as they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rows {
+    /// New ones.
+    pub added: u64,
+    /// Those that were there.
+    pub same: u64,
+    /// Those that were there otherwise, and stay.
+    pub kept: u64,
+}
+
+/// What an import does.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// What became of each session.
+    pub sessions: transfer::Report,
+    /// Receipts.
+    pub receipts: Rows,
+    /// Memories that memory does not keep, and why; the first 20.
+    pub refused: Vec<String>,
+    /// How many there are.
+    pub refused_count: u64,
+    /// Parts of kinds that this version does not know.
+    pub unknown: Vec<PartName>,
+    /// Parts that are in the bundle it was made since.
+    pub unchanged: Vec<PartName>,
+}
+
+/// What is to be stored.
+#[derive(Clone, Debug, Default)]
+pub struct Planned {
+    /// In one commit.
+    pub batch: Batch,
+    /// What memory is to keep, in the same commit where the store is memory's.
+    pub memories: Vec<(Scope, Draft)>,
+    /// The policy that it makes of the one that is here, if there is one in it.
+    pub policy: Option<Tightened>,
+    /// What that does.
+    pub report: Report,
+}
+
+/// Whose bundle it is, checked by what is known of its author in this store and by `own`, the log of
+/// this home's agent. What contradicts it is kept, unless it is a rehearsal, and the bundle refused.
+pub async fn author_of(
+    storage: &impl Storage,
+    manifest: &Manifest,
+    own: Option<&KeyLog>,
+    now: UnixMillis,
+    is_rehearsal: bool,
+) -> Result<Author, ImportError> {
+    manifest.check_time(now.0)?;
+    let shown = &manifest.draft().log;
+    let did = shown.unchecked_state().did();
+    let own = own.filter(|own| own.unchecked_state().did() == did);
+    let known = match own {
+        Some(own) => Some(own.clone()),
+        None => peers::get(storage, did).await?,
+    };
+    let author = match (&known, own) {
+        (_, Some(_)) => Author::Own,
+        (Some(_), None) => Author::Known,
+        (None, None) => Author::New,
+    };
+    let mut log = known.unwrap_or_else(|| shown.clone());
+    // What it contradicts makes it a fork, which no signature is believed by.
+    let merged = log.merge(shown);
+    let is_fork = log.fork().is_some();
+    if (is_fork || merged.is_ok()) && !is_rehearsal && own.is_none() {
+        let (_, _learned): (KeyLog, Learned) = peers::learn(storage, shown).await?;
+    }
+    manifest.check_by(&log)?;
+    Ok(author)
+}
+
+/// Plans the import of what was read of a bundle, whose author was checked. `policy` is the one that
+/// is here.
+pub async fn plan(
+    storage: &impl Storage,
+    whole: Whole,
+    policy: &Policy,
+    wish: &Wish<'_>,
+) -> Result<Planned, ImportError> {
+    let unchanged = whole.manifest.draft().unchanged.iter();
+    let mut planned = Planned {
+        report: Report {
+            unchanged: unchanged.map(|left| left.name.clone()).collect(),
+            ..Report::default()
+        },
+        ..Planned::default()
+    };
+    let mut sections = Vec::new();
+    for part in whole.parts {
+        match part.name.kind() {
+            Kind::Session => sections.push(session(part)?),
+            Kind::Receipts => receipts(storage, part, &mut planned).await?,
+            Kind::Memory => memories(part, wish, &mut planned)?,
+            Kind::Policy => {
+                let bad = |why: String| bad(&part.name, why);
+                let theirs: Policy =
+                    json::from_slice(&part.content).map_err(|error| bad(error.to_string()))?;
+                planned.policy = Some(tightened(policy, &theirs));
+            }
+            // Files of a home that has folders.
+            Kind::Tool | Kind::Module | Kind::File => {}
+            Kind::Unknown(_) => planned.report.unknown.push(part.name),
+        }
+    }
+    let transfer = transfer::Wish {
+        mode: wish.mode,
+        own: wish.own,
+        now: wish.now,
+        seed: wish.seed,
+    };
+    let (batch, report) = transfer::plan(storage, sections, &transfer).await?;
+    planned.report.sessions = report;
+    planned.batch.require_absent.extend(batch.require_absent);
+    planned.batch.delete.extend(batch.delete);
+    planned.batch.put.extend(batch.put);
+    Ok(planned)
+}
+
+fn bad(part: &PartName, why: impl ToString) -> ImportError {
+    ImportError::Part {
+        part: part.to_string(),
+        why: why.to_string(),
+    }
+}
+
+/// The one section that a part is.
+fn section(part: &Part) -> Result<Section, ImportError> {
+    let mut reader = Reader::default();
+    let body = part.content.strip_suffix(b"\n").unwrap_or(&part.content);
+    for line in body.split(|byte| *byte == b'\n') {
+        reader.line(line).map_err(|error| bad(&part.name, error))?;
+    }
+    let sections = reader.finish().map_err(|error| bad(&part.name, error))?;
+    match <[Section; 1]>::try_from(sections) {
+        Ok([section]) => Ok(section),
+        Err(several) => Err(bad(
+            &part.name,
+            format!("it holds {} sections, and not one", several.len()),
+        )),
+    }
+}
+
+fn session(part: Part) -> Result<Section, ImportError> {
+    let section = section(&part)?;
+    let mut last = Section::default();
+    last.journals.extend(section.journals.last().cloned());
+    let ids = transfer::sessions_of(&[last]);
+    match ids.as_slice() {
+        [SessionId(id)] if id == part.name.slug() && section.rows.is_empty() => Ok(section),
+        _ => Err(bad(
+            &part.name,
+            "it is not the session that it is called by",
+        )),
+    }
+}
+
+fn rows(part: &Part, prefix: &str) -> Result<Vec<Row>, ImportError> {
+    let section = section(part)?;
+    if !section.journals.is_empty() {
+        return Err(bad(&part.name, "it holds a session"));
+    }
+    let mut last = "";
+    for Row { key, .. } in &section.rows {
+        let rest = key.strip_prefix(prefix).unwrap_or_default();
+        let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        if rest.is_empty() || rest.len() > 96 || !rest.bytes().all(legal) {
+            let key: String = key.chars().take(80).collect();
+            return Err(bad(
+                &part.name,
+                format!("the row {key:?} is none of {prefix}"),
+            ));
+        }
+        if key.as_str() <= last {
+            return Err(bad(
+                &part.name,
+                format!("the row {key} is not behind {last}"),
+            ));
+        }
+        last = key;
+    }
+    Ok(section.rows)
+}
+
+async fn receipts(
+    storage: &impl Storage,
+    part: Part,
+    planned: &mut Planned,
+) -> Result<(), ImportError> {
+    let told = &mut planned.report.receipts;
+    for Row { key, value } in rows(&part, &format!("receipt/{}/", part.name.slug()))? {
+        match storage.get(key.clone()).await? {
+            None => {
+                told.added += 1;
+                planned.batch.require_absent.push(key.clone());
+                planned.batch.put.push((key, value.into_bytes()));
+            }
+            Some(stored) if stored == value.as_bytes() => told.same += 1,
+            // The receipts of what was done here are this home's.
+            Some(_) => told.kept += 1,
+        }
+    }
+    Ok(())
+}
+
+fn memories(part: Part, wish: &Wish<'_>, planned: &mut Planned) -> Result<(), ImportError> {
+    let scope = scope(part.name.slug()).ok_or_else(|| bad(&part.name, "there is no such scope"))?;
+    let labels = match wish.own {
+        true => Labels::NONE,
+        false => Labels::WORKSPACE,
+    };
+    for Row { key, value } in rows(&part, &scope.key(""))? {
+        let entry = Memory::read(value.as_bytes())
+            .map_err(|error| bad(&part.name, format!("{key}: {error}")))?;
+        let draft = Draft {
+            text: entry.text,
+            kind: Some(entry.kind),
+            tags: entry.tags,
+            namespace: entry.namespace,
+            importance: entry.importance,
+            links: entry.links,
+            source: entry.source,
+            session: entry.session,
+            labels: entry.labels.with(labels),
+            at: Some(entry.at),
+        };
+        let action = Action::Remember { draft, scope: None }.through(wish.gate);
+        let checked = action.and_then(|action| match action {
+            Action::Remember { draft, .. } => draft.checked(),
+            _ => Ok(Draft::default()),
+        });
+        match checked {
+            Ok(draft) => planned.memories.push((scope.clone(), draft)),
+            Err(error) => {
+                planned.report.refused_count += 1;
+                if planned.report.refused.len() < TOLD {
+                    planned.report.refused.push(format!("{key}: {error}"));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The scope whose keys have that segment.
+fn scope(segment: &str) -> Option<Scope> {
+    let named = match segment.split_once('-') {
+        Some((kind, name)) => format!("{kind}:{name}"),
+        None => segment.into(),
+    };
+    let scope: Scope = named.parse().ok()?;
+    (scope.segment() == segment).then_some(scope)
+}
