@@ -85,6 +85,7 @@ impl Conversation {
 
     /// Runs until what `begin` began is over. `watch` sees every event.
     pub(crate) async fn run(&mut self, begin: Begin, mut watch: impl FnMut(&Event)) -> Ended {
+        self.host.refresh_signer();
         let (sender, mut receiver) = mpsc::unbounded_channel();
         let inbox = stream::poll_fn(move |context| receiver.poll_recv(context));
         let weak = sender.downgrade();

@@ -96,6 +96,11 @@ impl Home {
         self.root.join("credentials.json")
     }
 
+    /// The agent's identity: its sealed seed, and the log of its keys.
+    pub(crate) fn identity_file(&self) -> PathBuf {
+        self.root.join("identity.json")
+    }
+
     /// The person's own tools.
     pub(crate) fn tools(&self) -> PathBuf {
         self.root.join("tools")

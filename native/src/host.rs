@@ -5,7 +5,7 @@ use tau_core::{
     ids::EffectId,
     tool::{ToolOutput, ToolRun, ToolSpec},
 };
-use tau_platform::{Host, HostTools, NoSigner, Paced, StoredCounter};
+use tau_platform::{Host, HostTools, Paced, StoredCounter, TreeSigner};
 use tau_target_native::{ReqwestHttp, TokioClock, tools::NativeTools};
 
 use crate::{
@@ -15,6 +15,7 @@ use crate::{
     embedding::HomeEmbedder,
     exit::Error,
     home::Home,
+    identity,
     memory::{self, NativeMemory},
     plugins::Plugins,
     programs::Engines,
@@ -75,16 +76,19 @@ pub(crate) struct NativeHost {
     tools: Counted<HomeTools>,
     model: Embedded,
     memory: NativeMemory,
+    home: Home,
+    signer: Option<TreeSigner>,
 }
 
 impl NativeHost {
-    /// The home of an agent that works in the folder of `tools`.
+    /// The home of an agent that works in the folder of `tools`; `signer` signs for it.
     pub(crate) fn new(
         home: &Home,
         http: Guarded<ReqwestHttp>,
         storage: Store,
         tools: HomeTools,
         embedder: HomeEmbedder,
+        signer: Option<TreeSigner>,
     ) -> Self {
         Self {
             clock: TokioClock,
@@ -93,7 +97,15 @@ impl NativeHost {
             memory: memory::service(&storage, embedder),
             storage,
             model: Embedded::new(home.models()),
+            home: home.clone(),
+            signer,
         }
+    }
+
+    /// Signs with the keys as another program may have changed them since.
+    pub(crate) fn refresh_signer(&mut self) {
+        let signer = self.signer.take();
+        self.signer = signer.and_then(|signer| identity::refreshed(&self.home, signer));
     }
 }
 
@@ -104,7 +116,7 @@ impl Host for NativeHost {
     type Tools = Counted<HomeTools>;
     type Model = Embedded;
     type Memory = NativeMemory;
-    type Signer = NoSigner;
+    type Signer = TreeSigner;
 
     fn clock(&self) -> &TokioClock {
         &self.clock
@@ -130,8 +142,8 @@ impl Host for NativeHost {
         &self.memory
     }
 
-    fn signer(&self) -> Option<&NoSigner> {
-        None
+    fn signer(&self) -> Option<&TreeSigner> {
+        self.signer.as_ref()
     }
 }
 

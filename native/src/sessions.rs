@@ -33,6 +33,7 @@ use crate::{
     exit::{Error, Exit},
     home::Home,
     host::{self, NativeHost},
+    identity,
     identity_files::IdentityFiles,
     memory,
     plugins::State,
@@ -117,8 +118,9 @@ pub(crate) async fn begin(
     let storage = home.store()?;
     let (session, seed, lock) = open_session(&flags.which, config, &storage, home, program).await?;
     let embedder = HomeEmbedder::new(&profile, home, &vault, Fetching::Never, ui);
+    let signer = identity::signer(home, &storage, ui).await;
     Ok(Conversation {
-        host: NativeHost::new(home, http, storage, tools, embedder),
+        host: NativeHost::new(home, http, storage, tools, embedder, signer),
         session,
         signals: Signals::listen()?,
         answers,

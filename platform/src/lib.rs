@@ -36,6 +36,7 @@ pub mod routine;
 pub mod signer;
 #[cfg(feature = "sim")]
 pub mod sim;
+pub mod statement;
 pub mod storage;
 pub mod transfer;
 

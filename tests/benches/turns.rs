@@ -28,8 +28,7 @@ use tau_core::{
 };
 use tau_platform::{
     Body, Generation, Host, HostTools, Http, LocalModel, MemoryStorage, NoEmbedder, NoSigner,
-    Shown, Storage,
-    memory::Service,
+    Shown, Storage, memory::Service,
 };
 use tau_target_native::{SqliteStorage, TokioClock};
 

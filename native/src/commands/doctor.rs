@@ -26,6 +26,7 @@ use crate::{
     exit::{Error, Exit},
     home::Home,
     host::{self, HomeTools},
+    identity::{Identity, of_kel},
     identity_files::IdentityFiles,
     programs::Engines,
     store::Place,
@@ -146,6 +147,7 @@ async fn check(home: &Home, workspace: Option<&Path>, ui: Ui) -> Vec<Check> {
     });
     checks.push(store(home).await);
     checks.push(locks(home));
+    checks.push(identity(home));
     let profile = profile.unwrap_or_default();
     checks.push(provider(&profile));
     checks.push(servers().await);
@@ -235,6 +237,31 @@ fn locks(home: &Home) -> Check {
             State::Broken,
             format!("{}: {error}", folder.display()),
         ),
+    }
+}
+
+/// Who the agent is, and what protects its keys. Opens nothing.
+fn identity(home: &Home) -> Check {
+    let name = "identity";
+    let identity = match Identity::load(home) {
+        Ok(Some(identity)) => identity,
+        Ok(None) => {
+            return Check::new(
+                name,
+                State::Note,
+                "none yet: it is made with the first turn",
+            );
+        }
+        Err(error) => return Check::broken(name, error),
+    };
+    if let Err(error) = identity.log().state() {
+        return Check::broken(name, of_kel(&error));
+    }
+    let protection = identity.protection();
+    let detail = format!("{}, {}", identity.did(), protection.words());
+    match protection.hint() {
+        None => Check::new(name, State::Ok, detail),
+        Some(hint) => Check::new(name, State::Note, detail).hint(hint),
     }
 }
 

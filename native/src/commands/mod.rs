@@ -4,6 +4,7 @@ pub(crate) mod chat;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod doctor;
+pub(crate) mod identity;
 #[cfg(unix)]
 pub(crate) mod inside;
 pub(crate) mod instructions;

@@ -5,10 +5,11 @@
 use std::{
     fs::File,
     io::{self, Read},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 use zeroize::Zeroizing;
 
+use super::holder::Subject;
 use crate::{
     exit::{Error, Exit},
     ui::{self, Ui},
@@ -26,45 +27,66 @@ const LEAST_CHARACTERS: usize = 8;
 const MOST_BYTES: u64 = 64 * 1024;
 
 /// The passphrase that the environment gives, if it gives one.
-pub(super) fn given() -> Result<Option<Zeroizing<String>>, Error> {
+pub(crate) fn given() -> Result<Option<Zeroizing<String>>, Error> {
     from_environment(PASSPHRASE)
 }
 
-/// The passphrase of the store: from the environment, else asked for once.
-pub(super) fn passphrase(ui: Ui) -> Result<Zeroizing<String>, Error> {
+/// The passphrase of what is sealed: from the environment, else asked for once.
+pub(crate) fn passphrase(of: Subject, ui: Ui) -> Result<Zeroizing<String>, Error> {
     match given()? {
         Some(passphrase) => Ok(passphrase),
-        None => typed(ui, "passphrase of the credential store: "),
+        None => typed(of, ui, &format!("passphrase of the {}: ", of.name())),
     }
 }
 
-/// A passphrase for a store that has none yet, or another one when `changing`; asked for twice.
-pub(super) fn new_passphrase(ui: Ui, changing: bool) -> Result<Zeroizing<String>, Error> {
+/// The passphrase in a file that was named.
+pub(crate) fn in_file(path: &Path) -> Result<Zeroizing<String>, Error> {
+    File::open(path)
+        .and_then(read)
+        .map_err(|error| Error::usage(format!("{} cannot be read", path.display())).cause(error))
+}
+
+/// A passphrase for what has none yet, or another one when `changing`; asked for twice.
+pub(crate) fn new_passphrase(
+    of: Subject,
+    ui: Ui,
+    changing: bool,
+) -> Result<Zeroizing<String>, Error> {
     let name = if changing { NEW_PASSPHRASE } else { PASSPHRASE };
     let passphrase = match from_environment(name)? {
         Some(passphrase) => passphrase,
         None if ui::can_ask() => {
-            let first = typed(ui, "new passphrase of the credential store: ")?;
-            if *typed(ui, "the same again: ")? != *first {
+            let first = typed(of, ui, &format!("new passphrase of the {}: ", of.name()))?;
+            if *typed(of, ui, "the same again: ")? != *first {
                 return Err(Error::usage("the two are not the same").hint("try again"));
             }
             first
         }
-        None => return Err(nobody(name)),
+        None => return Err(nobody(of, name)),
     };
+    long_enough(&passphrase)?;
+    Ok(passphrase)
+}
+
+/// Refuses one that is guessed too soon.
+pub(crate) fn long_enough(passphrase: &str) -> Result<(), Error> {
     if passphrase.chars().count() < LEAST_CHARACTERS {
         return Err(Error::usage(format!(
             "a passphrase has at least {LEAST_CHARACTERS} characters"
         ))
         .hint("a few words are easily kept in mind and hard to guess"));
     }
-    Ok(passphrase)
+    Ok(())
 }
 
 /// A credential's value: typed unseen, or all of stdin where it is no terminal.
-pub(super) fn value(ui: Ui, name: &str) -> Result<Zeroizing<String>, Error> {
+pub(crate) fn value(ui: Ui, name: &str) -> Result<Zeroizing<String>, Error> {
     if ui::can_ask() {
-        return typed(ui, &format!("value of {name} (it is not shown): "));
+        return typed(
+            Subject::Credentials,
+            ui,
+            &format!("value of {name} (it is not shown): "),
+        );
     }
     // Of its largest size at once: growing would leave copies behind.
     read(io::stdin().lock()).map_err(|error| Error::usage("stdin cannot be read").cause(error))
@@ -98,10 +120,13 @@ fn from_environment(name: &str) -> Result<Option<Zeroizing<String>>, Error> {
     Ok(value.filter(|passphrase| !passphrase.is_empty()))
 }
 
-fn nobody(name: &str) -> Error {
+fn nobody(of: Subject, name: &str) -> Error {
     Error::new(
         Exit::Auth,
-        "the credential store needs its passphrase and nobody is there to ask",
+        format!(
+            "the {} needs its passphrase and nobody is there to ask",
+            of.name()
+        ),
     )
     .hint(format!(
         "set {name}{OF_FILE} to a file that holds it, or {name}"
@@ -109,9 +134,9 @@ fn nobody(name: &str) -> Error {
 }
 
 /// One line typed at the terminal, not shown.
-fn typed(ui: Ui, question: &str) -> Result<Zeroizing<String>, Error> {
+fn typed(of: Subject, ui: Ui, question: &str) -> Result<Zeroizing<String>, Error> {
     if !ui::can_ask() {
-        return Err(nobody(PASSPHRASE));
+        return Err(nobody(of, PASSPHRASE));
     }
     let line = hidden::line(|| ui.ask(question));
     // The line's end was not shown either.

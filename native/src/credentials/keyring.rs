@@ -13,23 +13,23 @@ const SERVICE: &str = "tau credentials";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Whether one answers.
-pub(super) fn is_there() -> bool {
+pub(crate) fn is_there() -> bool {
     ask("", |_| Ok(())).is_ok()
 }
 
 /// Keeps `secret` under `account`.
-pub(super) fn put(account: &str, secret: &[u8]) -> Result<(), Error> {
+pub(crate) fn put(account: &str, secret: &[u8]) -> Result<(), Error> {
     let secret = Zeroizing::new(secret.to_vec());
     ask(account, move |entry| entry.set_secret(&secret))
 }
 
 /// What is kept under `account`.
-pub(super) fn get(account: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
+pub(crate) fn get(account: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
     ask(account, |entry| entry.get_secret().map(Zeroizing::new))
 }
 
 /// Forgets what is kept under `account`.
-pub(super) fn remove(account: &str) -> Result<(), Error> {
+pub(crate) fn remove(account: &str) -> Result<(), Error> {
     ask(account, |entry| match entry.delete_credential() {
         Err(KeyringError::NoEntry) => Ok(()),
         done => done,
@@ -62,11 +62,8 @@ fn ask<T: Send + 'static>(
 
 fn of_keyring(error: &KeyringError) -> Error {
     match error {
-        KeyringError::NoEntry => Error::new(
-            Exit::Auth,
-            "the keyring has no key for the credential store",
-        )
-        .hint("unlock the keyring the store was made with, or remove the store and begin anew"),
+        KeyringError::NoEntry => Error::new(Exit::Auth, "the keyring has no key for this")
+            .hint("unlock the keyring that it was made with, or begin anew without it"),
         // Never the error's own bytes: some variants carry what was kept.
         KeyringError::BadEncoding(_) | KeyringError::BadDataFormat(..) => {
             unavailable("what it keeps is not what was put there")

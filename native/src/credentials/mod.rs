@@ -6,16 +6,17 @@
 //!
 //! `docs/design/credentials.md` says what this protects against, and what not.
 
-mod ask;
+pub(crate) mod ask;
 mod file;
 mod guard;
 mod holder;
-mod keyring;
-mod seal;
+pub(crate) mod keyring;
+pub(crate) mod seal;
 mod vault;
 
 pub(crate) use guard::Guarded;
-pub(crate) use vault::{Keys, Vault};
+pub(crate) use holder::{Holder, Subject};
+pub(crate) use vault::{Keys, Vault, unlock};
 
 use serde::Serialize;
 use tau_core::{
@@ -25,11 +26,12 @@ use tau_core::{
 };
 use zeroize::Zeroizing;
 
-use crate::{exit::Error, home::Home, ui::Ui};
-use file::{Content, Entry, Held, Place};
-use holder::{Holder, damaged};
+use crate::{exit::Error, home::Home, private_file::Held, ui::Ui};
+use file::{Content, Entry, Place};
 use seal::DataKey;
 
+/// What is sealed here.
+const OF: Subject = Subject::Credentials;
 /// A longer value fits into no header that servers take.
 const MOST_BYTES: usize = 8 * 1024;
 
@@ -123,7 +125,7 @@ impl Store {
                 wanted.name()
             )));
         }
-        let key = content.key.open(|| ask::passphrase(ui))?;
+        let key = content.key.open(OF, || ask::passphrase(OF, ui))?;
         Ok(Opened {
             place: self.place.clone(),
             holder: content.key,
@@ -160,7 +162,8 @@ impl Store {
 }
 
 impl KeptBy {
-    fn name(self) -> &'static str {
+    /// In a word.
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Keyring => "keyring",
             Self::Passphrase => "passphrase",
@@ -256,7 +259,10 @@ fn new_key(kept_by: KeptBy, changing: bool, ui: Ui) -> Result<(DataKey, Holder),
     let key = DataKey::fresh()?;
     let holder = match kept_by {
         KeptBy::Keyring => Holder::keyring(&key)?,
-        KeptBy::Passphrase => Holder::passphrase(&key, &ask::new_passphrase(ui, changing)?)?,
+        KeptBy::Passphrase => {
+            let passphrase = ask::new_passphrase(OF, ui, changing)?;
+            Holder::passphrase(OF, &key, &passphrase)?
+        }
     };
     Ok((key, holder))
 }
@@ -336,6 +342,11 @@ fn unknown<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Error {
         Some(near) => error.hint(format!("did you mean {near}?")),
         None => error.hint("`tau secret list` names them, `tau secret set` stores one"),
     }
+}
+
+/// The file is not as it was written.
+fn damaged(how: &str) -> Error {
+    OF.damaged(how)
 }
 
 fn gone() -> Error {

@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 use crate::exit::Error;
 
 /// Of a key, in bytes.
-pub(super) const KEY_BYTES: usize = 32;
+pub(crate) const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 24;
 /// A sealed value's length tells only in which of these steps its own lies.
 const STEP_BYTES: usize = 64;
@@ -25,7 +25,7 @@ const STEP_BYTES: usize = 64;
 /// Something sealed, as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Sealed {
+pub(crate) struct Sealed {
     /// Base64, 24 bytes.
     nonce: String,
     /// Base64: the ciphertext with its tag.
@@ -33,18 +33,18 @@ pub(super) struct Sealed {
 }
 
 /// The key that everything in the store is sealed with.
-pub(super) struct DataKey(Zeroizing<[u8; KEY_BYTES]>);
+pub(crate) struct DataKey(Zeroizing<[u8; KEY_BYTES]>);
 
 impl DataKey {
     /// One that nobody has.
-    pub(super) fn fresh() -> Result<Self, Error> {
+    pub(crate) fn fresh() -> Result<Self, Error> {
         let mut key = Self(Zeroizing::new([0; KEY_BYTES]));
         random(&mut *key.0)?;
         Ok(key)
     }
 
     /// One that was kept elsewhere; `None` when it is not as long as a key.
-    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let mut key = Self(Zeroizing::new([0; KEY_BYTES]));
         if bytes.len() != KEY_BYTES {
             return None;
@@ -54,12 +54,12 @@ impl DataKey {
     }
 
     /// Its bytes, to be kept where nobody else reads them.
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         &*self.0
     }
 
     /// Seals `plain`, which ends in no zero byte, together with what must stay beside it.
-    pub(super) fn seal(&self, beside: &[u8], plain: &[u8]) -> Result<Sealed, Error> {
+    pub(crate) fn seal(&self, beside: &[u8], plain: &[u8]) -> Result<Sealed, Error> {
         let mut nonce = [0; NONCE_BYTES];
         random(&mut nonce)?;
         let mut padded = Zeroizing::new(Vec::with_capacity(plain.len() + STEP_BYTES));
@@ -78,7 +78,7 @@ impl DataKey {
     }
 
     /// What was sealed; `None` if it was with another key, or it or what is beside it was altered.
-    pub(super) fn open(&self, beside: &[u8], sealed: &Sealed) -> Option<Zeroizing<Vec<u8>>> {
+    pub(crate) fn open(&self, beside: &[u8], sealed: &Sealed) -> Option<Zeroizing<Vec<u8>>> {
         let nonce = STANDARD.decode(&sealed.nonce).ok()?;
         let nonce: [u8; NONCE_BYTES] = nonce.try_into().ok()?;
         let data = STANDARD.decode(&sealed.data).ok()?;
@@ -95,7 +95,7 @@ impl DataKey {
 
     /// Tells one value from another. Without the data key it says nothing about the value, not even
     /// to whoever tries values.
-    pub(super) fn fingerprint(&self, value: &str) -> Result<String, Error> {
+    pub(crate) fn fingerprint(&self, value: &str) -> Result<String, Error> {
         let mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&*self.0);
         let mut mac = mac.map_err(|error| Error::internal(error.to_string()))?;
         mac.update(b"tau credential fingerprint\0");
@@ -114,7 +114,7 @@ impl DataKey {
 }
 
 /// Fills `bytes` with what nobody can guess.
-pub(super) fn random(bytes: &mut [u8]) -> Result<(), Error> {
+pub(crate) fn random(bytes: &mut [u8]) -> Result<(), Error> {
     SystemEntropy
         .fill(bytes)
         .map_err(|error| Error::internal(error.to_string()))

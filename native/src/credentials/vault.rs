@@ -14,7 +14,7 @@ use tau_target_native::{Secrets, TokioClock};
 use zeroize::Zeroizing;
 
 use super::{
-    ask,
+    OF, Subject, ask,
     file::{Content, Entry, Place},
     holder::Holder,
     open,
@@ -29,6 +29,8 @@ use crate::{
 
 /// A use is written down again after so long.
 const USED_AGAIN_MS: u64 = 60_000;
+/// What a line without a passphrase does.
+const WITHOUT: &str = "leaves the stored credentials locked";
 /// How often a person may mistype the passphrase.
 const ATTEMPTS: usize = 3;
 
@@ -100,7 +102,7 @@ impl Vault {
             match Content::parse(&text) {
                 Ok(content) if content.entries.is_empty() => {}
                 Ok(content) => {
-                    match unlock(&content.key, ui) {
+                    match unlock(OF, &content.key, WITHOUT, ui) {
                         Ok(Some(key)) => state.key = Some((content.key.clone(), key)),
                         Ok(None) => state.locked = "its passphrase was not given".into(),
                         Err(error) if error.exit == Exit::Auth && ask::given()?.is_some() => {
@@ -343,21 +345,27 @@ impl State {
     }
 }
 
-/// The store's key; `None` when a passphrase is needed and nobody gives it.
-fn unlock(holder: &Holder, ui: Ui) -> Result<Option<DataKey>, Error> {
+/// The key of what is sealed; `None` when a passphrase is needed and nobody gives it. Who is asked is
+/// told what an empty line is: `without`.
+pub(crate) fn unlock(
+    of: Subject,
+    holder: &Holder,
+    without: &str,
+    ui: Ui,
+) -> Result<Option<DataKey>, Error> {
     if !holder.wants_passphrase() || ask::given()?.is_some() {
-        return holder.open(|| ask::passphrase(ui)).map(Some);
+        return holder.open(of, || ask::passphrase(of, ui)).map(Some);
     }
     if !ui::can_ask() {
         return Ok(None);
     }
-    ui.note("a line without a passphrase leaves the stored credentials locked");
+    ui.note(format!("a line without a passphrase {without}"));
     for attempt in 1..=ATTEMPTS {
-        let passphrase = ask::passphrase(ui)?;
+        let passphrase = ask::passphrase(of, ui)?;
         if passphrase.is_empty() {
             return Ok(None);
         }
-        match holder.open(|| Ok(passphrase)) {
+        match holder.open(of, || Ok(passphrase)) {
             Err(error) if error.exit == Exit::Auth && attempt < ATTEMPTS => ui.error(&error),
             done => return done.map(Some),
         }

@@ -12,6 +12,8 @@ mod exit_codes;
 mod graph;
 mod help;
 mod hostile_input;
+#[cfg(unix)]
+mod identity;
 mod identity_files;
 mod import_notes;
 mod inside;
