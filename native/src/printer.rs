@@ -100,7 +100,8 @@ impl Printer {
             Event::Message { message, .. } => self.message(message),
             Event::Delivered { sender, .. } => {
                 self.end_line();
-                self.ui.note(format!("a message of {}", ui::plain(&sender.did)));
+                self.ui
+                    .note(format!("a message of {}", ui::plain(&sender.did)));
             }
             Event::Recalled { memories, .. } => {
                 self.end_line();

@@ -28,7 +28,7 @@ use crate::{
 /// Verify the chains of sessions and of the audit log.
 ///
 /// Without a file: every session of the store, and the log of what was decided outside of sessions.
-/// With one: what `tau session export` wrote, without the store. Ends with 0 only when every link
+/// With one: what `tau session export` or `tau bundle export` wrote, without the store. Ends with 0 only when every link
 /// holds; otherwise it names the first line that does not. A chain shows what was changed by
 /// somebody who could not rewrite all of it; who could is found only by signatures.
 ///
@@ -48,14 +48,18 @@ pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
     let Args { file, json } = args;
     match file {
         Some(file) => {
-            let verified = of_file(&file)?;
+            let bytes = bytes_of(&file)?;
+            if tau_core::bundle::is_bundle(&bytes) {
+                return block_on(super::bundle::verify(bytes, &file, json, home, ui))?;
+            }
+            let verified = of_lines(&bytes);
             Ok(tell(ui, json, None, &verified))
         }
         None => block_on(of_store(home, ui, json))?,
     }
 }
 
-fn of_file(file: &Path) -> Result<Verified, Error> {
+fn bytes_of(file: &Path) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     let read = if file.as_os_str() == "-" {
         io::stdin().lock().read_to_end(&mut bytes).map(|_| ())
@@ -64,11 +68,13 @@ fn of_file(file: &Path) -> Result<Verified, Error> {
     };
     let name = file.display();
     read.map_err(|error| Error::usage(format!("{name} cannot be read")).cause(error))?;
-    let body = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
+    Ok(bytes)
+}
+
+fn of_lines(bytes: &[u8]) -> Verified {
+    let body = bytes.strip_suffix(b"\n").unwrap_or(bytes);
     let lines = body.split(|byte| *byte == b'\n');
-    Ok(verify(
-        lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line)),
-    ))
+    verify(lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line)))
 }
 
 /// Every chain of the store, each against the end that is kept beside it.

@@ -19,6 +19,7 @@ use thiserror::Error;
 use crate::{
     Storage,
     open::{self, OpenError},
+    transfer::{self, TransferError},
 };
 
 /// Rows asked for at once.
@@ -42,9 +43,38 @@ pub enum ExportError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Which sessions others continue cannot be read.
+    #[error(transparent)]
+    Sessions(#[from] TransferError),
     /// A name that no part can have.
     #[error(transparent)]
     Bundle(#[from] BundleError),
+}
+
+/// Every scope that has entries.
+pub async fn scopes(storage: &impl Storage) -> Result<Vec<Scope>, StoreError> {
+    let mut scopes = Vec::new();
+    let mut range = Range::prefix("memory/", 1);
+    loop {
+        let rows = storage.scan(range.clone()).await?;
+        let segment = rows.first().and_then(|(key, _)| key.split('/').nth(1));
+        let Some(segment) = segment else {
+            return Ok(scopes);
+        };
+        // Behind everything that begins so: the character after the slash.
+        range.start = format!("memory/{segment}0");
+        scopes.extend(scope_of(segment));
+    }
+}
+
+/// The scope whose keys have that segment.
+pub(super) fn scope_of(segment: &str) -> Option<Scope> {
+    let named = match segment.split_once('-') {
+        Some((kind, name)) => format!("{kind}:{name}"),
+        None => segment.into(),
+    };
+    let scope: Scope = named.parse().ok()?;
+    (scope.segment() == segment).then_some(scope)
 }
 
 /// The parts of a store that are wanted. `told` hears of each.
@@ -58,7 +88,13 @@ pub async fn parts(
         told(&name, content.len());
         parts.push((name, content));
     };
-    for id in &wanted.sessions {
+    // What others continue comes first, so that they find it when they are taken over.
+    let mut ordered = transfer::sessions_in_order(storage).await?;
+    ordered.retain(|id| wanted.sessions.contains(id));
+    // One that the list lacks is told when it is opened.
+    let unlisted = wanted.sessions.iter().filter(|id| !ordered.contains(id));
+    let unlisted: Vec<SessionId> = unlisted.cloned().collect();
+    for id in ordered.iter().chain(&unlisted) {
         let session = open::load(storage, id).await?.export();
         put(PartName::new(Kind::Session, &id.0)?, session);
         let receipts = rows(storage, &format!("receipt/{id}/")).await?;

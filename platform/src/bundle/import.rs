@@ -18,7 +18,7 @@ use tau_core::{
 use tau_kamn::kel::KeyLog;
 use thiserror::Error;
 
-use super::Whole;
+use super::{Whole, export::scope_of};
 use crate::{
     Storage,
     peers::{self, Learned, LogError},
@@ -313,7 +313,8 @@ async fn receipts(
 }
 
 fn memories(part: Part, wish: &Wish<'_>, planned: &mut Planned) -> Result<(), ImportError> {
-    let scope = scope(part.name.slug()).ok_or_else(|| bad(&part.name, "there is no such scope"))?;
+    let scope =
+        scope_of(part.name.slug()).ok_or_else(|| bad(&part.name, "there is no such scope"))?;
     let labels = match wish.own {
         true => Labels::NONE,
         false => Labels::WORKSPACE,
@@ -349,14 +350,4 @@ fn memories(part: Part, wish: &Wish<'_>, planned: &mut Planned) -> Result<(), Im
         }
     }
     Ok(())
-}
-
-/// The scope whose keys have that segment.
-fn scope(segment: &str) -> Option<Scope> {
-    let named = match segment.split_once('-') {
-        Some((kind, name)) => format!("{kind}:{name}"),
-        None => segment.into(),
-    };
-    let scope: Scope = named.parse().ok()?;
-    (scope.segment() == segment).then_some(scope)
 }

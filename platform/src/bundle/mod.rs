@@ -12,7 +12,7 @@ mod import;
 mod read;
 mod seal;
 
-pub use export::{ExportError, Wanted, memory_part, parts, policy_part};
+pub use export::{ExportError, Wanted, memory_part, parts, policy_part, scopes};
 pub use import::{Author, ImportError, Planned, Report, Rows, Wish, author_of, plan};
 pub use read::{ReadError, Whole, read};
 pub use seal::{Made, MakeError, Seal, make};

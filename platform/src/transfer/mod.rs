@@ -124,7 +124,7 @@ pub async fn export_all(
 }
 
 /// All stored sessions; what one continues is before it.
-async fn sessions_in_order(storage: &impl Storage) -> Result<Vec<SessionId>, TransferError> {
+pub async fn sessions_in_order(storage: &impl Storage) -> Result<Vec<SessionId>, TransferError> {
     let mut waiting: Vec<(SessionId, Option<ForkPoint>)> = Vec::new();
     for summary in open::list(storage).await? {
         let point = fork_point(storage, &summary.session).await?;
