@@ -37,6 +37,11 @@ pub struct Accepted {
 }
 
 impl DidWeb {
+    /// The DID of a host, as a URL has it: a name, and a port where it is another than 443.
+    pub fn of_host(authority: &str) -> Result<Self, Error> {
+        format!("{PREFIX}{}", authority.replacen(':', "%3A", 1)).parse()
+    }
+
     /// Where its document is.
     #[must_use]
     pub fn url(&self) -> String {
@@ -189,6 +194,41 @@ mod tests {
         let read = did.parse::<DidWeb>();
         read.map(|did| did.url())
             .map_err(|error| error.reason_code())
+    }
+
+    #[test]
+    fn a_hosts_document_has_its_agents_keys_and_names_the_agent() {
+        use crate::did_doc::{Relationship, of_web};
+        let tree = crate::keys::KeyTree::from_seed(&[7; 32]);
+        let made = crate::time::Timestamp::from_unix_ms(1_000).unwrap();
+        let log = crate::kel::KeyLog::of_tree("alice", &tree, made).unwrap();
+        let state = log.state().unwrap();
+        let host = DidWeb::of_host("agent.example:8443").unwrap();
+        assert_eq!(
+            host.url(),
+            "https://agent.example:8443/.well-known/did.json"
+        );
+        let document = of_web(state, &host).unwrap();
+        let text = document.value().to_canonical();
+        let accepted = host.accept(text.as_bytes(), None).unwrap().document;
+        assert_eq!(accepted.id(), "did:web:agent.example%3A8443");
+        assert!(accepted.also_known_as().contains(&state.did().as_kamn()));
+        let signing = accepted.methods_for(Relationship::AssertionMethod);
+        let signing: Vec<_> = signing.map(|method| method.key).collect();
+        assert_eq!(
+            signing,
+            [crate::kel::Key::Signing(tree.signing(1).public_key())]
+        );
+        for host in [
+            "127.0.0.1",
+            "[::1]:80",
+            "A.example",
+            "a.example:0",
+            "a.example/b",
+            "",
+        ] {
+            assert!(DidWeb::of_host(host).is_err(), "{host}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! | `AI` | Workers AI, optional | models whose name begins with `@cf/` |
 //! | `TAU_TOKENS` | secret | who is let in: `{"alice": "token"}` or lines `alice=token` |
 //! | `TAU_API_KEY` | secret, optional | the provider's key |
+//! | `TAU_IDENTITY_SEED` | secret, optional | 32 bytes in base64 that the agent's keys derive from; random ones, kept in an object |
 //! | `TAU_MODEL` | variable | the model's name |
 //! | `TAU_BASE_URL` | variable | the provider, up to and including the version; not for `@cf/` |
 //! | `TAU_API` | variable | `openai` (default) or `anthropic` |

@@ -28,6 +28,7 @@ use crate::{
     config::{Settings, memory_access},
     embed::WorkerEmbedder,
     errors::ApiError,
+    identity,
     routes::memory as memory_routes,
     wire::{Incoming, told},
 };
@@ -125,6 +126,10 @@ impl Directory {
             }
             "/line" => update(&store, incoming).await,
             "/forget" => forget(&store, incoming).await,
+            path @ (identity::KEYS | identity::LOG) => {
+                let answer = identity::answer(&store, &self.settings, path);
+                answer.boxed_local().await
+            }
             REMEMBER => {
                 let request: memory::Request = json::from_slice(incoming.body())?;
                 let memory = self.memory(&store)?;

@@ -1,6 +1,7 @@
 //! The way in: origin, then token, then route; what is left goes to an object.
 //!
-//! Invariant: nothing is looked up, read or written for a request that was not let in.
+//! Invariant: nothing is looked up, read or written for a request that was not let in; but who the
+//! agent is, everybody is told.
 
 use futures_util::FutureExt;
 use tau_core::json::{object_of, to_vec};
@@ -17,6 +18,11 @@ use crate::{
 /// Answers one request from outside.
 pub(crate) async fn answer(request: Request, env: Env) -> worker::Result<Response> {
     let settings = Settings::new(env);
+    if let Ok(Route::Public(what)) = routes::parse(&request.inner().method(), &request.path()) {
+        let url = request.inner().url();
+        let answer = routes::well_known::answer(&settings, what, &url);
+        return answer.boxed_local().await;
+    }
     let origin = request.headers().get("origin")?;
     if let Some(origin) = &origin
         && !settings.allows_origin(origin)
@@ -55,7 +61,7 @@ async fn admitted(request: Request, settings: &Settings) -> Result<Response, Api
 
     let directory = object(&settings.directories()?, principal.name())?;
     match route {
-        Route::Health => Err(ApiError::no_session()),
+        Route::Health | Route::Public(_) => Err(ApiError::no_session()),
         Route::List => call(&directory, "/list", b"").await,
         Route::Memory => call(&directory, routes::memory::PATH, incoming.body()).await,
         // Apart from the others, as it is the longest and no prompt waits for it to be compiled.

@@ -64,6 +64,12 @@ impl ApiError {
         Self::new(422, "invalid_request", message)
     }
 
+    /// The message of an error that another part of the Worker answered with.
+    pub(crate) fn message_in(body: &[u8]) -> Option<String> {
+        let value: json::Value = json::from_slice(body).ok()?;
+        Some(value.get("error")?.get("message")?.as_str()?.into())
+    }
+
     /// Whether what was asked for is not there.
     pub(crate) fn is_missing(&self) -> bool {
         self.0.status == 404

@@ -8,7 +8,7 @@ use tau_core::{
     session::StoreError,
     tool::{ToolOutput, ToolRun, ToolSpec, http},
 };
-use tau_platform::{Counter, Host, HostTools, HttpTool, MemoryTools, NoSigner, Paced};
+use tau_platform::{Counter, Host, HostTools, HttpTool, MemoryTools, Paced, TreeSigner};
 use tau_target_durable::{Alarm, AlarmClock, DurableStorage};
 use tau_target_web::{FetchEgress, FetchHttp, WebClock};
 use worker::{Response, Stub};
@@ -29,6 +29,7 @@ pub(crate) struct WorkerHost {
     tools: Paced<WorkerTools, WebClock, DirectoryCounter>,
     model: WorkersAi,
     memory: DirectoryMemory,
+    signer: Option<TreeSigner>,
 }
 
 impl WorkerHost {
@@ -58,7 +59,16 @@ impl WorkerHost {
             memory: DirectoryMemory(directory),
             storage,
             model: WorkersAi::new(settings.clone()),
+            signer: None,
         })
+    }
+
+    /// The same with somebody who signs.
+    pub(crate) fn signed_by(self, signer: TreeSigner) -> Self {
+        Self {
+            signer: Some(signer),
+            ..self
+        }
     }
 }
 
@@ -69,7 +79,7 @@ impl Host for WorkerHost {
     type Tools = Paced<WorkerTools, WebClock, DirectoryCounter>;
     type Model = WorkersAi;
     type Memory = DirectoryMemory;
-    type Signer = NoSigner;
+    type Signer = TreeSigner;
 
     fn clock(&self) -> &Self::Clock {
         &self.clock
@@ -95,8 +105,8 @@ impl Host for WorkerHost {
         &self.memory
     }
 
-    fn signer(&self) -> Option<&NoSigner> {
-        None
+    fn signer(&self) -> Option<&TreeSigner> {
+        self.signer.as_ref()
     }
 }
 

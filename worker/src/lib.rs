@@ -13,7 +13,7 @@
 //!   name an object of another.
 //! - What a session is, stands in its object's journal. An object that is evicted or killed is made
 //!   again by the next request, or by its alarm with nobody connected, and goes on.
-//! - The values of `TAU_TOKENS` and `TAU_API_KEY` are in no answer, log or record.
+//! - The values of `TAU_TOKENS`, `TAU_API_KEY` and `TAU_IDENTITY_SEED` are in no answer, log or record.
 
 mod activity;
 mod ai;
@@ -29,6 +29,7 @@ mod entry;
 mod errors;
 mod fields;
 mod host;
+mod identity;
 #[expect(
     missing_docs,
     reason = "the library's macro writes methods without any"

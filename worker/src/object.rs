@@ -41,6 +41,7 @@ use crate::{
     directory::ADMIT,
     errors::ApiError,
     host::WorkerHost,
+    identity,
     routes::{self, Route, Verb, begin},
     wire::{Incoming, call, object},
 };
@@ -280,7 +281,10 @@ impl Home {
         let host = self.host(&setup)?;
         let config = self.settings.session(&setup.terms, host.tools().specs())?;
         let now = host.clock().now();
-        let mut session = match open::open(host.storage(), id).await {
+        let keys = identity::signer(&self.settings);
+        let (opened, signer) = join(open::open(host.storage(), id), keys).await;
+        let host = host.signed_by(signer?);
+        let mut session = match opened {
             Err(OpenError::Missing(_)) => Session::new(config, setup.seed, setup.created),
             session => {
                 let mut session = session?;

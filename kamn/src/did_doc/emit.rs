@@ -6,6 +6,7 @@ use super::{Document, Error, Metadata, Relationship, Service, messaging_endpoint
 use crate::{
     bytes::hex,
     did::DidKey,
+    did_web::DidWeb,
     jcs::{Integer, Object, Value},
     kel::{KeyLog, State},
     key::PublicKey,
@@ -48,28 +49,13 @@ fn value(
     metadata: &Metadata,
     services: &[Service],
 ) -> Result<Value, Error> {
-    if state.is_deactivated() {
-        return Err(crate::kel::Error::Deactivated.into());
-    }
-    let missing = |purpose| Error::NoKey { purpose };
-    let (signing_id, signing) = state.current_signing().ok_or(missing("sign"))?;
-    let current = state.current_agreement();
-    let (agreement_id, agreement) = current.ok_or(missing("agree on secrets"))?;
     let other = match form {
         Form::Native => state.did().as_w3c(),
         Form::W3c => state.did().as_kamn(),
     };
+    let identity = DidKey::Ed25519(*state.identity());
+    let aliases = Value::from_iter([other, format!("{identity}")]);
     let id = |fragment: &str| format!("{did}#{fragment}");
-    let method = |fragment: &str, key: String| multikey(&id(fragment), did, key);
-    let identity = state.identity();
-    let methods: Value = [
-        method("identity", identity.to_multikey()),
-        method(signing_id, signing.to_multikey()),
-        method(agreement_id, agreement.to_multikey()),
-    ]
-    .into_iter()
-    .collect();
-    let one = |fragment: &str| Value::from_iter([id(fragment)]);
     let messaging = Service {
         id: "messaging".into(),
         kind: "KAMNMessaging".into(),
@@ -85,20 +71,53 @@ fn value(
                 .with("serviceEndpoint", service.endpoint.as_str())
         })
         .collect();
-    let aliases = Value::from_iter([other, format!("{}", DidKey::Ed25519(*identity))]);
-    let object = Object::new()
+    let object = keys(state, did)?
         .with("@context", Value::from_iter([CONTEXT, KAMN_CONTEXT]))
+        .with("alsoKnownAs", aliases)
+        .with("service", services)
+        .with("kamn", of_metadata(metadata, state));
+    Ok(object.into())
+}
+
+/// The keys that count, under the name `did`, each listed for what it is for.
+fn keys(state: &State, did: &str) -> Result<Object, Error> {
+    if state.is_deactivated() {
+        return Err(crate::kel::Error::Deactivated.into());
+    }
+    let missing = |purpose| Error::NoKey { purpose };
+    let (signing_id, signing) = state.current_signing().ok_or(missing("sign"))?;
+    let current = state.current_agreement();
+    let (agreement_id, agreement) = current.ok_or(missing("agree on secrets"))?;
+    let id = |fragment: &str| format!("{did}#{fragment}");
+    let one = |fragment: &str| Value::from_iter([id(fragment)]);
+    let methods: Value = [
+        ("identity", state.identity().to_multikey()),
+        (signing_id, signing.to_multikey()),
+        (agreement_id, agreement.to_multikey()),
+    ]
+    .into_iter()
+    .map(|(fragment, key)| multikey(&id(fragment), did, key))
+    .collect();
+    Ok(Object::new()
         .with("id", did)
         .with("controller", did)
-        .with("alsoKnownAs", aliases)
         .with("verificationMethod", methods)
         .with("authentication", one(signing_id))
         .with("assertionMethod", one(signing_id))
         .with("capabilityInvocation", one("identity"))
-        .with("keyAgreement", one(agreement_id))
-        .with("service", services)
-        .with("kamn", of_metadata(metadata, state));
-    Ok(object.into())
+        .with("keyAgreement", one(agreement_id)))
+}
+
+/// The document that a host serves for an agent: its keys under the host's name, and the names that
+/// prove them as aliases. It is worth what the host is; the log under those names proves it.
+pub fn of_web(state: &State, host: &DidWeb) -> Result<Document, Error> {
+    let did = format!("{host}");
+    let identity = format!("{}", DidKey::Ed25519(*state.identity()));
+    let aliases = Value::from_iter([state.did().as_kamn(), state.did().as_w3c(), identity]);
+    let object = keys(state, &did)?
+        .with("@context", Value::from_iter([CONTEXT]))
+        .with("alsoKnownAs", aliases);
+    Document::from_value(object.into(), &did, &[])
 }
 
 fn of_metadata(metadata: &Metadata, state: &State) -> Object {

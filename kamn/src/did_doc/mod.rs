@@ -10,7 +10,7 @@ mod endpoint;
 mod error;
 mod read;
 
-pub use emit::{Form, of_did_key, of_state};
+pub use emit::{Form, of_did_key, of_state, of_web};
 pub use endpoint::{canonical_endpoint, channel_fragment, messaging_endpoint};
 pub use error::Error;
 

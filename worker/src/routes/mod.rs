@@ -8,6 +8,7 @@ pub(crate) mod memory;
 pub(crate) mod prompt;
 pub(crate) mod routines;
 pub(crate) mod view;
+pub(crate) mod well_known;
 
 use tau_core::ids::SessionId;
 
@@ -18,6 +19,8 @@ use crate::errors::ApiError;
 pub(crate) enum Route {
     /// `GET /health`
     Health,
+    /// `GET` below `/.well-known`
+    Public(Public),
     /// `POST /v1/sessions`
     Begin,
     /// `GET /v1/sessions`
@@ -26,6 +29,17 @@ pub(crate) enum Route {
     Memory,
     /// Below `/v1/sessions/ID`
     Session(SessionId, Verb),
+}
+
+/// What everybody may know of the agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Public {
+    /// `/.well-known/did.json`
+    Document,
+    /// `/.well-known/agent-card.json`
+    Card,
+    /// `/.well-known/kamn/log`
+    Log,
 }
 
 /// What can be asked of one session.
@@ -72,6 +86,18 @@ pub(crate) fn parse(method: &str, path: &str) -> Result<Route, ApiError> {
     let parts: Vec<&str> = path.split('/').skip(1).collect();
     let routes: Vec<(&str, Route)> = match parts.as_slice() {
         ["health"] => vec![("GET", Route::Health)],
+        [".well-known", rest @ ..] => {
+            let public = match rest {
+                ["did.json"] => Some(Public::Document),
+                ["agent-card.json"] => Some(Public::Card),
+                ["kamn", "log"] => Some(Public::Log),
+                _ => None,
+            };
+            public
+                .map(|public| ("GET", Route::Public(public)))
+                .into_iter()
+                .collect()
+        }
         ["v1", "sessions"] => vec![("GET", Route::List), ("POST", Route::Begin)],
         ["v1", "memory"] => vec![("GET", Route::Memory), ("POST", Route::Memory)],
         ["v1", "sessions", id, rest @ ..] => {
@@ -147,6 +173,12 @@ mod tests {
         assert_eq!(parse("GET", "/v1/memory").unwrap(), Route::Memory);
         assert_eq!(parse("POST", "/v1/memory").unwrap(), Route::Memory);
         assert!(code(parse("DELETE", "/v1/memory")).contains("405"));
+        assert_eq!(
+            parse("GET", "/.well-known/kamn/log").unwrap(),
+            Route::Public(Public::Log)
+        );
+        assert!(code(parse("POST", "/.well-known/did.json")).contains("405"));
+        assert!(code(parse("GET", "/.well-known/kamn/seed")).contains("404"));
         let base = "/v1/sessions/0123456789abcdef";
         assert_eq!(parse("GET", base).unwrap(), of(Verb::View));
         assert_eq!(parse("DELETE", base).unwrap(), of(Verb::Delete));
