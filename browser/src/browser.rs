@@ -23,13 +23,26 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     pub(crate) fn time(this: &Browser, zone: &str) -> Result<String, JsValue>;
 
-    /// The public half of the identity, made if there is none.
+    /// What is public of the agent's keys, which are made if there are none.
     #[wasm_bindgen(method, catch)]
     pub(crate) async fn identity(this: &Browser) -> Result<JsValue, JsValue>;
 
-    /// A signature by the identity.
+    /// A signature by the key `identity` or `signing`.
     #[wasm_bindgen(method, catch)]
-    pub(crate) async fn sign(this: &Browser, bytes: &[u8]) -> Result<JsValue, JsValue>;
+    pub(crate) async fn sign(this: &Browser, which: &str, bytes: &[u8])
+    -> Result<JsValue, JsValue>;
+
+    /// What the agreement key and another's have in common.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) async fn agree(this: &Browser, other: &[u8]) -> Result<JsValue, JsValue>;
+
+    /// Keeps a log of the keys in the place of `before`; gives the one that is kept.
+    #[wasm_bindgen(method, catch, js_name = keepLog)]
+    pub(crate) async fn keep_log(
+        this: &Browser,
+        before: &str,
+        log: &str,
+    ) -> Result<JsValue, JsValue>;
 
     /// Gets in line for a session.
     #[wasm_bindgen(method)]

@@ -83,6 +83,11 @@ struct Text {
 }
 
 #[derive(FromJson)]
+struct Log {
+    log: String,
+}
+
+#[derive(FromJson)]
 struct Verify {
     text: String,
     signature: String,
@@ -159,6 +164,8 @@ pub(crate) async fn answer(
         "grants.list" => grants::list(state).await,
         "grants.revoke" => grants::revoke(state, &read::<Rule>(name, arguments)?.rule).await,
         "identity" => identity::show(state).await,
+        "identity.log" => identity::log(state),
+        "identity.learn" => identity::learn(state, &read::<Log>(name, arguments)?.log).await,
         "identity.sign" => identity::sign(state, &read::<Text>(name, arguments)?.text).await,
         "identity.verify" => {
             let Verify {

@@ -1,11 +1,13 @@
 //! What the page's home is made of.
 
-use std::{cell::RefCell, rc::Rc};
-use tau_platform::{Host, NoSigner, Paced, StoredCounter, memory::Service};
+use std::{cell::RefCell, fmt, rc::Rc};
+use tau_platform::{Host, Paced, StoredCounter, memory::Service};
 use tau_target_indexeddb::IdbStorage;
 use tau_target_web::{FetchHttp, WebClock};
 
-use crate::{browser::Browser, model::EmbeddedModel, settings::Key, tools::PageTools};
+use crate::{
+    browser::Browser, keys::PageSigner, model::EmbeddedModel, settings::Key, tools::PageTools,
+};
 
 /// Whose calls are counted together: those of the person whose page it is.
 const PRINCIPAL: &str = "page";
@@ -20,7 +22,6 @@ type Memory = Service<IdbStorage, EmbeddedModel, WebClock>;
 type Counted = Paced<PageTools, WebClock, StoredCounter<IdbStorage, WebClock>>;
 
 /// Everything a session of this home can do.
-#[derive(Debug)]
 pub(crate) struct PageHost {
     clock: WebClock,
     http: FetchHttp,
@@ -28,15 +29,23 @@ pub(crate) struct PageHost {
     tools: Counted,
     model: EmbeddedModel,
     memory: Memory,
+    signer: Option<PageSigner>,
+}
+
+impl fmt::Debug for PageHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PageHost").finish_non_exhaustive()
+    }
 }
 
 impl PageHost {
-    /// `key` is looked at each time a request is sent.
+    /// `key` is looked at each time a request is sent; `signer` signs for the agent.
     pub(crate) fn new(
         browser: &Rc<Browser>,
         storage: IdbStorage,
         key: &Rc<RefCell<Key>>,
         offers_page: bool,
+        signer: Option<PageSigner>,
     ) -> Self {
         let key = Rc::clone(key);
         let model = EmbeddedModel::new(browser);
@@ -52,6 +61,7 @@ impl PageHost {
                 .with_entry_limit(ENTRY_LIMIT),
             storage,
             model,
+            signer,
         }
     }
 }
@@ -63,7 +73,7 @@ impl Host for PageHost {
     type Tools = Counted;
     type Model = EmbeddedModel;
     type Memory = Memory;
-    type Signer = NoSigner;
+    type Signer = PageSigner;
 
     fn clock(&self) -> &WebClock {
         &self.clock
@@ -89,7 +99,7 @@ impl Host for PageHost {
         &self.memory
     }
 
-    fn signer(&self) -> Option<&NoSigner> {
-        None
+    fn signer(&self) -> Option<&PageSigner> {
+        self.signer.as_ref()
     }
 }

@@ -12,7 +12,7 @@
 //!
 //! Invariants: the page's thread does no work of the agent and never waits for it; a session is
 //! written by the one tab that holds its Web Lock; the provider's key exists in this worker's memory
-//! and in requests, nowhere else; the identity's private key is a handle the browser does not export.
+//! and in requests, nowhere else; the identity's private keys are handles the browser does not export.
 
 mod browser;
 mod calls;
@@ -20,6 +20,7 @@ mod error;
 mod grants;
 mod host;
 mod identity;
+mod keys;
 mod memory;
 mod model;
 mod sessions;
@@ -27,6 +28,7 @@ mod settings;
 mod signal;
 mod tools;
 
+use futures_util::future::join;
 use std::{cell::RefCell, rc::Rc};
 use tau_platform::{Clock, Storage};
 use tau_target_indexeddb::IdbStorage;
@@ -37,6 +39,7 @@ use wasm_bindgen_futures::spawn_local;
 pub use browser::Browser;
 use error::Refused;
 use host::PageHost;
+use keys::PageSigner;
 use model::EmbeddedModel;
 use sessions::Sessions;
 use settings::{Key, Settings};
@@ -53,6 +56,8 @@ pub struct Agent {
 struct State {
     browser: Rc<Browser>,
     host: PageHost,
+    /// Why there is nobody who signs.
+    no_identity: Option<Refused>,
     sessions: Sessions,
     settings: RefCell<Settings>,
     /// The provider's key.
@@ -75,12 +80,20 @@ impl Agent {
         let browser = Rc::new(browser);
         tell_of_panics(&browser);
         let told = |refused: Refused| JsValue::from_str(&refused.to_json());
-        let storage = IdbStorage::open(&store).await;
+        // Made at the first visit. An agent without an identity talks all the same; who asks is told
+        // why it has none.
+        let opened = join(IdbStorage::open(&store), PageSigner::open(&browser));
+        let (storage, signer) = opened.await;
+        let (signer, no_identity) = match signer {
+            Ok(signer) => (Some(signer), None),
+            Err(refused) => (None, Some(refused)),
+        };
         let storage = storage.map_err(|error| told(error.into()))?;
         let settings = Settings::load(&storage).await.map_err(told)?;
         let key = Rc::new(RefCell::new(Key::default()));
         let state = Rc::new(State {
-            host: PageHost::new(&browser, storage, &key, offers_page),
+            host: PageHost::new(&browser, storage, &key, offers_page, signer),
+            no_identity,
             sessions: Sessions::default(),
             settings: RefCell::new(settings),
             browser,
@@ -88,9 +101,14 @@ impl Agent {
             offers_page,
             grants: RefCell::default(),
         });
-        // Made at the first visit, so that it is there when somebody asks; who asks is told why not.
         let first = Rc::clone(&state);
-        spawn_local(async move { drop(first.browser.identity().await) });
+        spawn_local(async move {
+            if first.no_identity.is_none()
+                && let Err(refused) = identity::settle(&first).await
+            {
+                first.browser.tell_error(&refused, None);
+            }
+        });
         Ok(Self { state })
     }
 
@@ -119,6 +137,12 @@ impl State {
     fn storage(&self) -> &IdbStorage {
         use tau_platform::Host;
         self.host.storage()
+    }
+
+    /// What whoever asks for a signature is told.
+    fn no_identity(&self) -> Refused {
+        let none = || Refused::new("identity", "this page has no identity");
+        self.no_identity.clone().unwrap_or_else(none)
     }
 
     fn model(&self) -> &EmbeddedModel {

@@ -54,14 +54,30 @@ class Browser {
     else asked?.reject(new Error(error));
   }
 
-  /** The public half of the identity, made at the first visit. */
+  /** What is public of the agent's keys, made at the first visit. */
   identity() {
     return this.#keys.identity();
   }
 
-  /** @param {Uint8Array} bytes */
-  sign(bytes) {
-    return this.#keys.sign(bytes);
+  /**
+   * @param {'identity' | 'signing'} which
+   * @param {Uint8Array} bytes
+   */
+  sign(which, bytes) {
+    return this.#keys.sign(which, bytes);
+  }
+
+  /** @param {Uint8Array} other */
+  agree(other) {
+    return this.#keys.agree(other);
+  }
+
+  /**
+   * @param {string} before
+   * @param {string} log
+   */
+  keepLog(before, log) {
+    return this.#keys.keepLog(before, log);
   }
 
   /** @param {string} session */

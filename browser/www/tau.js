@@ -40,9 +40,11 @@
  * | `memory.restore` | `{id}` | the entries that are back |
  * | `grants.list` | | `[{rule, at, session}]`: what was allowed for good |
  * | `grants.revoke` | `{rule}` | |
- * | `identity` | | `{did, w3c, did_key, created, algorithm, exportable}` |
- * | `identity.sign` | `{text}` | `{signature, did}`: Ed25519 over the text's UTF-8, in base64 |
- * | `identity.verify` | `{text, signature, did?}` | `{valid}`: whether it is the signature of that `did:key`; of this agent without one |
+ * | `identity` | | `{did, w3c, did_key, identity_key, created, algorithm, exportable, events, standing}` |
+ * | `identity.log` | | the log of the agent's keys as text, for `tau identity import` and other pages |
+ * | `identity.learn` | `{log}` | `{did, learned, standing}`: another agent is known by the log it showed |
+ * | `identity.sign` | `{text}` | `{signature, did}`: Ed25519 over `tau:statement:v1`, a zero byte and the text's UTF-8, in base64 |
+ * | `identity.verify` | `{text, signature, did?}` | `{valid, why?}`: whether it is the signature of that agent, which is known, or `did:key`; of this agent without one |
  * | `model.load` | `{url}` | once the embedded model is there |
  * | `embedder.load` | `{url}` | once memory can be searched by meaning, too: of the model's files, only two are fetched |
  * | `embedder.status` | | `{state}`, also told as the event `embedder` |

@@ -1,4 +1,4 @@
-/** Identity: the key pair this browser made for its visitor, and what can be done with it. */
+/** Identity: the keys this browser made for its visitor's agent, and what can be done with them. */
 
 import { copyButton, field, notice } from './controls.js';
 import { h, set } from './dom.js';
@@ -16,7 +16,7 @@ export class IdentityScreen {
     this.root = h(
       'section',
       { class: 'screen', 'aria-label': 'Identity' },
-      h('p', { class: 'lead' }, 'A key pair made in this browser. What is signed with it can be checked by anybody who has its name below, and changed by nobody without that being seen.'),
+      h('p', { class: 'lead' }, 'Keys made in this browser. What is signed with them can be checked by anybody who has the name and the log below, and changed by nobody without that being seen.'),
       this.card,
       this.forms,
     );
@@ -29,17 +29,37 @@ export class IdentityScreen {
     const done = await this.actions.attempt('Could not read the identity', 'identity');
     set(this.forms, { hidden: !done.ok });
     if (!done.ok) return;
-    const { did, w3c, did_key, created, algorithm, exportable } = done.value;
+    const { did, w3c, did_key, created, algorithm, exportable, events, standing } = done.value;
     this.did = did;
     const others = [w3c && row('W3C form', w3c), did_key && row('As a did:key, with which others check signatures', did_key)].filter(Boolean).flat();
     const kept = exportable
-      ? 'The private key can be read by scripts of this page.'
-      : 'The private key cannot be read out, not by scripts of this page either: the browser signs with it and does not show it. Deleting the data of this site deletes it.';
+      ? 'The private keys are sealed on this device, and can be read by the agent itself: this browser does not keep such keys.'
+      : 'The private keys cannot be read out, not by scripts of this page either: the browser signs with them and does not show them. Deleting the data of this site deletes them.';
     this.card.replaceChildren(
-      h('dl', { class: 'facts' }, ...row('DID', did), ...others, h('dt', {}, 'Made'), h('dd', {}, `${moment(created)}, ${algorithm}`)),
+      h('dl', { class: 'facts' }, ...row('DID', did), ...others, h('dt', {}, 'Made'), h('dd', {}, `${moment(created)}, ${algorithm}`), ...this.log(events, standing)),
       h('p', { class: 'kept' }, icon(exportable ? 'warning' : 'lock'), h('span', {}, kept)),
     );
-    this.verify.propose(did_key ?? did);
+    this.verify.propose(did);
+  }
+
+  /**
+   * The log of the keys, which other agents need to know this one.
+   *
+   * @param {number} events
+   * @param {string} standing
+   */
+  log(events, standing) {
+    const words = `${events === 1 ? '1 event' : `${events} events`}, ${standing}`;
+    const copy = h('button', { class: 'button', type: 'button', onclick: () => this.save() }, 'Save log');
+    return [h('dt', {}, 'Log of its keys'), h('dd', { class: 'copyable' }, h('span', {}, words), copy)];
+  }
+
+  async save() {
+    const done = await this.actions.attempt('Could not read the log', 'identity.log');
+    if (!done.ok) return;
+    const url = URL.createObjectURL(new Blob([done.value], { type: 'application/json' }));
+    h('a', { href: url, download: 'agent-log.json' }).click();
+    URL.revokeObjectURL(url);
   }
 }
 
@@ -96,7 +116,7 @@ class VerifyForm {
       h('h2', {}, 'Verify'),
       field('Signed text', this.text),
       field('Signature', this.signature),
-      field('DID of who signed', this.did, 'A did:key, which holds the key itself.'),
+      field('DID of who signed', this.did, 'This agent, one whose log is known here, or a did:key, which holds the key itself.'),
       h('div', { class: 'actions' }, h('button', { class: 'button' }, 'Verify')),
       this.out,
     );
