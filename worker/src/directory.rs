@@ -29,7 +29,7 @@ use crate::{
     embed::WorkerEmbedder,
     errors::ApiError,
     identity,
-    routes::memory as memory_routes,
+    routes::{bundle, memory as memory_routes},
     wire::{Incoming, told},
 };
 
@@ -146,12 +146,47 @@ impl Directory {
                 self.embed_later(&memory, memory_access());
                 answer
             }
+            bundle::PATH => {
+                self.take_from_bucket()?;
+                self.import(&store, incoming).boxed_local().await
+            }
             _ => Err(ApiError::new(
                 404,
                 "no_such_route",
                 "a directory has no such path",
             )),
         }
+    }
+
+    /// Takes over a bundle, and lists the sessions in it.
+    async fn import(
+        &self,
+        store: &DurableStorage,
+        incoming: &Incoming,
+    ) -> Result<Response, ApiError> {
+        self.need_place(store).await?;
+        let memory = self.memory(store)?;
+        let imported = bundle::import(&self.settings, store, &memory, incoming).await;
+        self.embed_later(&memory, memory_access());
+        let (answer, lines) = imported?;
+        for line in &lines {
+            put_line(store, line).await?;
+        }
+        Ok(answer)
+    }
+
+    /// Refuses one more session than there may be.
+    async fn need_place(&self, store: &DurableStorage) -> Result<(), ApiError> {
+        let limit = self.settings.sessions_per_principal()?;
+        if open::list(store).await?.len() >= limit as usize {
+            return Err(ApiError::new(
+                409,
+                "too_many_sessions",
+                format!("there are {limit} sessions already"),
+            )
+            .hint("DELETE some"));
+        }
+        Ok(())
     }
 
     /// What is remembered for all sessions. Kept for as long as the object is in memory.
@@ -222,15 +257,7 @@ impl Directory {
         incoming: &Incoming,
     ) -> Result<Response, ApiError> {
         let line = line(incoming)?;
-        let limit = self.settings.sessions_per_principal()?;
-        if open::list(store).await?.len() >= limit as usize {
-            return Err(ApiError::new(
-                409,
-                "too_many_sessions",
-                format!("there are {limit} sessions already"),
-            )
-            .hint("DELETE some"));
-        }
+        self.need_place(store).await?;
         put_line(store, &line).await?;
         Ok(Response::empty()?)
     }

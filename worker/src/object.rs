@@ -42,7 +42,7 @@ use crate::{
     errors::ApiError,
     host::WorkerHost,
     identity,
-    routes::{self, Route, Verb, begin},
+    routes::{self, Route, Verb, begin, bundle},
     wire::{Incoming, call, object},
 };
 
@@ -61,7 +61,7 @@ pub struct SessionObject {
 /// What an object is while it is in memory.
 pub(crate) struct Home {
     state: State,
-    settings: Settings,
+    pub(crate) settings: Settings,
     /// None before it is first asked for, and once everything was deleted.
     store: RefCell<Option<DurableStorage>>,
     alarm: Alarm,
@@ -126,6 +126,9 @@ impl Home {
         if incoming.path == begin::INSIDE {
             return begin::store(self, &incoming).await;
         }
+        if incoming.path == bundle::INSIDE {
+            return bundle::take(self, &incoming).boxed_local().await;
+        }
         let method: Method = incoming.method.clone();
         let Route::Session(id, verb) = routes::parse(method.as_ref(), &incoming.path)? else {
             return Err(ApiError::no_session());
@@ -154,6 +157,7 @@ impl Home {
                 Verb::Delete => self.delete().await,
                 Verb::View => routes::view::answer(self, id).await,
                 Verb::Export => routes::export::answer(self, id).await,
+                Verb::Bundle => bundle::export(self, id).await,
                 Verb::Events => routes::events::answer(self, id, incoming).await,
                 Verb::Routines => routes::routines::list(self, id).await,
                 Verb::AddRoutine => routes::routines::add(self, id, incoming).await,
@@ -178,7 +182,12 @@ impl Home {
         let is_new_life = self.store.borrow().is_none();
         self.store()?;
         // All others set the alarm themselves, or remove it.
-        if is_new_life && matches!(verb, Verb::View | Verb::Export | Verb::Routines) {
+        if is_new_life
+            && matches!(
+                verb,
+                Verb::View | Verb::Export | Verb::Bundle | Verb::Routines
+            )
+        {
             self.see_alarm(id).await?;
         }
         Ok(())
@@ -252,13 +261,13 @@ impl Home {
         }
     }
 
-    fn host(&self, setup: &Setup) -> Result<WorkerHost, ApiError> {
+    pub(crate) fn host(&self, setup: &Setup) -> Result<WorkerHost, ApiError> {
         let store = self.store()?;
         WorkerHost::new(&self.settings, &setup.principal, self.alarm.clone(), store)
     }
 
     /// The session's line, as it was stored with its last record.
-    async fn line(&self) -> Result<Option<Summary>, ApiError> {
+    pub(crate) async fn line(&self) -> Result<Option<Summary>, ApiError> {
         let rows = self.store()?.scan(Range::prefix("sessions/", 1)).await?;
         let line = rows.into_iter().next();
         Ok(line.and_then(|(_, line)| json::from_slice(&line).ok()))
@@ -334,6 +343,18 @@ impl Home {
             return Err(CommandError::Stopped.into());
         }
         self.live(id).await
+    }
+
+    /// Whether somebody drives the session now.
+    pub(crate) fn is_live(&self) -> bool {
+        self.running.borrow().is_some()
+    }
+
+    /// Removes everything the object holds, which is of no session that ever ran.
+    pub(crate) async fn forget_all(&self) -> Result<(), ApiError> {
+        let store = self.store()?;
+        self.store.borrow_mut().take();
+        Ok(store.delete_all().await?)
     }
 
     /// Whether the session runs, in its life `life`.

@@ -71,5 +71,16 @@ pub fn is_bundle(beginning: &[u8]) -> bool {
     beginning.starts_with(MAGIC.as_bytes())
 }
 
+/// Whether a file that begins so needs an agent's key to be opened. What is longer than its first
+/// line alone tells.
+#[must_use]
+pub fn is_sealed_for_agents(beginning: &[u8]) -> bool {
+    let line = beginning.split(|byte| *byte == b'\n').next();
+    let text = line.and_then(|line| core::str::from_utf8(line).ok());
+    text.is_some_and(|line| {
+        is_bundle(line.as_bytes()) && line.contains("\"lock\":{") && line.contains("\"sender\":")
+    })
+}
+
 #[cfg(test)]
 mod tests;

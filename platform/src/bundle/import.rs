@@ -187,24 +187,29 @@ pub async fn plan(
     policy: &Policy,
     wish: &Wish<'_>,
 ) -> Result<Planned, ImportError> {
+    let mut planned = plan_parts(storage, whole.parts, policy, wish).await?;
     let unchanged = whole.manifest.draft().unchanged.iter();
-    let mut planned = Planned {
-        report: Report {
-            unchanged: unchanged.map(|left| left.name.clone()).collect(),
-            ..Report::default()
-        },
-        ..Planned::default()
-    };
+    planned.report.unchanged = unchanged.map(|left| left.name.clone()).collect();
+    Ok(planned)
+}
+
+/// The same of single parts of it, for a home that keeps them in several stores.
+pub async fn plan_parts(
+    storage: &impl Storage,
+    parts: Vec<Part>,
+    policy: &Policy,
+    wish: &Wish<'_>,
+) -> Result<Planned, ImportError> {
+    let mut planned = Planned::default();
     let mut sections = Vec::new();
-    for part in whole.parts {
+    for part in parts {
         match part.name.kind() {
             Kind::Session => sections.push(session(part)?),
             Kind::Receipts => receipts(storage, part, &mut planned).await?,
             Kind::Memory => memories(part, wish, &mut planned)?,
             Kind::Policy => {
-                let bad = |why: String| bad(&part.name, why);
                 let theirs: Policy =
-                    json::from_slice(&part.content).map_err(|error| bad(error.to_string()))?;
+                    json::from_slice(&part.content).map_err(|error| bad(&part.name, error))?;
                 planned.policy = Some(tightened(policy, &theirs));
             }
             // Files of a home that has folders.

@@ -1,6 +1,7 @@
 //! What can be asked, one file each: `parse` names it, the entry or an object answers it.
 
 pub(crate) mod begin;
+pub(crate) mod bundle;
 pub(crate) mod commands;
 pub(crate) mod events;
 pub(crate) mod export;
@@ -27,6 +28,8 @@ pub(crate) enum Route {
     List,
     /// `GET` and `POST /v1/memory`
     Memory,
+    /// `POST /v1/bundles`
+    Import,
     /// Below `/v1/sessions/ID`
     Session(SessionId, Verb),
 }
@@ -55,6 +58,8 @@ pub(crate) enum Verb {
     Events,
     /// `GET …/export`
     Export,
+    /// `GET …/bundle`
+    Bundle,
     /// `POST …/approve`
     Approve,
     /// `POST …/deny`
@@ -100,6 +105,7 @@ pub(crate) fn parse(method: &str, path: &str) -> Result<Route, ApiError> {
         }
         ["v1", "sessions"] => vec![("GET", Route::List), ("POST", Route::Begin)],
         ["v1", "memory"] => vec![("GET", Route::Memory), ("POST", Route::Memory)],
+        ["v1", "bundles"] => vec![("POST", Route::Import)],
         ["v1", "sessions", id, rest @ ..] => {
             let id = session_id(id)?;
             let verbs: &[(&str, Verb)] = match rest {
@@ -107,6 +113,7 @@ pub(crate) fn parse(method: &str, path: &str) -> Result<Route, ApiError> {
                 ["prompt"] => &[("POST", Verb::Prompt)],
                 ["events"] => &[("GET", Verb::Events)],
                 ["export"] => &[("GET", Verb::Export)],
+                ["bundle"] => &[("GET", Verb::Bundle)],
                 ["approve"] => &[("POST", Verb::Approve)],
                 ["deny"] => &[("POST", Verb::Deny)],
                 ["interrupt"] => &[("POST", Verb::Interrupt)],
@@ -179,7 +186,12 @@ mod tests {
         );
         assert!(code(parse("POST", "/.well-known/did.json")).contains("405"));
         assert!(code(parse("GET", "/.well-known/kamn/seed")).contains("404"));
+        assert_eq!(parse("POST", "/v1/bundles").unwrap(), Route::Import);
         let base = "/v1/sessions/0123456789abcdef";
+        assert_eq!(
+            parse("GET", &format!("{base}/bundle")).unwrap(),
+            of(Verb::Bundle)
+        );
         assert_eq!(parse("GET", base).unwrap(), of(Verb::View));
         assert_eq!(parse("DELETE", base).unwrap(), of(Verb::Delete));
         assert_eq!(

@@ -15,7 +15,7 @@ use std::{
 
 use argon2::{Algorithm, Argon2, Params, Version};
 use indicatif::ProgressBar;
-use tau_core::bundle::{BundleError, Kdf, Kind, Limits, PartName, Place};
+use tau_core::bundle::{BundleError, Kdf, Kind, Limits, PartName, Place, is_sealed_for_agents};
 use tau_kamn::bytes::hex;
 use tau_platform::bundle::{ReadError, Whole, read};
 use zeroize::Zeroizing;
@@ -209,14 +209,6 @@ impl Opener<'_> {
         let passphrase = passphrase.ok_or(ReadError::Passphrase)?;
         derive(kdf, &passphrase).map_err(ReadError::File)
     }
-}
-
-/// Whether the first piece of a file says so; one whose first line does not end in it has a manifest
-/// there.
-fn is_sealed_for_agents(first: &[u8]) -> bool {
-    let line = first.split(|byte| *byte == b'\n').next();
-    let line = line.and_then(|line| core::str::from_utf8(line).ok());
-    line.is_some_and(|line| line.contains("\"lock\":{") && line.contains("\"sender\":"))
 }
 
 /// The key that follows from a passphrase.
