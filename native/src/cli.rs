@@ -17,9 +17,7 @@ use crate::{
 };
 
 const EXAMPLES: &str = "\
-Examples:
-  tau \"what does this project do?\"        one answer, on stdout
-  git diff | tau \"review this\"            standard input goes along
+Example: git diff | tau \"review this\"
 
 A provider is found in this order: flags, the profile (`tau config path`), a key in the
 environment, a server on localhost, the embedded model. TAU_HOME moves everything Tau keeps.

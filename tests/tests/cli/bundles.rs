@@ -269,7 +269,7 @@ fn a_policy_only_tightens_and_files_and_tools_come_where_nothing_is() {
         fs::read(there.home().join("tools/nothing.wasm")).unwrap(),
         module
     );
-    let listed = there.tau(&["instructions", "show", "--json"]);
+    let listed = there.tau(&["instructions", "list", "--json"]);
     assert!(
         !listed.stdout.contains("\"confirmed\":true"),
         "{}",

@@ -45,7 +45,7 @@ Examples:
 Nothing secret is in a bundle: no key of the agent, no credential, nothing that you allowed for
 good. What does not verify is refused by the name of the part, and then nothing is imported.";
 
-/// Carry the agent to another home: sessions, memory, policy and tools in one signed file.
+/// Carry the agent to another home, in one signed file.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {

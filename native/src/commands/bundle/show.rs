@@ -9,7 +9,7 @@ use tau_core::{
 };
 use tau_kamn::bytes::hex;
 use tau_platform::{
-    Clock,
+    Clock, MemoryStorage,
     bundle::{ReadError, Whole, author_of},
 };
 use tau_target_native::TokioClock;
@@ -97,8 +97,12 @@ async fn checked(read: Result<Whole, ReadError>, home: &Home) -> Result<Result<W
     };
     let own = Identity::load(home)?;
     let own = own.as_ref().map(Identity::log);
-    let storage = home.store()?;
-    let known = author_of(&storage, &whole.manifest, own, TokioClock.now(), true).await;
+    let now = TokioClock.now();
+    let known = match home.root().exists() {
+        true => author_of(&home.store()?, &whole.manifest, own, now, true).await,
+        // Nobody is known here, and looking makes no home.
+        false => author_of(&MemoryStorage::new(), &whole.manifest, own, now, true).await,
+    };
     if let Err(error) = known {
         return Ok(Err(Bad::Other {
             part: "the manifest".into(),
