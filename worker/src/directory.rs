@@ -164,15 +164,10 @@ impl Directory {
         store: &DurableStorage,
         incoming: &Incoming,
     ) -> Result<Response, ApiError> {
-        self.need_place(store).await?;
         let memory = self.memory(store)?;
         let imported = bundle::import(&self.settings, store, &memory, incoming).await;
         self.embed_later(&memory, memory_access());
-        let (answer, lines) = imported?;
-        for line in &lines {
-            put_line(store, line).await?;
-        }
-        Ok(answer)
+        imported
     }
 
     /// Refuses one more session than there may be.
@@ -303,7 +298,8 @@ async fn update(store: &DurableStorage, incoming: &Incoming) -> Result<Response,
     Ok(Response::empty()?)
 }
 
-async fn put_line(store: &DurableStorage, line: &Summary) -> Result<(), ApiError> {
+/// Lists a session, or what is new of it.
+pub(crate) async fn put_line(store: &DurableStorage, line: &Summary) -> Result<(), ApiError> {
     let value = json::to_vec(line);
     let batch = Batch {
         put: vec![(summary_key(&line.session), value)],

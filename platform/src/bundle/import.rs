@@ -21,7 +21,7 @@ use thiserror::Error;
 use super::{Whole, export::scope_of};
 use crate::{
     Storage,
-    peers::{self, Learned, LogError},
+    peers::{self, LogError},
     transfer::{self, Mode, TransferError},
 };
 
@@ -172,8 +172,9 @@ pub async fn author_of(
     // What it contradicts makes it a fork, which no signature is believed by.
     let merged = log.merge(shown);
     let is_fork = log.fork().is_some();
-    if (is_fork || merged.is_ok()) && !is_rehearsal && own.is_none() {
-        let (_, _learned): (KeyLog, Learned) = peers::learn(storage, shown).await?;
+    let is_news = merged.is_ok() && own.is_none();
+    if (is_fork || is_news) && !is_rehearsal {
+        peers::learn(storage, shown).await?;
     }
     manifest.check_by(&log)?;
     Ok(author)

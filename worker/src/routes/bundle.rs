@@ -21,6 +21,7 @@ use tau_core::{
 use tau_platform::{
     Clock, Entropy, Host, MemoryTools, TreeSigner,
     bundle::{self, ImportError, ReadError, Report, Seal, Wanted, Wish},
+    open,
     transfer::{Mode, Outcome},
 };
 use tau_target_durable::DurableStorage;
@@ -29,7 +30,7 @@ use worker::Response;
 
 use crate::{
     config::{Settings, Setup, Terms, memory_access},
-    directory::Memory,
+    directory::{Memory, put_line},
     errors::ApiError,
     host::WorkerHost,
     identity,
@@ -127,7 +128,7 @@ pub(crate) async fn import(
     store: &DurableStorage,
     memory: &Memory,
     incoming: &Incoming,
-) -> Result<(Response, Vec<Summary>), ApiError> {
+) -> Result<Response, ApiError> {
     let principal = incoming.principal.clone();
     let principal = principal.ok_or_else(ApiError::no_session)?;
     let own = incoming.query.as_deref() == Some("own=true");
@@ -153,18 +154,19 @@ pub(crate) async fn import(
     let planned = bundle::plan_parts(store, rest, &policy, &wish).await;
     let planned = planned.map_err(refused)?;
     let policy = planned.policy.map_or(policy, |tightened| tightened.policy);
-    let mut lines = Vec::new();
     let mut sessions: Vec<Value> = Vec::new();
-    for share in shares_of(shares, &principal, &policy, own)? {
+    let shares = shares_of(shares, &principal, &policy, own)?;
+    need_places(settings, store, &shares).await?;
+    for share in shares {
         let id = share.setup.session.clone();
         let taken = hand_over(settings, &principal, &share).await?;
+        put_line(store, &taken.line).await?;
         sessions.push(object_of([
             ("session", id.0.into()),
             ("outcome", taken.outcome.into()),
             ("added", taken.added.into()),
             ("receipts", taken.receipts.into()),
         ]));
-        lines.push(taken.line);
     }
     let kept = memory
         .keep_all(&planned.memories, Batch::default(), false)
@@ -183,7 +185,7 @@ pub(crate) async fn import(
         ("forgotten", kept.forgotten.into()),
         ("refused", planned.report.refused_count.into()),
     ]);
-    let answer = told(&object_of([
+    Ok(told(&object_of([
         ("id", tau_kamn::bytes::hex(manifest.id()).into()),
         ("did", manifest.did().into()),
         ("author", author.name().into()),
@@ -191,8 +193,30 @@ pub(crate) async fn import(
         ("memories", memories),
         ("unknown", names(&planned.report.unknown).into()),
         ("left_behind", names(&left).into()),
-    ]))?;
-    Ok((answer, lines))
+    ]))?)
+}
+
+/// Refuses more sessions than there may be.
+async fn need_places(
+    settings: &Settings,
+    store: &DurableStorage,
+    shares: &[Share],
+) -> Result<(), ApiError> {
+    let limit = settings.sessions_per_principal()? as usize;
+    let listed = open::list(store).await?;
+    let is_new = |share: &&Share| {
+        let session = &share.setup.session;
+        !listed.iter().any(|line| line.session == *session)
+    };
+    let new = shares.iter().filter(is_new).count();
+    if listed.len() + new <= limit {
+        return Ok(());
+    }
+    let message = format!(
+        "there are {} sessions already, and {new} more in it",
+        listed.len()
+    );
+    Err(ApiError::new(409, "too_many_sessions", message).hint("DELETE some"))
 }
 
 async fn whole(body: &[u8], signer: Option<&TreeSigner>) -> Result<bundle::Whole, ReadError> {
