@@ -147,6 +147,8 @@ pub(crate) async fn import(state: &State, asked: Import) -> Result<Value, Refuse
         .memory()
         .keep_all(&planned.memories, planned.batch, false)
         .await?;
+    let learnt = bundle::learn_signers(state.storage(), &planned.logs).await;
+    learnt.map_err(refused)?;
     let stricter = planned.policy.map(|tightened| tightened.policy.preset);
     if let Some(preset) = stricter.filter(|preset| *preset > policy.preset) {
         state

@@ -9,16 +9,18 @@ use tau_core::{
     bundle::{BundleError, Kind, PartName, carried},
     ids::SessionId,
     journal::sections::{Row, rows_section},
-    json,
+    json::{self, Value},
     memory::{Memory, Scope},
     policy::Policy,
     session::{Range, StoreError},
 };
+use tau_kamn::AgentDid;
 use thiserror::Error;
 
 use crate::{
     Storage,
     open::{self, OpenError},
+    peers::{self, LogError},
     transfer::{self, TransferError},
 };
 
@@ -46,6 +48,9 @@ pub enum ExportError {
     /// Which sessions others continue cannot be read.
     #[error(transparent)]
     Sessions(#[from] TransferError),
+    /// The log of who signed a receipt cannot be read.
+    #[error(transparent)]
+    Log(#[from] LogError),
     /// A name that no part can have.
     #[error(transparent)]
     Bundle(#[from] BundleError),
@@ -97,7 +102,7 @@ pub async fn parts(
     for id in ordered.iter().chain(&unlisted) {
         let session = open::load(storage, id).await?.export();
         put(PartName::new(Kind::Session, &id.0)?, session);
-        let receipts = rows(storage, &format!("receipt/{id}/")).await?;
+        let receipts = receipts(storage, id).await?;
         if !receipts.is_empty() {
             let name = PartName::new(Kind::Receipts, &id.0)?;
             put(name, rows_section(&receipts));
@@ -117,6 +122,51 @@ pub async fn parts(
         }
     }
     Ok(parts)
+}
+
+/// The receipts of a session, how far they are, and the logs of those who signed them: what they are
+/// verified by elsewhere.
+async fn receipts(storage: &impl Storage, id: &SessionId) -> Result<Vec<Row>, ExportError> {
+    let receipts = rows(storage, &receipt_key(id, "")).await?;
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).ok();
+    let head = storage.get(head_key(id)).await?.and_then(text);
+    let (Some(head), false) = (head, receipts.is_empty()) else {
+        return Ok(Vec::new());
+    };
+    let mut dids: Vec<AgentDid> = Vec::new();
+    for row in &receipts {
+        let signed: Option<Value> = json::from_str(&row.value).ok();
+        let key = signed
+            .as_ref()
+            .and_then(|signed| signed.get("key")?.as_str());
+        let did = key.and_then(|key| AgentDid::parse_any(key.split('#').next()?).ok());
+        dids.extend(did.filter(|did| !dids.contains(did)));
+    }
+    // A log that is not known here is no more known there.
+    let logs = peers::known(storage, &dids).await?;
+    let mut all: Vec<Row> = logs
+        .values()
+        .map(|log| Row {
+            key: peers::key(log.unchecked_state().did()),
+            value: log.to_value().to_canonical(),
+        })
+        .collect();
+    all.push(Row {
+        key: head_key(id),
+        value: head,
+    });
+    all.extend(receipts);
+    Ok(all)
+}
+
+/// Where a receipt of a session is.
+pub(super) fn receipt_key(id: &SessionId, number: &str) -> String {
+    format!("receipt/{id}/{number}")
+}
+
+/// Where it is told how far the receipts of a session are.
+pub(super) fn head_key(id: &SessionId) -> String {
+    format!("receipt-head/{id}")
 }
 
 /// Entries of a scope as a part; none where there are none. What was forgotten stays behind.

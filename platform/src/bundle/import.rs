@@ -18,15 +18,20 @@ use tau_core::{
 use tau_kamn::kel::KeyLog;
 use thiserror::Error;
 
-use super::{Whole, export::scope_of};
+use super::{
+    Whole,
+    export::{head_key, receipt_key, scope_of},
+};
 use crate::{
     Storage,
     peers::{self, LogError},
-    transfer::{self, Mode, TransferError},
+    transfer::{self, Mode, Outcome, TransferError},
 };
 
 /// How many refusals are told.
 const TOLD: usize = 20;
+/// How many agents may have signed the receipts of one session.
+const SIGNERS_LIMIT: usize = 16;
 
 /// What an import is asked for.
 #[derive(Debug)]
@@ -112,7 +117,7 @@ pub struct Rows {
     pub added: u64,
     /// Those that were there.
     pub same: u64,
-    /// Those that were there otherwise, and stay.
+    /// Those that are of another course of their session, and are not taken.
     pub kept: u64,
 }
 
@@ -140,6 +145,8 @@ pub struct Planned {
     pub batch: Batch,
     /// What memory is to keep, in the same commit where the store is memory's.
     pub memories: Vec<(Scope, Draft)>,
+    /// The logs of those who signed the receipts in it, for [`learn_signers`] afterwards.
+    pub logs: Vec<KeyLog>,
     /// The policy that it makes of the one that is here, if there is one in it.
     pub policy: Option<Tightened>,
     /// What that does.
@@ -202,11 +209,11 @@ pub async fn plan_parts(
     wish: &Wish<'_>,
 ) -> Result<Planned, ImportError> {
     let mut planned = Planned::default();
-    let mut sections = Vec::new();
+    let (mut sections, mut signed) = (Vec::new(), Vec::new());
     for part in parts {
         match part.name.kind() {
             Kind::Session => sections.push(session(part)?),
-            Kind::Receipts => receipts(storage, part, &mut planned).await?,
+            Kind::Receipts => signed.push(Signed::read(part)?),
             Kind::Memory => memories(part, wish, &mut planned)?,
             Kind::Policy => {
                 let theirs: Policy =
@@ -226,6 +233,9 @@ pub async fn plan_parts(
     };
     let (batch, report) = transfer::plan(storage, sections, &transfer).await?;
     planned.report.sessions = report;
+    for signed in signed {
+        signed.plan(storage, &mut planned).await?;
+    }
     planned.batch.require_absent.extend(batch.require_absent);
     planned.batch.delete.extend(batch.delete);
     planned.batch.put.extend(batch.put);
@@ -270,21 +280,30 @@ fn session(part: Part) -> Result<Section, ImportError> {
     }
 }
 
+/// The rows of a part, whose keys are `prefix` and a step behind it, in order.
 fn rows(part: &Part, prefix: &str) -> Result<Vec<Row>, ImportError> {
+    let rows = only_rows(part)?;
+    check_keys(part, &rows, prefix)?;
+    Ok(rows)
+}
+
+fn only_rows(part: &Part) -> Result<Vec<Row>, ImportError> {
     let section = section(part)?;
-    if !section.journals.is_empty() {
-        return Err(bad(&part.name, "it holds a session"));
+    match section.journals.is_empty() {
+        true => Ok(section.rows),
+        false => Err(bad(&part.name, "it holds a session")),
     }
+}
+
+fn check_keys(part: &Part, rows: &[Row], prefix: &str) -> Result<(), ImportError> {
     let mut last = "";
-    for Row { key, .. } in &section.rows {
+    for Row { key, .. } in rows {
         let rest = key.strip_prefix(prefix).unwrap_or_default();
         let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
         if rest.is_empty() || rest.len() > 96 || !rest.bytes().all(legal) {
             let key: String = key.chars().take(80).collect();
-            return Err(bad(
-                &part.name,
-                format!("the row {key:?} is none of {prefix}"),
-            ));
+            let why = format!("the row {key:?} is none of {prefix}");
+            return Err(bad(&part.name, why));
         }
         if key.as_str() <= last {
             return Err(bad(
@@ -294,26 +313,81 @@ fn rows(part: &Part, prefix: &str) -> Result<Vec<Row>, ImportError> {
         }
         last = key;
     }
-    Ok(section.rows)
+    Ok(())
 }
 
-async fn receipts(
-    storage: &impl Storage,
-    part: Part,
-    planned: &mut Planned,
-) -> Result<(), ImportError> {
-    let told = &mut planned.report.receipts;
-    for Row { key, value } in rows(&part, &format!("receipt/{}/", part.name.slug()))? {
-        match storage.get(key.clone()).await? {
-            None => {
-                told.added += 1;
+/// The receipts of a session, with what they are verified by.
+struct Signed {
+    session: SessionId,
+    logs: Vec<KeyLog>,
+    head: Row,
+    receipts: Vec<Row>,
+}
+
+impl Signed {
+    fn read(part: Part) -> Result<Self, ImportError> {
+        let session = SessionId(part.name.slug().into());
+        let all = only_rows(&part)?;
+        let count = all
+            .iter()
+            .take_while(|row| row.key.starts_with("peer/"))
+            .count();
+        if count > SIGNERS_LIMIT {
+            let why = format!("{count} agents signed, at most {SIGNERS_LIMIT} are believed");
+            return Err(bad(&part.name, why));
+        }
+        let mut all = all.into_iter();
+        let mut logs = Vec::new();
+        for Row { key, value } in all.by_ref().take(count) {
+            let log = KeyLog::read(value.as_bytes()).map_err(|error| bad(&part.name, error))?;
+            if peers::key(log.unchecked_state().did()) != key {
+                return Err(bad(&part.name, "a log is not the one it is called by"));
+            }
+            logs.push(log);
+        }
+        let head = all.next().filter(|row| row.key == head_key(&session));
+        let head = head.ok_or_else(|| bad(&part.name, "it is not told how far they are"))?;
+        let receipts: Vec<Row> = all.collect();
+        check_keys(&part, &receipts, &receipt_key(&session, ""))?;
+        Ok(Self {
+            session,
+            logs,
+            head,
+            receipts,
+        })
+    }
+
+    /// Receipts follow from a journal: they are taken with one that is new here, and where another
+    /// is, they say nothing of it.
+    async fn plan(self, storage: &impl Storage, planned: &mut Planned) -> Result<(), ImportError> {
+        let mut sessions = planned.report.sessions.sessions.iter();
+        let done = sessions.find(|done| done.session == self.session);
+        let is_new = done.is_some_and(|done| done.outcome == Outcome::New);
+        let told = &mut planned.report.receipts;
+        if is_new {
+            planned.logs.extend(self.logs);
+            told.added += self.receipts.len() as u64;
+            let rows = self.receipts.into_iter().chain([self.head]);
+            for Row { key, value } in rows {
                 planned.batch.require_absent.push(key.clone());
                 planned.batch.put.push((key, value.into_bytes()));
             }
-            Some(stored) if stored == value.as_bytes() => told.same += 1,
-            // The receipts of what was done here are this home's.
-            Some(_) => told.kept += 1,
+            return Ok(());
         }
+        for Row { key, value } in self.receipts {
+            match storage.get(key).await? {
+                Some(stored) if stored == value.as_bytes() => told.same += 1,
+                _ => told.kept += 1,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Remembers who signed what was taken over, so that it can be verified here.
+pub async fn learn_signers(storage: &impl Storage, logs: &[KeyLog]) -> Result<(), ImportError> {
+    for log in logs {
+        peers::learn(storage, log).await?;
     }
     Ok(())
 }

@@ -13,7 +13,9 @@ mod read;
 mod seal;
 
 pub use export::{ExportError, Wanted, memory_part, parts, policy_part, scopes};
-pub use import::{Author, ImportError, Planned, Report, Rows, Wish, author_of, plan, plan_parts};
+pub use import::{
+    Author, ImportError, Planned, Report, Rows, Wish, author_of, learn_signers, plan, plan_parts,
+};
 pub use read::{ReadError, Whole, read};
 pub use seal::{Made, MakeError, Seal, make};
 

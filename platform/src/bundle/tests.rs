@@ -75,11 +75,18 @@ fn home(id: &str, texts: &[&str], memories: &[&str]) -> MemoryStorage {
         let entry = entry.checked().unwrap().entry(id, UnixMillis(5));
         put(&store, &scope.key(&entry.id), entry.to_bytes());
     }
+    let alice = signer(1).log().unchecked_state().did().as_kamn();
+    let receipt = format!("{{\"key\":\"{alice}#keys-1\",\"v\":1}}");
     put(
         &store,
         &format!("receipt/{id}/0000000000"),
-        b"{\"v\":1}".to_vec(),
+        receipt.into_bytes(),
     );
+    put(&store, &format!("receipt-head/{id}"), b"{\"v\":1}".to_vec());
+    // Who signs there is known there.
+    if id == "aa" {
+        now(peers::learn(&store, signer(1).log())).unwrap();
+    }
     store
 }
 
@@ -165,6 +172,7 @@ fn imported(
     let planned = now(plan(store, whole, &policy, &wish))?;
     let memory = Service::new(store.clone(), NoEmbedder, SimHost::new().clock().clone());
     let kept = now(memory.keep_all(&planned.memories, planned.batch.clone(), false));
+    now(learn_signers(store, &planned.logs))?;
     Ok((author, planned, kept.unwrap()))
 }
 
@@ -214,6 +222,8 @@ fn an_agent_is_carried_to_another_home_and_again_brings_nothing_twice() {
     let tea = found(&there, "tea");
     assert_eq!(tea.len(), 1);
     assert!(tea[0].labels.untrusted && tea[0].labels.private);
+    assert_eq!(planned.logs, [alice.log().clone()]);
+    assert!(now(there.get("receipt-head/aa".into())).unwrap().is_some());
     assert!(
         now(there.get("receipt/aa/0000000000".into()))
             .unwrap()

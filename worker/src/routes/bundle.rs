@@ -377,6 +377,10 @@ pub(crate) async fn take(home: &Rc<Home>, incoming: &Incoming) -> Result<Respons
     if !planned.batch.put.is_empty() {
         tau_platform::Storage::commit(&storage, planned.batch).await?;
     }
+    // Beside the receipts: what verifies them is exported with them.
+    bundle::learn_signers(&storage, &planned.logs)
+        .await
+        .map_err(refused)?;
     let done = sessions.sessions.iter().find(|done| done.session == id);
     let (outcome, added) = done.map_or((Outcome::Same, 0), |done| (done.outcome, done.added));
     let line = home.line().await?;

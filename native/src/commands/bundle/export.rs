@@ -257,7 +257,9 @@ fn not_exported(error: ExportError) -> Error {
     match error {
         ExportError::Open(error) => error.into(),
         ExportError::Store(error) => error.into(),
-        ExportError::Bundle(_) | ExportError::Sessions(_) => Error::internal(error.to_string()),
+        ExportError::Bundle(_) | ExportError::Sessions(_) | ExportError::Log(_) => {
+            Error::internal(error.to_string())
+        }
     }
 }
 

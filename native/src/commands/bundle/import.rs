@@ -10,7 +10,7 @@ use tau_core::{
 use tau_kamn::bytes::hex;
 use tau_platform::{
     Clock, NoEmbedder,
-    bundle::{Author, ImportError, Planned, Wish, author_of, plan},
+    bundle::{Author, ImportError, Planned, Wish, author_of, learn_signers, plan},
     memory::{Kept, Service},
     transfer::{Mode, TransferError},
 };
@@ -118,6 +118,11 @@ pub(super) async fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> 
         .keep_all(&planned.memories, planned.batch.clone(), args.dry_run)
         .await
         .map_err(|failure| Error::new(Exit::Store, failure.to_string()).hint(NOTHING))?;
+    if !args.dry_run {
+        learn_signers(&storage, &planned.logs)
+            .await
+            .map_err(failed)?;
+    }
     let mut written = Vec::new();
     for file in &files {
         let became = match args.dry_run {
@@ -259,7 +264,10 @@ impl Done {
         session_import::tell(ui, &report.sessions, &[], false);
         let counts = [
             (report.receipts.added, "receipts added"),
-            (report.receipts.kept, "receipts are others here, and stay"),
+            (
+                report.receipts.kept,
+                "receipts are of another course of a session that is here, and are not taken",
+            ),
             (self.kept.new, "memories added"),
             (self.kept.same, "memories were there"),
             (
