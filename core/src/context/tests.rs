@@ -52,6 +52,7 @@ fn entries(roles: &[(Role, usize)]) -> Entries {
             covers: None,
             origin: None,
             recalled: None,
+            sender: None,
         });
     }
     entries
