@@ -13,7 +13,7 @@ use tau_platform::{Host, HostTools, open};
 use tau_target_indexeddb::estimate;
 use wasm_bindgen_futures::spawn_local;
 
-use crate::{State, error::Refused, grants, identity, memory};
+use crate::{State, bundle, error::Refused, grants, identity, memory};
 
 #[derive(FromJson)]
 struct OfSession {
@@ -156,6 +156,12 @@ pub(crate) async fn answer(
             let args: OfSession = read(name, arguments)?;
             let stored = open::load(state.storage(), &args.session).await?;
             Ok(String::from_utf8_lossy(&stored.export()).into())
+        }
+        "bundle.export" => bundle::export(state, read(name, arguments)?).await,
+        "bundle.import" => {
+            let done = bundle::import(state, read(name, arguments)?).await?;
+            state.settings_changed();
+            Ok(done)
         }
         "memory.list" => memory::list(state, read(name, arguments)?).await,
         "memory.add" => memory::add(state, read(name, arguments)?).await,

@@ -15,6 +15,7 @@
 //! and in requests, nowhere else; the identity's private keys are handles the browser does not export.
 
 mod browser;
+mod bundle;
 mod calls;
 mod error;
 mod grants;

@@ -29,6 +29,8 @@
  * | `sessions.close` | `{session}` | another tab may have it. A turn that runs is finished first |
  * | `sessions.delete` | `{session}` | |
  * | `sessions.export` | `{session}` | JSON lines, as `tau session export` writes them |
+ * | `bundle.export` | `{session?, encrypt_to?}` | `{base64, id, did, parts}`: the agent, or one session with memory and policy, signed |
+ * | `bundle.import` | `{base64, own?}` | `{id, did, author, sessions, receipts, memories, unknown, left_behind}`: all of it verified first |
  * | `prompt` | `{session, text, images?}` | once it was taken |
  * | `interrupt`, `undo`, `redo`, `compact` | `{session}` | |
  * | `approve` | `{session, call_id, extent?: 'call' | 'session' | 'always', digest?}` | |

@@ -7,6 +7,7 @@ extern crate alloc;
 extern crate self as tau_core;
 
 pub mod audit;
+pub mod bundle;
 pub mod context;
 pub mod credential;
 pub mod egress;

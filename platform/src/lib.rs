@@ -12,6 +12,7 @@
 
 extern crate alloc;
 
+pub mod bundle;
 pub mod clock;
 #[cfg(feature = "conformance")]
 pub mod conformance;

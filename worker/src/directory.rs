@@ -29,7 +29,7 @@ use crate::{
     embed::WorkerEmbedder,
     errors::ApiError,
     identity, inbox,
-    routes::memory as memory_routes,
+    routes::{bundle, memory as memory_routes},
     wire::{Incoming, told},
 };
 
@@ -154,12 +154,42 @@ impl Directory {
                 self.embed_later(&memory, memory_access());
                 answer
             }
+            bundle::PATH => {
+                self.take_from_bucket()?;
+                self.import(&store, incoming).boxed_local().await
+            }
             _ => Err(ApiError::new(
                 404,
                 "no_such_route",
                 "a directory has no such path",
             )),
         }
+    }
+
+    /// Takes over a bundle, and lists the sessions in it.
+    async fn import(
+        &self,
+        store: &DurableStorage,
+        incoming: &Incoming,
+    ) -> Result<Response, ApiError> {
+        let memory = self.memory(store)?;
+        let imported = bundle::import(&self.settings, store, &memory, incoming).await;
+        self.embed_later(&memory, memory_access());
+        imported
+    }
+
+    /// Refuses one more session than there may be.
+    async fn need_place(&self, store: &DurableStorage) -> Result<(), ApiError> {
+        let limit = self.settings.sessions_per_principal()?;
+        if open::list(store).await?.len() >= limit as usize {
+            return Err(ApiError::new(
+                409,
+                "too_many_sessions",
+                format!("there are {limit} sessions already"),
+            )
+            .hint("DELETE some"));
+        }
+        Ok(())
     }
 
     /// What is remembered for all sessions. Kept for as long as the object is in memory.
@@ -230,15 +260,7 @@ impl Directory {
         incoming: &Incoming,
     ) -> Result<Response, ApiError> {
         let line = line(incoming)?;
-        let limit = self.settings.sessions_per_principal()?;
-        if open::list(store).await?.len() >= limit as usize {
-            return Err(ApiError::new(
-                409,
-                "too_many_sessions",
-                format!("there are {limit} sessions already"),
-            )
-            .hint("DELETE some"));
-        }
+        self.need_place(store).await?;
         put_line(store, &line).await?;
         Ok(Response::empty()?)
     }
@@ -284,7 +306,8 @@ async fn update(store: &DurableStorage, incoming: &Incoming) -> Result<Response,
     Ok(Response::empty()?)
 }
 
-async fn put_line(store: &DurableStorage, line: &Summary) -> Result<(), ApiError> {
+/// Lists a session, or what is new of it.
+pub(crate) async fn put_line(store: &DurableStorage, line: &Summary) -> Result<(), ApiError> {
     let value = json::to_vec(line);
     let batch = Batch {
         put: vec![(summary_key(&line.session), value)],

@@ -74,6 +74,8 @@ async fn admitted(request: Request, settings: &Settings) -> Result<Response, Api
         }
         Route::List => call(&directory, "/list", b"").await,
         Route::Memory => call(&directory, routes::memory::PATH, incoming.body()).await,
+        // Verified where what its principal knows of others is.
+        Route::Import => incoming.forward(&directory, &principal).await,
         // Apart from the others, as it is the longest and no prompt waits for it to be compiled.
         Route::Begin => {
             let begun = begin::answer(settings, &principal, &directory, &incoming);

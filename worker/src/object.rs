@@ -42,7 +42,7 @@ use crate::{
     errors::ApiError,
     host::WorkerHost,
     identity,
-    routes::{self, Route, Verb, begin},
+    routes::{self, Route, Verb, begin, bundle},
     wire::{Incoming, call, object},
 };
 
@@ -126,6 +126,9 @@ impl Home {
         if incoming.path == begin::INSIDE {
             return begin::store(self, &incoming).await;
         }
+        if incoming.path == bundle::INSIDE {
+            return bundle::take(self, &incoming).boxed_local().await;
+        }
         let method: Method = incoming.method.clone();
         let Route::Session(id, verb) = routes::parse(method.as_ref(), &incoming.path)? else {
             return Err(ApiError::no_session());
@@ -155,6 +158,7 @@ impl Home {
                 Verb::Deliver => routes::deliver::answer(self, id, incoming).await,
                 Verb::View => routes::view::answer(self, id).await,
                 Verb::Export => routes::export::answer(self, id).await,
+                Verb::Bundle => bundle::export(self, id).await,
                 Verb::Events => routes::events::answer(self, id, incoming).await,
                 Verb::Routines => routes::routines::list(self, id).await,
                 Verb::AddRoutine => routes::routines::add(self, id, incoming).await,
@@ -179,7 +183,12 @@ impl Home {
         let is_new_life = self.store.borrow().is_none();
         self.store()?;
         // All others set the alarm themselves, or remove it.
-        if is_new_life && matches!(verb, Verb::View | Verb::Export | Verb::Routines) {
+        if is_new_life
+            && matches!(
+                verb,
+                Verb::View | Verb::Export | Verb::Bundle | Verb::Routines
+            )
+        {
             self.see_alarm(id).await?;
         }
         Ok(())
@@ -253,13 +262,13 @@ impl Home {
         }
     }
 
-    fn host(&self, setup: &Setup) -> Result<WorkerHost, ApiError> {
+    pub(crate) fn host(&self, setup: &Setup) -> Result<WorkerHost, ApiError> {
         let store = self.store()?;
         WorkerHost::new(&self.settings, &setup.principal, self.alarm.clone(), store)
     }
 
     /// The session's line, as it was stored with its last record.
-    async fn line(&self) -> Result<Option<Summary>, ApiError> {
+    pub(crate) async fn line(&self) -> Result<Option<Summary>, ApiError> {
         let rows = self.store()?.scan(Range::prefix("sessions/", 1)).await?;
         let line = rows.into_iter().next();
         Ok(line.and_then(|(_, line)| json::from_slice(&line).ok()))
@@ -335,6 +344,18 @@ impl Home {
             return Err(CommandError::Stopped.into());
         }
         self.live(id).await
+    }
+
+    /// Whether somebody drives the session now.
+    pub(crate) fn is_live(&self) -> bool {
+        self.running.borrow().is_some()
+    }
+
+    /// Removes everything the object holds, which is of no session that ever ran.
+    pub(crate) async fn forget_all(&self) -> Result<(), ApiError> {
+        let store = self.store()?;
+        self.store.borrow_mut().take();
+        Ok(store.delete_all().await?)
     }
 
     /// Whether the session runs, in its life `life`.

@@ -8,7 +8,7 @@ use worker::{
     web_sys::{self, RequestInit},
 };
 
-use crate::{auth::Principal, errors::ApiError, fields::Fields};
+use crate::{auth::Principal, errors::ApiError, fields::Fields, routes::bundle};
 
 /// Bytes of a request's body.
 const BODY_LIMIT_BYTES: usize = 1024 * 1024;
@@ -32,13 +32,19 @@ pub(crate) struct Incoming {
 const PRINCIPAL: &str = "x-tau-principal";
 
 impl Incoming {
-    /// Reads `request`, at most [`BODY_LIMIT_BYTES`] of it.
+    /// Reads `request`, at most [`BODY_LIMIT_BYTES`] of it; of a bundle as much as one may have.
     pub(crate) async fn read(mut request: Request) -> Result<Self, ApiError> {
+        let limit_bytes = match request.path().as_str() {
+            bundle::PATH => bundle::LIMIT_BYTES,
+            // Text in JSON is longer than it is.
+            bundle::INSIDE => 2 * bundle::LIMIT_BYTES,
+            _ => BODY_LIMIT_BYTES,
+        };
         let headers = request.headers();
         let announced = headers.get("content-length")?;
         let announced: Option<usize> = announced.and_then(|length| length.parse().ok());
-        if announced.is_some_and(|bytes| bytes > BODY_LIMIT_BYTES) {
-            return Err(too_large());
+        if announced.is_some_and(|bytes| bytes > limit_bytes) {
+            return Err(too_large(limit_bytes));
         }
         let accept = headers.get("accept")?;
         let last_event_id = headers.get("last-event-id")?;
@@ -48,8 +54,8 @@ impl Incoming {
             let mut stream = request.stream()?;
             while let Some(piece) = stream.next().await {
                 let piece = piece?;
-                if body.len() + piece.len() > BODY_LIMIT_BYTES {
-                    return Err(too_large());
+                if body.len() + piece.len() > limit_bytes {
+                    return Err(too_large(limit_bytes));
                 }
                 body.extend_from_slice(&piece);
             }
@@ -160,10 +166,10 @@ async fn send(
     Ok(to.fetch_with_request(request.into()).await?)
 }
 
-fn too_large() -> ApiError {
+fn too_large(limit_bytes: usize) -> ApiError {
     ApiError::new(
         413,
         "too_large",
-        format!("the body has more than {BODY_LIMIT_BYTES} bytes"),
+        format!("the body has more than {limit_bytes} bytes"),
     )
 }

@@ -2,7 +2,7 @@
 
 import { copyButton, field, notice } from './controls.js';
 import { h, set } from './dom.js';
-import { moment } from './format.js';
+import { moment, plural } from './format.js';
 import { icon } from './icons.js';
 
 export class IdentityScreen {
@@ -13,11 +13,13 @@ export class IdentityScreen {
     this.sign = new SignForm(actions);
     this.verify = new VerifyForm(actions);
     this.forms = h('div', { class: 'pair' }, this.sign.root, this.verify.root);
+    this.carry = new CarryForm(actions);
     this.root = h(
       'section',
       { class: 'screen', 'aria-label': 'Identity' },
       h('p', { class: 'lead' }, 'Keys made in this browser. What is signed with them can be checked by anybody who has the name and the log below, and changed by nobody without that being seen.'),
       this.card,
+      this.carry.root,
       this.forms,
     );
     this.sign.onsigned = (signed) => this.verify.fill(signed);
@@ -28,6 +30,7 @@ export class IdentityScreen {
   async show() {
     const done = await this.actions.attempt('Could not read the identity', 'identity');
     set(this.forms, { hidden: !done.ok });
+    set(this.carry.root, { hidden: !done.ok });
     if (!done.ok) return;
     const { did, w3c, did_key, created, algorithm, exportable, events, standing } = done.value;
     this.did = did;
@@ -69,6 +72,58 @@ export class IdentityScreen {
  */
 function row(name, value) {
   return [h('dt', {}, name), h('dd', { class: 'copyable' }, h('code', {}, value), copyButton(() => value, name))];
+}
+
+/** The agent as a file: conversations, memories and policy, signed; never a key. */
+class CarryForm {
+  /** @param {import('./actions.js').Actions} actions */
+  constructor(actions) {
+    this.actions = actions;
+    this.out = h('div', { 'aria-live': 'polite' });
+    this.file = h('input', { type: 'file', hidden: true, 'aria-label': 'Bundle', onchange: () => this.load() });
+    this.root = h(
+      'div',
+      { class: 'panel' },
+      h('h2', {}, 'Carry to another home'),
+      h('p', { class: 'help' }, 'All conversations and memories in one file, which this agent signs. Tau on a computer and in a Worker take it over, and this page takes theirs. It holds no key, and anybody who has it can read it.'),
+      h(
+        'div',
+        { class: 'actions' },
+        h('button', { class: 'button is-primary', type: 'button', onclick: () => this.save() }, 'Save the agent'),
+        h('button', { class: 'button', type: 'button', onclick: () => this.file.click() }, 'Load a bundle'),
+        this.file,
+      ),
+      this.out,
+    );
+  }
+
+  async save() {
+    this.out.replaceChildren();
+    const done = await this.actions.attempt('Could not save the agent', 'bundle.export', {});
+    if (!done.ok) return;
+    const bytes = Uint8Array.from(atob(done.value.base64), (letter) => letter.charCodeAt(0));
+    const url = URL.createObjectURL(new Blob([bytes], { type: 'application/octet-stream' }));
+    h('a', { href: url, download: `agent-${done.value.id.slice(0, 8)}.bundle` }).click();
+    setTimeout(() => URL.revokeObjectURL(url), 10_000);
+  }
+
+  async load() {
+    this.out.replaceChildren();
+    const file = this.file.files?.[0];
+    if (!file) return;
+    const bytes = new Uint8Array(await file.arrayBuffer());
+    this.file.value = '';
+    // In pieces: a call takes only so many arguments.
+    let letters = '';
+    for (let at = 0; at < bytes.length; at += 32_768) letters += String.fromCharCode(...bytes.subarray(at, at + 32_768));
+    const done = await this.actions.attempt('Could not load the bundle', 'bundle.import', { base64: btoa(letters) });
+    if (!done.ok) return;
+    const { did, author, sessions, memories } = done.value;
+    const fresh = sessions.filter((/** @type {{ outcome: string }} */ { outcome }) => outcome !== 'same').length;
+    const whose = author === 'own' ? 'It is this agent\u2019s own.' : `Its words count as words of others: it is signed by ${did}.`;
+    this.out.replaceChildren(notice({ kind: 'info', title: `${plural(fresh, 'conversation')} and ${plural(memories.new, 'memory', 'memories')} came`, text: whose }));
+    await this.actions.refreshSessions();
+  }
 }
 
 class SignForm {

@@ -14,11 +14,14 @@
 //! with another ephemeral key; refusing a message that was seen before is the guard's business.
 
 mod body;
+pub mod pieces;
 mod several;
 pub mod v2;
 
 pub use body::SealedBody;
-pub use several::{RECIPIENT_LIMIT, Recipient, open_for, open_for_agreed, seal_for};
+pub use several::{
+    RECIPIENT_LIMIT, Recipient, open_for, open_for_agreed, seal_for, seal_for_agreed,
+};
 
 use alloc::{format, string::String, vec::Vec};
 use core::fmt;

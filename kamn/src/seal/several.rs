@@ -40,21 +40,43 @@ pub fn seal_for(
     cek: Zeroizing<[u8; 32]>,
     plaintext: &[u8],
 ) -> Result<SealedBody, SealError> {
+    let mut agreed = Vec::with_capacity(recipients.len());
+    for recipient in recipients {
+        agreed.push(sender.agree(recipient.key)?);
+    }
+    let key = sender.public_key();
+    let recipients: Vec<_> = recipients
+        .iter()
+        .zip(&agreed)
+        .map(|(recipient, agreed)| {
+            let sender = Static { key: &key, agreed };
+            (*recipient, sender)
+        })
+        .collect();
+    seal_for_agreed(sender_ref, nonce, &recipients, ephemeral, cek, plaintext)
+}
+
+/// [`seal_for`] where the sender's secret key is elsewhere: what it has in common with each recipient
+/// stands beside it.
+pub fn seal_for_agreed(
+    sender_ref: &str,
+    nonce: u64,
+    recipients: &[(Recipient<'_>, Static<'_>)],
+    ephemeral: AgreementSecret,
+    cek: Zeroizing<[u8; 32]>,
+    plaintext: &[u8],
+) -> Result<SealedBody, SealError> {
     if plaintext.is_empty() {
         return Err(SealError::EmptyPlaintext);
     }
     let mut wraps = BTreeMap::new();
-    for recipient in recipients {
+    for (recipient, sender) in recipients {
         let route = Route {
             sender_ref,
             recipient_ref: recipient.key_ref,
             nonce,
         };
-        let sender = Static {
-            key: &sender.public_key(),
-            agreed: &*sender.agree(recipient.key)?,
-        };
-        let wrap = seal_with(&route, sender, recipient.key, &ephemeral, cek.as_slice())?;
+        let wrap = seal_with(&route, *sender, recipient.key, &ephemeral, cek.as_slice())?;
         wraps.insert(String::from(recipient.key_ref), wrap);
     }
     if wraps.len() != recipients.len() || wraps.is_empty() || wraps.len() > RECIPIENT_LIMIT {

@@ -1,5 +1,6 @@
 //! The commands, one file each: an `Args` whose doc comments are the help, and `run`.
 
+pub(crate) mod bundle;
 pub(crate) mod channel;
 pub(crate) mod chat;
 pub(crate) mod completions;

@@ -2,7 +2,7 @@
 
 mod export;
 pub(crate) mod graph;
-mod import;
+pub(crate) mod import;
 pub(crate) mod moves;
 mod remove;
 mod repair;

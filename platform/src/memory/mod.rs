@@ -10,6 +10,7 @@
 
 mod embed;
 mod find;
+mod many;
 mod open;
 mod write;
 
@@ -24,6 +25,7 @@ use tau_core::{
 };
 
 pub use embed::Progress;
+pub use many::Kept;
 
 use crate::{Clock, Embedder, Storage, turnstile::Turnstile};
 

@@ -17,12 +17,12 @@ use crate::{Clock, Embedder, Storage};
 
 /// How often a write is tried again when others write the same scope. Many, for one that is always
 /// a little slower than another that never rests loses again and again.
-const ATTEMPTS: u32 = 1_000;
+pub(super) const ATTEMPTS: u32 = 1_000;
 /// Texts that may fall on one name.
 const COLLISIONS: u32 = 8;
 
 /// Where a text belongs.
-enum Place {
+pub(super) enum Place {
     /// To an entry that holds the same.
     Taken(Memory),
     /// To none yet; this name is free.
@@ -77,7 +77,7 @@ impl<S: Storage, E: Embedder, C: Clock> Service<S, E, C> {
         Err(contended(&scope))
     }
 
-    fn has_room(&self, opened: &Opened, scope: &Scope) -> Result<(), Failure> {
+    pub(super) fn has_room(&self, opened: &Opened, scope: &Scope) -> Result<(), Failure> {
         let entries = opened.store.index().len() as u64;
         match entries < self.entry_limit {
             true => Ok(()),
@@ -91,7 +91,12 @@ impl<S: Storage, E: Embedder, C: Clock> Service<S, E, C> {
     }
 
     /// Where that text belongs in its scope and namespace.
-    async fn place(&self, scope: &Scope, namespace: &str, text: &str) -> Result<Place, Failure> {
+    pub(super) async fn place(
+        &self,
+        scope: &Scope,
+        namespace: &str,
+        text: &str,
+    ) -> Result<Place, Failure> {
         let by_text = id_of(namespace, text, 0);
         // An entry that came to this text later, or was named before names were made of texts.
         if let Some(id) = self.same(scope, &by_text).await?
@@ -282,7 +287,7 @@ fn permitted(access: &Access, scope: &Scope) -> Result<(), Failure> {
     }
 }
 
-fn contended(scope: &Scope) -> Failure {
+pub(super) fn contended(scope: &Scope) -> Failure {
     Failure::Damaged {
         detail: format!("{scope} was written by others {ATTEMPTS} times in a row: try again"),
     }

@@ -125,7 +125,7 @@ pub async fn export_all(
 }
 
 /// All stored sessions; what one continues is before it.
-async fn sessions_in_order(storage: &impl Storage) -> Result<Vec<SessionId>, TransferError> {
+pub async fn sessions_in_order(storage: &impl Storage) -> Result<Vec<SessionId>, TransferError> {
     let mut waiting: Vec<(SessionId, Option<ForkPoint>)> = Vec::new();
     for summary in open::list(storage).await? {
         let point = fork_point(storage, &summary.session).await?;
@@ -175,6 +175,23 @@ pub async fn import(
         plan.section(section).await?;
     }
     plan.finish(is_rehearsal).await
+}
+
+/// What [`import`] would commit, and what that would do.
+pub async fn plan(
+    storage: &impl Storage,
+    sections: Vec<Section>,
+    wish: &Wish,
+) -> Result<(Batch, Report), TransferError> {
+    let mut plan = Plan::new(storage, wish);
+    for section in sections {
+        plan.section(section).await?;
+    }
+    let is_empty = plan.batch.put.is_empty() && plan.batch.delete.is_empty();
+    if !is_empty {
+        plan.batch.put.append(&mut plan.blobs);
+    }
+    Ok((plan.batch, plan.report))
 }
 
 /// Takes over a conversation of another program. With `is_rehearsal` nothing is stored.

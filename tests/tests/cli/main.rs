@@ -2,6 +2,7 @@
 //!
 //! Models are servers on loopback that do what a test says; nothing else is reached.
 
+mod bundles;
 mod channels;
 mod chat;
 mod confined;

@@ -1,6 +1,7 @@
 //! What can be asked, one file each: `parse` names it, the entry or an object answers it.
 
 pub(crate) mod begin;
+pub(crate) mod bundle;
 pub(crate) mod commands;
 pub(crate) mod deliver;
 pub(crate) mod events;
@@ -37,6 +38,8 @@ pub(crate) enum Route {
     List,
     /// `GET` and `POST /v1/memory`
     Memory,
+    /// `POST /v1/bundles`
+    Import,
     /// Below `/v1/sessions/ID`
     Session(SessionId, Verb),
 }
@@ -67,6 +70,8 @@ pub(crate) enum Verb {
     Events,
     /// `GET …/export`
     Export,
+    /// `GET …/bundle`
+    Bundle,
     /// `POST …/approve`
     Approve,
     /// `POST …/deny`
@@ -115,6 +120,7 @@ pub(crate) fn parse(method: &str, path: &str) -> Result<Route, ApiError> {
         ["v1", "messages"] => vec![("POST", Route::Send)],
         ["v1", "sessions"] => vec![("GET", Route::List), ("POST", Route::Begin)],
         ["v1", "memory"] => vec![("GET", Route::Memory), ("POST", Route::Memory)],
+        ["v1", "bundles"] => vec![("POST", Route::Import)],
         ["v1", "sessions", id, rest @ ..] => {
             let id = session_id(id)?;
             let verbs: &[(&str, Verb)] = match rest {
@@ -123,6 +129,7 @@ pub(crate) fn parse(method: &str, path: &str) -> Result<Route, ApiError> {
                 ["deliver"] => &[("POST", Verb::Deliver)],
                 ["events"] => &[("GET", Verb::Events)],
                 ["export"] => &[("GET", Verb::Export)],
+                ["bundle"] => &[("GET", Verb::Bundle)],
                 ["approve"] => &[("POST", Verb::Approve)],
                 ["deny"] => &[("POST", Verb::Deny)],
                 ["interrupt"] => &[("POST", Verb::Interrupt)],
@@ -199,7 +206,12 @@ mod tests {
         assert_eq!(parse("POST", "/agents/inbox").unwrap(), Route::Inbox);
         assert_eq!(parse("GET", "/v1/letters").unwrap(), Route::Letters);
         assert_eq!(parse("POST", "/v1/messages").unwrap(), Route::Send);
+        assert_eq!(parse("POST", "/v1/bundles").unwrap(), Route::Import);
         let base = "/v1/sessions/0123456789abcdef";
+        assert_eq!(
+            parse("GET", &format!("{base}/bundle")).unwrap(),
+            of(Verb::Bundle)
+        );
         assert_eq!(parse("GET", base).unwrap(), of(Verb::View));
         assert_eq!(parse("DELETE", base).unwrap(), of(Verb::Delete));
         assert_eq!(

@@ -268,7 +268,8 @@ fn outcome(outcome: Outcome) -> &'static str {
     }
 }
 
-fn to_json(report: &Report, left: &[String], is_rehearsal: bool) -> Value {
+/// A report, for programs.
+pub(crate) fn to_json(report: &Report, left: &[String], is_rehearsal: bool) -> Value {
     let sessions = report.sessions.iter().map(|session| {
         let renumbered = session.renumbered.iter();
         let renumbered: Vec<Value> = renumbered
@@ -294,7 +295,8 @@ fn to_json(report: &Report, left: &[String], is_rehearsal: bool) -> Value {
     })
 }
 
-fn tell(ui: Ui, report: &Report, left: &[String], is_rehearsal: bool) {
+/// A report, for people.
+pub(crate) fn tell(ui: Ui, report: &Report, left: &[String], is_rehearsal: bool) {
     for session in &report.sessions {
         let done = match session.outcome {
             Outcome::New => format!("new, {} messages", session.added),

@@ -25,8 +25,8 @@ use rerun::Rerun;
 /// Verify sessions, the audit log, and what the agent signed of them.
 ///
 /// Without a file: every session of the store with its receipts, and the log of what was decided
-/// outside of sessions. With one: what `tau session export` wrote, without the store. Ends with 0 only
-/// when every link and every signature holds; otherwise it names the first line that does not.
+/// outside of sessions. With one: what `tau session export` or `tau bundle export` wrote. Ends with 0
+/// only when every link and every signature holds; otherwise it names the first line that does not.
 ///
 /// Records are a chain of hashes, which whoever can rewrite all of it can make anew. Receipts cannot be
 /// made anew without the agent's keys: compare the agent's name with the one you expect, or give it.
@@ -71,6 +71,15 @@ pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
     let mut found = match &args.file {
         Some(file) => {
             let bytes = read(file)?;
+            if tau_core::bundle::is_bundle(&bytes) {
+                if args.rerun {
+                    return Err(Error::usage("a bundle is not run again")
+                        .hint("`tau session export --receipts` writes what can be"));
+                }
+                let by = args.by.as_deref();
+                let verified = super::bundle::verify(bytes, file, by, args.json, home, ui);
+                return block_on(verified)?;
+            }
             let mut found = Found {
                 verified: verify(lines(&bytes)),
                 chain: None,

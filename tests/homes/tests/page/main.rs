@@ -4,6 +4,7 @@
 //! What is missing fails, and names the command that makes it: `cargo xtask wasm`,
 //! `cargo xtask setup`.
 
+mod carried;
 mod conversation;
 mod element;
 mod identity;
