@@ -127,7 +127,14 @@ async fn log_of(state: &State, did: &AgentDid) -> Result<KeyLog, Refused> {
 /// Has the store know whose it is, so that what the agent signed can be checked with the store alone.
 pub(crate) async fn settle(state: &State) -> Result<(), Refused> {
     let log = signer(state)?.log();
-    own_log::keep(state.storage(), log).await.map_err(of_log)?;
+    let kept = own_log::load(state.storage()).await.map_err(of_log)?;
+    let did = log.unchecked_state().did();
+    match kept.is_some_and(|kept| kept.unchecked_state().did() != did) {
+        // Its keys are gone, and what it signed stays checkable: the store was its.
+        true => peers::learn(state.storage(), log).await,
+        false => own_log::keep(state.storage(), log).await,
+    }
+    .map_err(of_log)?;
     Ok(())
 }
 

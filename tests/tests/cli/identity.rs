@@ -377,7 +377,7 @@ fn logs_that_prove_nothing_are_refused_by_name() {
         ),
         (log.replace(&did, "kamn:did:agent:tau"), "kel_"),
         (
-            log.replacen("\"created\":\"20", "\"created\":\"19", 1),
+            log.replacen("\"created\":\"20", "\"created\":\"21", 1),
             "kel_signature_invalid",
         ),
         ("[]".into(), "key event log"),

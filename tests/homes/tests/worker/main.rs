@@ -5,6 +5,7 @@ mod bound;
 mod branches;
 mod embeddings;
 mod http;
+mod identity;
 mod limits;
 mod restart;
 mod routines;
