@@ -17,12 +17,12 @@ use crate::{Clock, Embedder, Storage};
 
 /// How often a write is tried again when others write the same scope. Many, for one that is always
 /// a little slower than another that never rests loses again and again.
-const ATTEMPTS: u32 = 1_000;
+pub(super) const ATTEMPTS: u32 = 1_000;
 /// Texts that may fall on one name.
 const COLLISIONS: u32 = 8;
 
 /// Where a text belongs.
-enum Place {
+pub(super) enum Place {
     /// To an entry that holds the same.
     Taken(Memory),
     /// To none yet; this name is free.
@@ -78,7 +78,17 @@ impl<S: Storage, E: Embedder, C: Clock> Service<S, E, C> {
     }
 
     fn has_room(&self, opened: &Opened, scope: &Scope) -> Result<(), Failure> {
-        let entries = opened.store.index().len() as u64;
+        self.has_room_for(opened, scope, 0)
+    }
+
+    /// Whether there is room for one beside `more` that are about to be written.
+    pub(super) fn has_room_for(
+        &self,
+        opened: &Opened,
+        scope: &Scope,
+        more: u64,
+    ) -> Result<(), Failure> {
+        let entries = opened.store.index().len() as u64 + more;
         match entries < self.entry_limit {
             true => Ok(()),
             false => Err(MemoryError::Full {
@@ -91,7 +101,12 @@ impl<S: Storage, E: Embedder, C: Clock> Service<S, E, C> {
     }
 
     /// Where that text belongs in its scope and namespace.
-    async fn place(&self, scope: &Scope, namespace: &str, text: &str) -> Result<Place, Failure> {
+    pub(super) async fn place(
+        &self,
+        scope: &Scope,
+        namespace: &str,
+        text: &str,
+    ) -> Result<Place, Failure> {
         let by_text = id_of(namespace, text, 0);
         // An entry that came to this text later, or was named before names were made of texts.
         if let Some(id) = self.same(scope, &by_text).await?
@@ -261,7 +276,7 @@ fn taken(mut entry: Memory, draft: Draft, now: UnixMillis) -> (Memory, Was, bool
 }
 
 /// Adds to `batch` that the text of `entry` no longer leads to it.
-fn unname(scope: &Scope, entry: &Memory, batch: &mut Batch) {
+pub(super) fn unname(scope: &Scope, entry: &Memory, batch: &mut Batch) {
     let by_text = id_of(&entry.namespace, &entry.text, 0);
     if by_text != entry.id {
         batch.delete.push(scope.same_key(&by_text));
@@ -282,7 +297,7 @@ fn permitted(access: &Access, scope: &Scope) -> Result<(), Failure> {
     }
 }
 
-fn contended(scope: &Scope) -> Failure {
+pub(super) fn contended(scope: &Scope) -> Failure {
     Failure::Damaged {
         detail: format!("{scope} was written by others {ATTEMPTS} times in a row: try again"),
     }
