@@ -8,6 +8,7 @@
 //! - Nothing waits for vectors: without them, or when they take too long, words are searched and the
 //!   reply says so. What has none yet gets it by [`Service::embed_missing`].
 
+mod bring;
 mod embed;
 mod find;
 mod many;
@@ -24,6 +25,7 @@ use tau_core::{
     session::StoreError,
 };
 
+pub use bring::{Became, Brought};
 pub use embed::Progress;
 pub use many::Kept;
 

@@ -78,7 +78,17 @@ impl<S: Storage, E: Embedder, C: Clock> Service<S, E, C> {
     }
 
     pub(super) fn has_room(&self, opened: &Opened, scope: &Scope) -> Result<(), Failure> {
-        let entries = opened.store.index().len() as u64;
+        self.has_room_for(opened, scope, 0)
+    }
+
+    /// Whether there is room for one beside `more` that are about to be written.
+    pub(super) fn has_room_for(
+        &self,
+        opened: &Opened,
+        scope: &Scope,
+        more: u64,
+    ) -> Result<(), Failure> {
+        let entries = opened.store.index().len() as u64 + more;
         match entries < self.entry_limit {
             true => Ok(()),
             false => Err(MemoryError::Full {
@@ -266,7 +276,7 @@ fn taken(mut entry: Memory, draft: Draft, now: UnixMillis) -> (Memory, Was, bool
 }
 
 /// Adds to `batch` that the text of `entry` no longer leads to it.
-fn unname(scope: &Scope, entry: &Memory, batch: &mut Batch) {
+pub(super) fn unname(scope: &Scope, entry: &Memory, batch: &mut Batch) {
     let by_text = id_of(&entry.namespace, &entry.text, 0);
     if by_text != entry.id {
         batch.delete.push(scope.same_key(&by_text));

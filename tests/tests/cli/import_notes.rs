@@ -79,7 +79,8 @@ fn a_folder_of_notes_becomes_entries_once() {
         (&json!(["plants"]), &json!("fact"))
     );
     assert_eq!(feed["at"], 1_714_521_600_000_u64);
-    assert_eq!(feed["source"], "markdown");
+    let source = feed["source"].as_str().expect("a source");
+    assert!(source.starts_with("markdown:"), "{source}");
     assert_eq!(feed["links"], json!([beans["id"]]));
     assert_eq!(beans["links"], json!([feed["id"]]));
     assert_eq!(feed["labels"]["untrusted"], true);
@@ -94,6 +95,68 @@ fn a_folder_of_notes_becomes_entries_once() {
     let again = import(&tau, "markdown", path, &["--namespace", "vault"]);
     assert_eq!(counts(&again), (0, 2, 1));
     assert_eq!(listed(&tau).len(), 2);
+}
+
+#[test]
+fn a_note_that_was_edited_changes_its_entries_and_what_is_gone_is_told() {
+    let tau = Tau::new();
+    // Each section a piece of its own: too long to be joined, too short to be split.
+    let long = |what: &str| format!("{what} ").repeat(900 / what.len());
+    let note = |water: &str, more: &str| {
+        format!(
+            "# Water\n{}\n# Feed\n{}\n{more}",
+            long(water),
+            long("Feed in June.")
+        )
+    };
+    let folder = notes(
+        &tau,
+        &[
+            (
+                "a.md",
+                &note("Water at noon.", &format!("# Prune\n{}", long("Prune it."))),
+            ),
+            ("b.md", "Beans climb."),
+            ("c.md", "Carrots."),
+        ],
+    );
+    let path = folder.to_str().expect("a path");
+    let told = |more: &[&str]| {
+        let report = import(&tau, "markdown", path, more);
+        let count = |name: &str| report[name].as_u64().expect("a count");
+        ["new", "changed", "same", "gone_count", "pruned"].map(count)
+    };
+    let id = |text: &str| {
+        let all = listed(&tau);
+        let found = all.iter().find(|entry| {
+            let kept = entry["text"].as_str();
+            kept.is_some_and(|kept| kept.contains(text))
+        });
+        found.map(|entry| entry["id"].as_str().expect("a name").to_owned())
+    };
+    assert_eq!(told(&[]), [5, 0, 0, 0, 0]);
+    let (water, beans) = (id("at noon"), id("climb"));
+    let kept = id("Carrots").expect("an entry");
+    tau.tau(&["memory", "update", &kept, "--text", "Carrots and dill."])
+        .code(0);
+
+    // One section says something else, one is gone, a note is gone; a person changed an entry.
+    notes(&tau, &[("a.md", &note("Water at dawn.", ""))]);
+    fs::remove_file(folder.join("b.md")).expect("removed");
+    assert_eq!(told(&["--dry-run"]), [0, 1, 2, 2, 0]);
+    assert_eq!(id("at dawn"), None);
+    assert_eq!(told(&[]), [0, 1, 2, 2, 0]);
+    assert_eq!((id("at dawn"), id("at noon")), (water.clone(), None));
+    assert_eq!(id("climb"), beans, "what is gone from the notes stays");
+    assert!(id("dill").is_some(), "and what a person changed");
+    assert_eq!(told(&[]), [0, 0, 3, 2, 0], "again it changes nothing");
+    // Back to what it said.
+    notes(&tau, &[("a.md", &note("Water at noon.", ""))]);
+    assert_eq!(told(&["--prune"]), [0, 1, 2, 2, 2]);
+    assert_eq!((id("at noon"), id("climb")), (water, None));
+    assert_eq!(told(&[]), [0, 0, 3, 0, 0]);
+    let forgotten = tau.tau(&["memory", "list", "--forgotten", "--json"]);
+    assert!(forgotten.code(0).stdout.contains("climb"));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Messages that a channel brought.
 
-use alloc::{vec, vec::Vec};
+use alloc::vec::Vec;
 use serde_json::json;
 
 use super::harness::*;

@@ -1,25 +1,33 @@
 //! Bringing in what other programs keep: a folder of notes, or entries that were listed as JSON lines.
 //!
-//! Invariant: what is brought in twice is there once, and what was forgotten stays forgotten.
+//! Invariant: what is brought in twice is there once, and what was forgotten stays forgotten. A piece
+//! of a note is known again by its folder, note and heading (`source`): what was edited in the note
+//! changes its entry; what a person changed in the entry stays while the note says what it said.
 
+use indicatif::ProgressBar;
 use serde::Serialize;
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fs::File,
     io::{self, BufRead, BufReader, Read},
     path::{Path, PathBuf},
 };
 use tau_core::{
     ids::SessionId,
+    journal::sha256_hex,
     memory::{
-        Access, Action, Answer, Draft, Failure, Memory as Entry, Request, Scope,
+        Access, Action, Answer, Draft, Kept, Memory as Entry, Request, Scope,
         entry::{LINK_LIMIT, checked_namespace, id_of},
         import::{Note, Piece, namespace, pieces, targets},
-        request::Was,
+        request::Narrow,
     },
     safety::{Gate, Labels},
 };
 
-use tau_platform::{MemoryTools, NoEmbedder, memory::Service};
+use tau_platform::{
+    MemoryTools, NoEmbedder,
+    memory::{Became, Brought, Service},
+};
 use tau_target_native::TokioClock;
 
 use super::{Memory, failed};
@@ -72,7 +80,10 @@ pub(super) struct Import {
     /// Say what would come of it, and keep nothing.
     #[arg(long)]
     dry_run: bool,
-    /// Print one JSON object: `{read, new, same, forgotten, refused, skipped, …}`.
+    /// Forget entries whose note or heading is gone; they can be had back.
+    #[arg(long)]
+    prune: bool,
+    /// Print one JSON object: `{read, new, changed, same, forgotten, gone, refused, skipped, …}`.
     #[arg(long)]
     json: bool,
 }
@@ -101,10 +112,17 @@ struct Report {
     read: usize,
     /// Entries that were not there.
     new: usize,
-    /// Entries that were.
+    /// Entries whose note says something else now.
+    changed: usize,
+    /// Entries that are as the note is.
     same: usize,
     /// Entries that were forgotten once, and stay it.
     forgotten: usize,
+    /// Entries whose note or heading is gone, by name and first line.
+    gone: Vec<Skipped>,
+    gone_count: usize,
+    /// How many of those were forgotten now.
+    pruned: usize,
     /// Links between entries.
     links: usize,
     /// What memory does not keep, and why.
@@ -117,6 +135,10 @@ struct Report {
 
 impl Import {
     pub(super) async fn run(self, memory: &Memory<'_>) -> Result<(), Error> {
+        if self.prune && self.from == From::Jsonl {
+            let why = "--prune is for notes: lines say nothing of what is gone";
+            return Err(Error::usage(why));
+        }
         checked_namespace(&self.namespace).map_err(|error| Error::usage(error.to_string()))?;
         let mut report = Report {
             dry_run: self.dry_run,
@@ -127,17 +149,64 @@ impl Import {
             From::Jsonl => self.lines(&mut report)?,
         };
         let items = self.vetted(items, memory, &mut report)?;
-        let count = items.len();
         // Vectors come later, many at once: nothing here waits for them.
         let service = Service::new(memory.home.store()?, NoEmbedder, TokioClock);
-        for (place, item) in items.into_iter().enumerate() {
-            if place > 0 && place % STEP == 0 {
-                memory.ui.note(format!("{place} of {count} entries"));
-            }
-            self.keep(item, &service, memory, &mut report).await?;
+        let scope = memory.access.write.clone();
+        let mut before = match self.from {
+            From::Markdown => self.before(&service, &scope).await?,
+            From::Jsonl => BTreeMap::new(),
+        };
+        let mut todo: BTreeMap<Scope, Vec<(String, Brought)>> = BTreeMap::new();
+        for (item, replaces) in matched(items, &mut before, &mut report) {
+            let listed = item.scope.filter(|scope| memory.access.sees(scope));
+            let draft = item.draft;
+            let of_scope = todo.entry(listed.unwrap_or_else(|| scope.clone()));
+            of_scope
+                .or_default()
+                .push((item.place, Brought { draft, replaces }));
         }
+        for (scope, items) in todo {
+            self.keep(items, &service, &scope, &mut report).await?;
+        }
+        self.gone(before, &service, &scope, &mut report).await?;
         report.tell(memory.ui, self.json);
         Ok(())
+    }
+
+    /// What was brought in from this folder and can be found, by note and heading.
+    async fn before(&self, service: &Words, scope: &Scope) -> Result<Before, Error> {
+        let action = Action::List {
+            narrow: Narrow::default(),
+            limit: None,
+            forgotten: false,
+        };
+        let access = Access::to(scope.clone());
+        let reply = service.serve(Request { access, action }).await;
+        let Answer::Entries { entries } = reply.map_err(failed)?.answer else {
+            return Ok(Before::new());
+        };
+        let folder = self.folder();
+        let mut before = Before::new();
+        for Kept { entry, .. } in entries {
+            let is_below = entry.namespace == self.namespace
+                || self.namespace.is_empty()
+                || entry.namespace.starts_with(&format!("{}/", self.namespace));
+            if let Some((place, _)) = entry.source.rsplit_once('.')
+                && is_below
+                && place.starts_with(&folder)
+            {
+                before.entry(place.to_owned()).or_default().push(entry);
+            }
+        }
+        Ok(before)
+    }
+
+    /// What the sources of this folder's notes begin with.
+    fn folder(&self) -> String {
+        let path = self.path.canonicalize();
+        let path = path.unwrap_or_else(|_| self.path.clone());
+        let digest = short_digest(path.as_os_str().as_encoded_bytes());
+        format!("{MARKDOWN}:{digest}/")
     }
 
     /// The pieces of a folder's notes.
@@ -153,21 +222,21 @@ impl Import {
         report.read = found.notes.len();
         let pieces: Vec<Piece> = found.notes.iter().flat_map(piece).collect();
         let targets = targets(&pieces);
+        let folder = self.folder();
         let labels = match self.own {
             true => Labels::NONE,
             false => Labels::WORKSPACE,
         };
-        let items = pieces
-            .into_iter()
-            .zip(targets)
-            .map(|(piece, targets)| Item {
+        let items = pieces.into_iter().zip(targets).map(|(piece, targets)| {
+            let source = source_of(&folder, &piece.note, &piece.text);
+            Item {
                 place: piece.note,
                 draft: Draft {
                     text: piece.text,
                     kind: piece.kind,
                     tags: piece.tags,
                     namespace: self.below(&piece.namespace),
-                    source: MARKDOWN.into(),
+                    source,
                     labels,
                     at: piece.at,
                     ..Draft::default()
@@ -175,7 +244,8 @@ impl Import {
                 scope: None,
                 id: None,
                 targets,
-            });
+            }
+        });
         Ok(items.collect())
     }
 
@@ -217,7 +287,7 @@ impl Import {
             }
         }
         // Entries are named by their texts: a link leads to the entry that had that name.
-        let mut places = std::collections::BTreeMap::new();
+        let mut places = BTreeMap::new();
         for (place, item) in items.iter().enumerate() {
             places.entry(item.id.clone()).or_insert(place);
         }
@@ -281,58 +351,131 @@ impl Import {
         Ok(kept)
     }
 
-    /// Keeps an item, or says what would come of it.
+    /// Keeps items, or says what would come of them.
     async fn keep(
         &self,
-        item: Item,
+        items: Vec<(String, Brought)>,
         service: &Words,
-        memory: &Memory<'_>,
+        scope: &Scope,
         report: &mut Report,
     ) -> Result<(), Error> {
-        let listed = item.scope.filter(|scope| memory.access.sees(scope));
-        let scope = listed.unwrap_or_else(|| memory.access.write.clone());
-        let id = item.id.unwrap_or_default();
-        match there(service, &scope, &id).await? {
-            Some(entry) if !entry.is_live() => report.forgotten += 1,
-            Some(_) if self.dry_run => report.same += 1,
-            None if self.dry_run => report.new += 1,
-            _ => {
-                let draft = item.draft;
-                let request = Request {
-                    access: Access::to(scope),
-                    action: Action::Remember { draft, scope: None },
-                };
-                match service.serve(request).await.map(|reply| reply.answer) {
-                    Ok(Answer::Remembered { was: Was::New, .. }) => report.new += 1,
-                    Ok(_) => report.same += 1,
-                    Err(Failure::Refused { error }) => {
-                        report.refuse(item.place, error.to_string());
-                    }
-                    Err(failure) => return Err(failed(failure)),
-                }
+        let (places, items): (Vec<_>, Vec<_>) = items.into_iter().unzip();
+        let bar = ProgressBar::new(items.len() as u64);
+        let told = |done: usize| bar.set_position(done as u64);
+        let became = service.bring(scope, &items, self.dry_run, told).await;
+        bar.finish_and_clear();
+        for (place, became) in places.into_iter().zip(became.map_err(failed)?) {
+            match became {
+                Became::New => report.new += 1,
+                Became::Same => report.same += 1,
+                Became::Changed => report.changed += 1,
+                Became::Forgotten => report.forgotten += 1,
+                Became::Refused(error) => report.refuse(place, error.to_string()),
             }
         }
         Ok(())
     }
+
+    /// Tells what is left of an earlier import and no longer in the notes, and forgets it if that
+    /// is wanted.
+    async fn gone(
+        &self,
+        before: Before,
+        service: &Words,
+        scope: &Scope,
+        report: &mut Report,
+    ) -> Result<(), Error> {
+        // What could not be read may be there as ever; past what is told by name nobody knows.
+        let all_known = report.skipped_count == report.skipped.len()
+            && report.refused_count == report.refused.len();
+        let unread = report.skipped.iter().chain(&report.refused);
+        let folder = self.folder();
+        let unread: BTreeSet<String> = unread
+            .map(|skipped| format!("{folder}{}#", short_digest(skipped.path.as_bytes())))
+            .collect();
+        let mut ids = Vec::new();
+        for (place, entries) in before {
+            if !all_known || unread.iter().any(|note| place.starts_with(note)) {
+                continue;
+            }
+            for entry in entries {
+                report.gone_count += 1;
+                if report.gone.len() < TOLD {
+                    report.gone.push(Skipped {
+                        path: entry.id.clone(),
+                        why: entry.text.lines().next().unwrap_or_default().into(),
+                    });
+                }
+                ids.push(entry.id);
+            }
+        }
+        if !self.prune || self.dry_run || ids.is_empty() {
+            return Ok(());
+        }
+        report.pruned = ids.len();
+        let request = Request {
+            access: Access::to(scope.clone()),
+            action: Action::Forget { ids, purge: false },
+        };
+        service.serve(request).await.map(drop).map_err(failed)
+    }
 }
 
-/// The entry of that very name, forgotten or not.
-async fn there(service: &Words, scope: &Scope, id: &str) -> Result<Option<Entry>, Error> {
-    let request = Request {
-        access: Access::to(scope.clone()),
-        action: Action::Read {
-            ids: vec![id.into()],
-            forgotten: true,
-        },
-    };
-    match service.serve(request).await.map(|reply| reply.answer) {
-        Ok(Answer::Entries { entries }) => {
-            let mut entries = entries.into_iter().map(|kept| kept.entry);
-            Ok(entries.find(|entry| entry.id == id))
+/// What was brought in before, by note and heading.
+type Before = BTreeMap<String, Vec<Entry>>;
+
+/// Items with the entry that each is to replace. Those whose note says what it said then are done
+/// with; what is left in `before` is no longer in the notes.
+fn matched(
+    items: Vec<Item>,
+    before: &mut Before,
+    report: &mut Report,
+) -> Vec<(Item, Option<String>)> {
+    let mut rest = Vec::new();
+    for item in items {
+        let place = item.draft.source.rsplit_once('.').map(|(place, _)| place);
+        let of_place = place.and_then(|place| before.get_mut(place));
+        let same = of_place.and_then(|entries| {
+            let is = |entry: &Entry| {
+                entry.source == item.draft.source && entry.namespace == item.draft.namespace
+            };
+            let at = entries.iter().position(is)?;
+            Some(entries.remove(at))
+        });
+        match same {
+            // Its own text or links may be another by now: whoever changed it meant that.
+            Some(entry) if !entry.is_same(&item.draft.namespace, &item.draft.text) => {
+                report.same += 1;
+            }
+            // Its links may have been changed by other notes.
+            same => rest.push((item, same.is_some())),
         }
-        Ok(_) | Err(Failure::Missing { .. } | Failure::Ambiguous { .. }) => Ok(None),
-        Err(failure) => Err(failed(failure)),
     }
+    let replaced = rest.into_iter().map(|(item, is_known)| {
+        if is_known {
+            return (item, None);
+        }
+        let place = item.draft.source.rsplit_once('.').map(|(place, _)| place);
+        let of_place = place.and_then(|place| before.get_mut(place));
+        let replaced = of_place.and_then(|entries| match entries.is_empty() {
+            true => None,
+            false => Some(entries.remove(0).id),
+        });
+        (item, replaced)
+    });
+    replaced.collect()
+}
+
+/// Where a piece of a note stands and what it says, in a word: `markdown:FOLDER/NOTE#HEADING.TEXT`.
+fn source_of(folder: &str, note: &str, text: &str) -> String {
+    let heading = text.split("\n\n").next().unwrap_or_default();
+    let [note, heading, text] = [note, heading, text].map(|part| short_digest(part.as_bytes()));
+    format!("{folder}{note}#{heading}.{text}")
+}
+
+fn short_digest(bytes: &[u8]) -> String {
+    let digest = sha256_hex(bytes);
+    digest.get(..8).unwrap_or_default().to_owned()
 }
 
 fn piece(note: &NoteFile) -> Vec<Piece> {
@@ -392,6 +535,7 @@ impl Report {
         for (what, list, count) in [
             ("left out", &self.skipped, self.skipped_count),
             ("not kept", &self.refused, self.refused_count),
+            ("no longer in the notes", &self.gone, self.gone_count),
         ] {
             for Skipped { path, why } in list.iter().take(20) {
                 ui.warn(ui::one_line(&format!("{path} is {what}: {why}"), 200));
@@ -405,8 +549,14 @@ impl Report {
         }
         let would = if self.dry_run { "would be " } else { "" };
         ui.line(format!(
-            "{} read: {} {would}new, {} there already, {} forgotten before, {} links",
-            self.read, self.new, self.same, self.forgotten, self.links
+            "{} read: {} {would}new, {} {would}changed, {} there already, {} forgotten before, {} links",
+            self.read, self.new, self.changed, self.same, self.forgotten, self.links
         ));
+        if self.gone_count > 0 && self.pruned == 0 {
+            ui.note(format!(
+                "{} entries are no longer in the notes and stay (--prune forgets them)",
+                self.gone_count
+            ));
+        }
     }
 }
