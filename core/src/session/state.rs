@@ -138,44 +138,7 @@ impl State {
             }
             // What was done shows in the record of the content.
             Body::Screened { .. } => {}
-            Body::Prompt {
-                turn,
-                entry,
-                parent,
-                message,
-                effect,
-                received,
-            } => {
-                self.begin(*turn, Stage::Model(Attempt::first(*effect)), at)?;
-                self.used(*effect);
-                if self.title.is_empty() {
-                    self.title = title(message);
-                }
-                let source = prompted_by(received.as_ref());
-                self.add(entry, parent.as_ref(), *turn, message, source, at)?;
-                if let Some(received) = received {
-                    self.entries.set_received(received.clone());
-                }
-            }
-            Body::Delivered {
-                turn,
-                entry,
-                parent,
-                sender,
-                message,
-                effect,
-            } => {
-                self.begin(*turn, Stage::Model(Attempt::first(*effect)), at)?;
-                self.used(*effect);
-                if self.title.is_empty() {
-                    self.title = letter_title(sender);
-                }
-                let did = sender.did.clone();
-                let message = self.vet(message, Source::Agent { did });
-                let parent = parent.as_ref();
-                self.push_from(entry, parent, *turn, message, at, Labels::LETTER, None)?;
-                self.entries.set_sender(sender.clone());
-            }
+            Body::Prompt { .. } | Body::Delivered { .. } => self.turn_begins(&record.body, at)?,
             Body::Recalled {
                 entry,
                 parent,
@@ -240,6 +203,52 @@ impl State {
             Body::TurnFinished { .. } => {
                 self.turn.take().ok_or("no turn is running")?;
             }
+        }
+        Ok(())
+    }
+
+    /// A turn begins: with a prompt, or with what another agent wrote.
+    fn turn_begins(&mut self, body: &Body, at: UnixMillis) -> Result<(), String> {
+        match body {
+            Body::Prompt {
+                turn,
+                entry,
+                parent,
+                message,
+                effect,
+                received,
+            } => {
+                self.begin(*turn, Stage::Model(Attempt::first(*effect)), at)?;
+                self.used(*effect);
+                if self.title.is_empty() {
+                    self.title = title(message);
+                }
+                let source = prompted_by(received.as_ref());
+                self.add(entry, parent.as_ref(), *turn, message, source, at)?;
+                if let Some(received) = received {
+                    self.entries.set_received(received.clone());
+                }
+            }
+            Body::Delivered {
+                turn,
+                entry,
+                parent,
+                sender,
+                message,
+                effect,
+            } => {
+                self.begin(*turn, Stage::Model(Attempt::first(*effect)), at)?;
+                self.used(*effect);
+                if self.title.is_empty() {
+                    self.title = letter_title(sender);
+                }
+                let did = sender.did.clone();
+                let message = self.vet(message, Source::Agent { did });
+                let parent = parent.as_ref();
+                self.push_from(entry, parent, *turn, message, at, Labels::LETTER, None)?;
+                self.entries.set_sender(sender.clone());
+            }
+            _ => {}
         }
         Ok(())
     }

@@ -120,7 +120,7 @@ fn say(store: &MemoryStorage, session: &mut Session, texts: &[&str]) {
         entries,
     };
     session.import(import, UnixMillis(1)).unwrap();
-    now(open::store(store, session)).unwrap();
+    now(open::store(store, None::<&NoSigner>, session)).unwrap();
 }
 
 fn wanted(id: &str) -> Wanted {

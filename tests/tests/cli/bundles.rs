@@ -67,11 +67,13 @@ fn an_agent_goes_on_in_another_home_and_again_brings_nothing_twice() {
         (&"new".into(), &1.into())
     );
     assert_eq!(done["sessions"][0]["outcome"], "new");
-    let view = there.tau(&["session", "show", &id, "--json"]).code(0);
+    let view = there.tau(&["session", "show", &id, "--json"]);
+    view.code(0);
     assert!(view.stdout.contains("the boat is green"));
     // What another agent remembered is words of others, and searched like any.
     assert_eq!(memories(&there)[0]["labels"]["untrusted"], true);
-    let found = there.tau(&["memory", "search", "harbour"]).code(0);
+    let found = there.tau(&["memory", "search", "harbour"]);
+    found.code(0);
     assert!(found.stdout.contains("north"));
     there.ask(&server, &["--session", &id, "and now?"]).code(0);
     there.tau(&["verify"]).code(0);
@@ -85,7 +87,8 @@ fn an_agent_goes_on_in_another_home_and_again_brings_nothing_twice() {
     let back = exported(&there, &["--session", &id]);
     let merged = import(&here, &back, &[]);
     assert_eq!(merged["sessions"][0]["outcome"], "merged");
-    let view = here.tau(&["session", "show", &id, "--json"]).code(0);
+    let view = here.tau(&["session", "show", &id, "--json"]);
+    view.code(0);
     assert!(view.stdout.contains("and now?"));
     here.ask(&server, &["--session", &id, "home again"]).code(0);
 }

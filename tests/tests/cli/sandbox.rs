@@ -114,7 +114,7 @@ fn no_program_outlives_a_tau_that_is_killed_at_any_moment() {
     tau.tau(&["sandbox", "run", "--", "true"]).code(0);
     let whole = began.elapsed();
     for kill in 0..KILLS {
-        let mut child = tau.command(&run).spawn().unwrap();
+        let mut child = tau.command(run).spawn().unwrap();
         thread::sleep(whole * kill / (KILLS - 10));
         child.kill().unwrap();
         child.wait().unwrap();

@@ -1,5 +1,10 @@
 //! One agent through three homes: from the page into the Worker, into the native program, and back.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper that fails is a test that fails"
+)]
+
 use serde_json::{Value, json};
 use std::{
     env, fs,
@@ -68,6 +73,7 @@ const DECODE: &str = "const text = (base64) => new TextDecoder().decode(Uint8Arr
     const base64 = (text) => btoa(String.fromCharCode(...new TextEncoder().encode(text)));";
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one way through three homes")]
 async fn an_agent_goes_on_in_each_home_and_a_changed_part_is_refused_by_each() {
     let stage = Stage::new([Step::Say(&["Noted."], 0), Step::Say(&["Welcome back."], 0)]).await;
     stage

@@ -1,5 +1,10 @@
 //! The page that verifies a file: a session as it was signed, and with a line changed.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper that fails is a test that fails"
+)]
+
 use serde_json::{Value, json};
 use tau_core::{
     ids::SessionId,

@@ -191,6 +191,10 @@ fn task(to: &AgentDid, way: Way) -> Draft {
 }
 
 #[tokio::test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one way from the first word to the last"
+)]
 async fn two_agents_in_two_homes_meet_shake_hands_and_work_for_each_other() -> Result<()> {
     let any = ([127, 0, 0, 1], 0).into();
     let mut inbox = Inbox::listen(any, PACKET_LIMIT_BYTES).await?;
@@ -234,9 +238,8 @@ async fn two_agents_in_two_homes_meet_shake_hands_and_work_for_each_other() -> R
     assert!(told[0].contains(&escrow), "{told:?}");
 
     // A key changes in the middle, and what the old one signs counts no more.
-    let old = native
-        .office()
-        .write(task(&to, Way::Plain), TokioClock.now());
+    let office = native.office();
+    let old = office.write(task(&to, Way::Plain), TokioClock.now());
     let old = old.await?;
     let native = native.rotated().await?;
     let again = native.send(task(&to, Way::Session)).await?;
@@ -252,7 +255,8 @@ async fn two_agents_in_two_homes_meet_shake_hands_and_work_for_each_other() -> R
     let listed = alice.get("/v1/letters").await?;
     let name = &listed["letters"][0]["name"];
     let path = alice.begin(&json!({})).await?;
-    let given = alice.post(&format!("{path}/deliver"), &json!({ "letter": name }));
+    let (deliver, letter) = (format!("{path}/deliver"), json!({ "letter": name }));
+    let given = alice.post(&deliver, &letter);
     assert_eq!(given.await?.status, 202);
     let view = at_rest(&alice, &path).await?;
     assert_eq!(
@@ -265,7 +269,7 @@ async fn two_agents_in_two_homes_meet_shake_hands_and_work_for_each_other() -> R
         "{lines:?}"
     );
     assert_eq!(lines[1], "assistant: Seven ships.");
-    let twice = alice.post(&format!("{path}/deliver"), &json!({ "letter": name }));
+    let twice = alice.post(&deliver, &letter);
     assert_eq!(twice.await?.code(), "given_already");
     let asked = model.asked();
     assert!(!asked.is_empty());
