@@ -203,8 +203,7 @@ impl Set {
         clock: &dyn Fn() -> f64,
         times: &mut Vec<f64>,
     ) -> Scores {
-        let mut sum = Scores::default();
-        for (number, question) in self.queries.iter().enumerate() {
+        self.judge(|number, question| {
             let vector = vectors.and_then(|vectors| vectors.queries.get(number));
             let query = Query {
                 text: &question.text,
@@ -217,10 +216,18 @@ impl Set {
             let start = clock();
             let hits = index::search(&[index], &query);
             times.push(clock() - start);
-            let found: Vec<bool> = hits
-                .iter()
-                .map(|hit| question.relevant.contains(&hit.id))
-                .collect();
+            hits.into_iter().map(|hit| hit.id).collect()
+        })
+    }
+
+    /// How well any search does, which is given the number of each question and the question, and
+    /// gives the ids of its hits, the best first: at most ten count.
+    pub fn judge(&self, mut search: impl FnMut(usize, &Question) -> Vec<String>) -> Scores {
+        let mut sum = Scores::default();
+        for (number, question) in self.queries.iter().enumerate() {
+            let hits = search(number, question);
+            let hits = hits.iter().take(DEPTH);
+            let found: Vec<bool> = hits.map(|id| question.relevant.contains(id)).collect();
             sum.add(&found, question.relevant.len());
         }
         sum.over(self.queries.len())

@@ -44,8 +44,12 @@ const CONFIGURATION: &[&str] = &[
 const SOCKETS: &[&str] = &["/run", "/tmp", "/var/run"];
 /// The descriptors bwrap reads the filters from.
 const FILTERS: [i32; 2] = [3, 4];
-/// The descriptor bwrap says which process it is on, and the one it waits for.
-const DOOR: [i32; 2] = [5, 6];
+/// The descriptor bwrap says which process it is on, the one it waits for, and the one that the shell
+/// behind it waits for.
+const DOOR: [i32; 3] = [5, 6, 7];
+/// Becomes the program once its line has come. bwrap goes on also when the pipe it waits at is closed,
+/// as it is when Tau dies: nobody would end what it starts then.
+const WAITING: &str = "IFS= read -r line <&7 && [ \"$line\" = go ] && exec \"$@\" 7<&-";
 
 /// The programs a sandbox is made with.
 #[derive(Clone, Debug)]
@@ -148,7 +152,7 @@ pub(crate) fn command(
     for (name, value) in &confinement.environment {
         words.extend(["--setenv".into(), name.clone(), value.clone()]);
     }
-    words.push("--".into());
+    words.extend(["--", "/bin/sh", "-c", WAITING, "sh"].map(Into::into));
     words.push(programs.prlimit.clone().into());
     words.extend(limits(&confinement.limits, group.is_some()));
     words.push("--".into());
@@ -166,7 +170,9 @@ pub(crate) fn command(
     let (told, tells) = io::pipe()?;
     let (waits, latch) = io::pipe()?;
     let mut descriptors = filters()?;
-    for (parent_fd, child_fd) in [OwnedFd::from(tells), waits.into()].into_iter().zip(DOOR) {
+    let behind = waits.try_clone()?;
+    let ends = [OwnedFd::from(tells), waits.into(), behind.into()];
+    for (parent_fd, child_fd) in ends.into_iter().zip(DOOR) {
         descriptors.push(FdMapping {
             parent_fd,
             child_fd,

@@ -4,6 +4,9 @@
 //! a link in the place of a folder since it was looked at, and one that leads out would show what is
 //! outside. So bwrap waits before it starts the program, and goes on once the kernel's list of mounts
 //! says that everything is what it should be.
+//!
+//! Invariant: without [`Door::open`] no program starts, also when this process dies. A door that is
+//! dropped is one that stays closed; what waits at it ends.
 
 use std::{
     fs,
@@ -32,10 +35,19 @@ pub(crate) struct Door {
     pub(crate) binds: Vec<PathBuf>,
 }
 
+/// What bwrap waits for, and then the shell behind it.
+const ENTER: &[u8] = b"1";
+const GO: &[u8] = b"go\n";
+
 impl Door {
-    /// Looks at the sandbox and lets the program start. Fails, and leaves it waiting, where something
-    /// is not what was meant. Blocks for as long as bwrap needs.
-    pub(crate) fn open(mut self) -> io::Result<()> {
+    /// Lets the program start, if bwrap has not ended: then it has said why.
+    pub(crate) fn open(&mut self) -> io::Result<()> {
+        self.say(GO)
+    }
+
+    /// Looks at the sandbox, and waits until it would end with this process. Fails where something is
+    /// not what was meant, which may go on waiting. Blocks for as long as bwrap needs.
+    pub(crate) fn look(&mut self) -> io::Result<()> {
         let mut told = String::new();
         self.told.read_to_string(&mut told)?;
         let Some(process) = child(&told) else {
@@ -55,7 +67,8 @@ impl Door {
             if is_made(&own, &theirs) {
                 let binds = self.binds.iter().map(|path| (&**path, &**path));
                 let Err(why) = mounts::compare(&own, &theirs, binds) else {
-                    return self.latch.write_all(b"1");
+                    self.say(ENTER)?;
+                    return until_bound(process, began);
                 };
                 // A list is read in pieces: one that something is mounted into meanwhile is neither
                 // what was nor what is.
@@ -68,13 +81,55 @@ impl Door {
                 }
                 last = theirs;
             }
-            if began.elapsed() > DEADLINE {
-                let why = "bwrap did not make the sandbox in time";
-                return Err(io::Error::new(io::ErrorKind::TimedOut, why));
-            }
-            thread::sleep(PAUSE);
+            pause(began)?;
         }
     }
+
+    fn say(&mut self, what: &[u8]) -> io::Result<()> {
+        match self.latch.write_all(what) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            written => written,
+        }
+    }
+}
+
+/// Waits until the first process of the sandbox has asked the kernel to end it with its parent: it
+/// does so just before it puts on its filters, which can be seen.
+fn until_bound(process: u32, began: Instant) -> io::Result<()> {
+    let own = filters("self")?.unwrap_or_default();
+    while filters(&process.to_string())?.is_some_and(|theirs| theirs <= own) {
+        pause(began)?;
+    }
+    Ok(())
+}
+
+/// How many seccomp filters a process is under; before Linux 5.9, whether it is under any. None when
+/// it has ended.
+fn filters(process: &str) -> io::Result<Option<u32>> {
+    let status = match fs::read_to_string(format!("/proc/{process}/status")) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        status => status?,
+    };
+    let value = |name: &str| {
+        let mut lines = status.lines();
+        lines.find_map(|line| Some(line.strip_prefix(name)?.trim()))
+    };
+    if value("State:").is_none_or(|state| state.starts_with(['Z', 'X'])) {
+        return Ok(None);
+    }
+    let count = value("Seccomp_filters:").or_else(|| value("Seccomp:"));
+    Ok(Some(
+        count.and_then(|count| count.parse().ok()).unwrap_or(0),
+    ))
+}
+
+fn pause(began: Instant) -> io::Result<()> {
+    if began.elapsed() > DEADLINE {
+        let why = "bwrap did not make the sandbox in time";
+        return Err(io::Error::new(io::ErrorKind::TimedOut, why));
+    }
+    thread::sleep(PAUSE);
+    Ok(())
 }
 
 /// Whether bwrap is done: it leaves the file system that it came from, then the one it builds in.

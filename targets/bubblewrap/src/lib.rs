@@ -135,9 +135,18 @@ impl Sandbox for Bubblewrap {
             child,
             group: confined.group,
         };
-        let opened = tokio::task::spawn_blocking(|| confined.door.open()).await;
-        opened.map_err(io::Error::other)??;
-        Ok(process)
+        // The process goes along: should nobody wait for it any more, it ends after bwrap has told
+        // which it is, when all of it ends with it, and before the door is gone.
+        let mut waiting = (process, confined.door);
+        let looked = tokio::task::spawn_blocking(move || (waiting.1.look(), waiting)).await;
+        let (looked, (process, mut door)) = looked.map_err(io::Error::other)?;
+        match looked.and_then(|()| door.open()) {
+            Ok(()) => Ok(process),
+            Err(error) => {
+                process.end().await;
+                Err(error.into())
+            }
+        }
     }
 
     #[cfg(not(target_os = "linux"))]
@@ -258,7 +267,7 @@ impl Bubblewrap {
         let program = ["/bin/sh".into(), "-c".into(), ":".into()];
         let tried = || {
             let mut confined = self.confine(&confinement, &program)?;
-            let child = confined
+            let mut child = confined
                 .command
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())
@@ -266,6 +275,10 @@ impl Bubblewrap {
                 .spawn()?;
             // With it go our copies of what only bwrap is to hold.
             drop(confined.command);
+            if let Err(error) = confined.door.look() {
+                let _ = child.kill().and_then(|()| child.wait());
+                return Err(error);
+            }
             confined.door.open()?;
             child.wait_with_output()
         };

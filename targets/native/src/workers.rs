@@ -1,6 +1,10 @@
 //! The work of a search, shared out among threads.
 
-use std::{num::NonZeroUsize, thread};
+use std::{
+    num::NonZeroUsize,
+    sync::{Mutex, PoisonError},
+    thread,
+};
 use tau_core::memory::index::{Piece, Workers};
 
 /// As many threads as this process may use, at most four, for as long as a search takes.
@@ -24,15 +28,20 @@ impl Workers for ThreadWorkers {
     }
 
     fn run(&self, pieces: Vec<Piece<'_>>) {
-        thread::scope(|scope| {
-            let mut pieces = pieces.into_iter();
-            let own = pieces.next();
-            for piece in pieces {
-                scope.spawn(piece);
-            }
-            if let Some(piece) = own {
+        let helpers = self.count.min(pieces.len()).saturating_sub(1);
+        let pieces = Mutex::new(pieces.into_iter());
+        let work = || {
+            loop {
+                let piece = pieces.lock().unwrap_or_else(PoisonError::into_inner).next();
+                let Some(piece) = piece else { return };
                 piece();
             }
+        };
+        thread::scope(|scope| {
+            for _ in 0..helpers {
+                scope.spawn(work);
+            }
+            work();
         });
     }
 }

@@ -451,33 +451,96 @@ async fn repair_of_rubbish_gives_an_empty_store() {
     assert!(keys.is_empty());
 }
 
+/// A store as it was before `kv` became a view.
+fn older(path: &Path, format: u32, rows: &[(&str, &[u8])]) {
+    let raw = rusqlite::Connection::open(path).unwrap();
+    raw.execute_batch(
+        "PRAGMA application_id = 0x54617521;
+         CREATE TABLE kv (key TEXT NOT NULL PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
+         CREATE VIEW entries AS SELECT key AS session FROM kv;
+         CREATE VIEW sessions AS SELECT key AS session FROM kv;
+         CREATE VIEW memories AS SELECT key AS namespace FROM kv;",
+    )
+    .unwrap();
+    raw.pragma_update(None, "user_version", format).unwrap();
+    for row in rows {
+        raw.execute("INSERT INTO kv VALUES (?1, ?2)", *row).unwrap();
+    }
+}
+
 #[tokio::test]
-async fn a_store_of_the_first_format_is_opened_and_its_memories_show_what_is_new() {
+async fn a_store_of_an_older_format_keeps_all_and_shows_what_is_new() {
+    let large = vec![7; 100_000];
+    let memory = br#"{"v":2,"id":"0a","text":"tea","kind":"fact","at":7}"#;
+    for format in [1, 2] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("tau.db");
+        older(
+            &path,
+            format,
+            &[("blob/a", &large), ("memory/user/0a", memory)],
+        );
+        for _ in 0..2 {
+            let store = SqliteStorage::open(&path).unwrap();
+            assert_eq!(
+                store.get("blob/a".into()).await.unwrap(),
+                Some(large.clone())
+            );
+            assert!(store.integrity_check().await.unwrap().is_empty());
+        }
+        let raw = rusqlite::Connection::open(&path).unwrap();
+        let read = |query: &str| raw.query_row(query, [], |row| row.get::<_, String>(0));
+        assert_eq!(
+            read("SELECT scope || ' ' || kind || ' ' || text FROM memories").unwrap(),
+            "user fact tea"
+        );
+        assert_eq!(
+            read("SELECT group_concat(key, ' ') FROM kv").unwrap(),
+            "blob/a memory/user/0a"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_value_is_replaced_whatever_its_length_and_removed_whole() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("tau.db");
-    filled(&path, 1).await;
-    let first = rusqlite::Connection::open(&path).unwrap();
-    first
-        .execute_batch(
-            "DROP VIEW memories;
-             CREATE VIEW memories AS SELECT key AS namespace FROM kv;
-             INSERT INTO kv VALUES ('memory/user/0a', CAST('{\"v\":2,\"id\":\"0a\",\"text\":\"tea\",\"kind\":\"fact\",\"at\":7}' AS BLOB));
-             PRAGMA user_version = 1;",
-        )
-        .unwrap();
-    drop(first);
-    for _ in 0..2 {
-        let store = SqliteStorage::open(&path).unwrap();
-        assert_eq!(keys(&store).await.len(), 1);
+    let store = SqliteStorage::open(&path).unwrap();
+    for length in [5, 100_000, 901, 0, 900, 2_000_000, 899] {
+        let value = vec![7; length];
+        store.commit(put("a", &value)).await.unwrap();
+        assert_eq!(store.get("a".into()).await.unwrap(), Some(value));
     }
+    store.commit(put("b", &[1; 5_000])).await.unwrap();
+    let batch = Batch {
+        delete: vec!["a".into(), "b".into(), "c".into()],
+        ..Batch::default()
+    };
+    store.commit(batch).await.unwrap();
+    assert_eq!(store.get("b".into()).await.unwrap(), None);
     let raw = rusqlite::Connection::open(&path).unwrap();
-    let read = |query: &str| raw.query_row(query, [], |row| row.get::<_, String>(0));
-    assert_eq!(
-        read("SELECT scope || ' ' || kind || ' ' || text FROM memories").unwrap(),
-        "user fact tea"
-    );
-    let version: i64 = raw
-        .query_row("PRAGMA user_version", [], |row| row.get(0))
-        .unwrap();
-    assert_eq!(version, 2);
+    let left = "SELECT (SELECT count(*) FROM short) + (SELECT count(*) FROM long)";
+    let left: i64 = raw.query_row(left, [], |row| row.get(0)).unwrap();
+    assert_eq!(left, 0);
+}
+
+#[tokio::test]
+async fn a_key_that_lost_its_value_is_told_and_left_out_by_repair() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("tau.db");
+    let store = SqliteStorage::open(&path).unwrap();
+    store.commit(put("a", &[1; 5_000])).await.unwrap();
+    store.commit(put("b", &[1; 5])).await.unwrap();
+    drop(store);
+    let raw = rusqlite::Connection::open(&path).unwrap();
+    raw.execute_batch("DELETE FROM long").unwrap();
+    drop(raw);
+    let store = SqliteStorage::open(&path).unwrap();
+    let told = store.get("a".into()).await.unwrap_err();
+    assert!(matches!(told, StoreError::Corrupt { .. }), "{told}");
+    drop(store);
+    repair(&path).unwrap();
+    let store = SqliteStorage::open(&path).unwrap();
+    assert_eq!(store.get("a".into()).await.unwrap(), None);
+    assert_eq!(store.get("b".into()).await.unwrap(), Some(vec![1; 5]));
 }

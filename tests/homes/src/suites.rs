@@ -2,9 +2,8 @@
 
 use anyhow::{Result, bail};
 use serde::Serialize;
-use std::{cell::RefCell, time::Instant};
+use std::time::Instant;
 use tau_platform::{MemoryStorage, conformance};
-use tau_test_postgres::cluster;
 use tau_tests::task::{Answer, Suite, Task};
 
 use crate::{
@@ -81,7 +80,9 @@ pub async fn postgres() -> Passed {
     let begun = Instant::now();
     let runtime = tokio::runtime::Handle::current();
     // A thread of its own, because a panic is to end only it.
-    let done = tokio::task::spawn_blocking(move || runtime.block_on(postgres_suite())).await;
+    let done =
+        tokio::task::spawn_blocking(move || runtime.block_on(tau_test_postgres::conformance()))
+            .await;
     Passed {
         suite: "storage",
         adapter: "PostgreSQL",
@@ -92,23 +93,6 @@ pub async fn postgres() -> Passed {
         }),
         took_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
     }
-}
-
-async fn postgres_suite() {
-    let address = RefCell::new(String::new());
-    conformance::storage::run(
-        async || {
-            let new = cluster().new_address();
-            address.replace(new.clone());
-            cluster().store(&new)
-        },
-        async |store| {
-            drop(store);
-            let same = address.borrow().clone();
-            cluster().store(&same)
-        },
-    )
-    .await;
 }
 
 fn names(home: Home, suite: &Suite) -> (&'static str, &'static str) {

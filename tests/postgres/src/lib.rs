@@ -10,3 +10,24 @@ mod proxy;
 
 pub use cluster::{Cluster, PASSWORD, USER, cluster};
 pub use proxy::Proxy;
+
+use std::cell::RefCell;
+use tau_platform::conformance::storage;
+
+/// Plays the suite of every store on this process's server. Panics where the store fails it.
+pub async fn conformance() {
+    let address = RefCell::new(String::new());
+    storage::run(
+        async || {
+            let new = cluster().new_address();
+            address.replace(new.clone());
+            cluster().store(&new)
+        },
+        async |store| {
+            drop(store);
+            let same = address.borrow().clone();
+            cluster().store(&same)
+        },
+    )
+    .await;
+}

@@ -104,6 +104,42 @@ fn ctrl_c_ends_the_program_and_all_it_started() {
 }
 
 #[test]
+fn no_program_outlives_a_tau_that_is_killed_at_any_moment() {
+    const KILLS: u32 = 60;
+    let tau = Tau::new();
+    // How it is found among all processes: nobody else sleeps for so long.
+    let seconds = format!("9{:06}", std::process::id());
+    let run = ["sandbox", "run", "--", "sleep", &seconds];
+    let began = Instant::now();
+    tau.tau(&["sandbox", "run", "--", "true"]).code(0);
+    let whole = began.elapsed();
+    for kill in 0..KILLS {
+        let mut child = tau.command(&run).spawn().unwrap();
+        thread::sleep(whole * kill / (KILLS - 10));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    let program = format!("sleep\0{seconds}\0");
+    let left = || {
+        let processes = fs::read_dir("/proc").unwrap().flatten();
+        let lines = processes.filter_map(|process| fs::read(process.path().join("cmdline")).ok());
+        lines.filter(|line| *line == program.as_bytes()).count()
+    };
+    let began = Instant::now();
+    while left() > 0 {
+        assert!(
+            began.elapsed() < Duration::from_secs(20),
+            "{} are left",
+            left()
+        );
+        thread::sleep(Duration::from_millis(50));
+    }
+    // One that was about to start would by now.
+    thread::sleep(Duration::from_millis(500));
+    assert_eq!(left(), 0);
+}
+
+#[test]
 fn status_says_what_holds_here() {
     let tau = Tau::new();
     let done = tau.tau(&["sandbox", "status"]);

@@ -19,7 +19,7 @@ pub(super) const FLOOR: f32 = 0.3;
 /// Places of each list that are fused.
 const DEPTH: usize = 500;
 
-/// Documents that are worth a worker: to compare so many takes longer than to wake one.
+/// Documents that are worth a piece of work: to compare so many takes longer than to wake a worker.
 const WORTH_SHARING: usize = if cfg!(test) { 16 } else { 16_384 };
 
 /// How much words and meaning count, each as a part of the best in its list.
@@ -43,7 +43,7 @@ pub fn search(indexes: &[&Index], query: &Query<'_>) -> Vec<Hit> {
     search_with(indexes, query, &InTurn)
 }
 
-/// The same, with the vectors compared by `workers`: the hits are the same whoever they are.
+/// The same, with the work done by `workers`: the hits are the same whoever they are.
 #[must_use]
 pub fn search_with(indexes: &[&Index], query: &Query<'_>, workers: &dyn Workers) -> Vec<Hit> {
     let parts = part::parts(indexes);
@@ -56,14 +56,7 @@ pub fn search_with(indexes: &[&Index], query: &Query<'_>, workers: &dyn Workers)
         Method::Rrf | Method::Fused => DEPTH.max(query.limit),
     };
     let wanted = query.vector.and_then(Wanted::new);
-    let by_words = match query.method {
-        Method::Vector => Vec::new(),
-        _ => keyword::search(&parts, &admitted, query.text, depth),
-    };
-    let by_meaning = match (&wanted, query.method) {
-        (None, _) | (_, Method::Keyword) => Vec::new(),
-        (Some(wanted), _) => meaning(&parts, &admitted, wanted, depth, workers),
-    };
+    let (by_words, by_meaning) = lists(&parts, &admitted, query, wanted.as_ref(), depth, workers);
     let mut candidates = Candidates::new(&parts);
     candidates.list(by_words, |candidate| &mut candidate.keyword);
     candidates.list(by_meaning, |candidate| &mut candidate.vector);
@@ -73,32 +66,57 @@ pub fn search_with(indexes: &[&Index], query: &Query<'_>, workers: &dyn Workers)
     candidates.into_hits(query)
 }
 
-/// The `limit` closest to `wanted` in meaning that are close enough: an exact scan in whole
-/// numbers, then what it found again with the query as it is.
-fn meaning<'a>(
+/// What matches by words and what by meaning, at most `limit` of each. Where there is enough of it,
+/// the work is cut into pieces: one for the words, which is short and comes first, the others for
+/// vectors.
+fn lists<'a>(
     parts: &[Part<'a>],
     admitted: &[Vec<bool>],
-    wanted: &Wanted<'_>,
+    query: &Query<'_>,
+    wanted: Option<&Wanted<'_>>,
     limit: usize,
     workers: &dyn Workers,
-) -> Vec<Found<'a>> {
+) -> (Vec<Found<'a>>, Vec<Found<'a>>) {
+    let wanted = wanted.filter(|_| query.method != Method::Keyword);
     let documents: usize = parts.iter().map(|part| part.len()).sum();
-    let count = workers.count().min(documents / WORTH_SHARING).max(1);
-    let share = parts.len().div_ceil(count).max(1);
-    let shares = parts.chunks(share).zip(admitted.chunks(share));
-    let mut found: Vec<Vec<Found<'a>>> = shares.clone().map(|_| Vec::new()).collect();
-    let pieces = shares
-        .zip(&mut found)
-        .map(|((parts, admitted), found)| -> Piece<'_> {
-            Box::new(move || *found = close(parts, admitted, wanted, limit))
-        });
-    workers.run(pieces.collect());
-    let mut nearly = Best::new(limit);
-    for found in found.into_iter().flatten() {
-        nearly.push(found);
+    let count = match workers.count() {
+        1 => 1,
+        _ => (documents / WORTH_SHARING).max(1),
+    };
+    let mut by_words = Vec::new();
+    let mut nearly: Vec<Vec<Found<'a>>> = (0..count).map(|_| Vec::new()).collect();
+    let mut pieces: Vec<Piece<'_>> = Vec::new();
+    if query.method != Method::Vector {
+        let by_words = &mut by_words;
+        pieces.push(Box::new(move || {
+            *by_words = keyword::search(parts, admitted, query.text, limit);
+        }));
+    }
+    if let Some(wanted) = wanted {
+        let share = parts.len().div_ceil(count).max(1);
+        let shares = parts.chunks(share).zip(admitted.chunks(share));
+        for ((parts, admitted), nearly) in shares.zip(&mut nearly) {
+            pieces.push(Box::new(move || {
+                *nearly = close(parts, admitted, wanted, limit);
+            }));
+        }
+    }
+    match count {
+        1 => InTurn.run(pieces),
+        _ => workers.run(pieces),
+    }
+    let by_meaning = wanted.map_or_else(Vec::new, |wanted| closest(nearly, wanted, limit));
+    (by_words, by_meaning)
+}
+
+/// The `limit` closest of what a scan in whole numbers found, ranked with the query as it is.
+fn closest<'a>(nearly: Vec<Vec<Found<'a>>>, wanted: &Wanted<'_>, limit: usize) -> Vec<Found<'a>> {
+    let mut all = Best::new(limit);
+    for found in nearly.into_iter().flatten() {
+        all.push(found);
     }
     let mut best = Best::new(limit);
-    for found in nearly.into_list() {
+    for found in all.into_list() {
         let score = found.part.cosine(found.document, wanted);
         best.push(Found {
             score: f64::from(score.unwrap_or(0.0)),

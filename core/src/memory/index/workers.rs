@@ -7,7 +7,7 @@ pub type Piece<'a> = Box<dyn FnOnce() + Send + 'a>;
 
 /// Does pieces of work, side by side where it can.
 pub trait Workers {
-    /// How many pieces work is best cut into.
+    /// How many pieces are done side by side.
     fn count(&self) -> usize;
 
     /// Does all of them; returns when the last is done.

@@ -24,6 +24,8 @@ pub(super) fn words(error: Error) -> StoreError {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Locked {
             holder: "another process that is writing".to_owned(),
         },
+        // A row without its value, or with one that no Tau writes.
+        _ if matches!(error, Error::InvalidColumnType(..)) => damaged(&detail),
         _ => StoreError::Io { detail },
     }
 }

@@ -3,8 +3,8 @@
 //! Invariant: when a commit is answered with `Ok`, it is on the disk (write-ahead log, synced at
 //! each commit), and a process killed at any moment leaves all of a commit or nothing.
 //!
-//! A person can open the file and read: `kv` holds every key and value, and the views `sessions`,
-//! `entries` and `memories` show what they mean.
+//! A person can open the file and read: `kv` shows every key and value, and the views `sessions`,
+//! `entries` and `memories` what they mean.
 
 mod error;
 mod open;
@@ -122,10 +122,7 @@ fn commit(connection: &mut Connection, batch: &Batch) -> rusqlite::Result<Result
         for key in &batch.delete {
             delete.execute([key])?;
         }
-        let mut put = transaction.prepare_cached(
-            "INSERT INTO kv (key, value) VALUES (?1, ?2)
-             ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-        )?;
+        let mut put = transaction.prepare_cached("INSERT INTO kv (key, value) VALUES (?1, ?2)")?;
         for (key, value) in &batch.put {
             put.execute(params![key, value])?;
         }

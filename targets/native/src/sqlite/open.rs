@@ -14,7 +14,7 @@ use super::error;
 /// "Tau!": tells the file from those of other programs.
 const APPLICATION_ID: i32 = 0x5461_7521;
 /// The version of the tables; a higher one is a newer program's.
-const FORMAT: i32 = 2;
+const FORMAT: i32 = 3;
 /// How long a commit waits for another process's.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often a file that another process is making is tried again.
@@ -22,7 +22,7 @@ const SET_UP_TRIES: u32 = 100;
 /// The first bytes of every SQLite file.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
-/// The table, which is the same in every format, and views of sessions.
+/// Where everything is, and views of sessions.
 const SCHEMA: &str = include_str!("schema.sql");
 /// The view of what is remembered.
 const MEMORIES: &str = include_str!("memories.sql");
@@ -185,8 +185,8 @@ fn set_up(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Makes a store of an older format one of this, unless another process did so since. Only views
-/// differ: what is stored stays as it is.
+/// Makes a store of an older format, where `kv` was a table, one of this, unless another process
+/// did so since.
 fn upgrade(connection: &mut Connection) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let found: i32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
@@ -196,8 +196,10 @@ fn upgrade(connection: &mut Connection) -> rusqlite::Result<()> {
     for view in ["entries", "sessions", "memories"] {
         transaction.execute_batch(&format!("DROP VIEW IF EXISTS {view}"))?;
     }
+    transaction.execute_batch("ALTER TABLE kv RENAME TO old")?;
     transaction.execute_batch(SCHEMA)?;
     transaction.execute_batch(MEMORIES)?;
+    transaction.execute_batch("INSERT INTO kv SELECT key, value FROM old; DROP TABLE old")?;
     transaction.pragma_update(None, "user_version", FORMAT)?;
     transaction.commit()
 }

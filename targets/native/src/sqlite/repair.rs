@@ -100,10 +100,13 @@ fn sound(path: &Path) -> Result<Option<u64>, StoreError> {
     if verdict != "ok" {
         return Ok(None);
     }
-    connection
-        .query_row("SELECT count(*) FROM kv", [], |row| row.get::<_, u32>(0))
-        .map(|rows| Some(u64::from(rows)))
-        .map_err(words)
+    let count = "SELECT count(*), count(value) FROM kv";
+    let (rows, values) = connection
+        .query_row(count, [], |row| {
+            Ok((row.get::<_, u32>(0)?, row.get::<_, u32>(1)?))
+        })
+        .map_err(words)?;
+    Ok((rows == values).then_some(u64::from(rows)))
 }
 
 fn remove(path: &Path) -> io::Result<()> {
@@ -242,13 +245,18 @@ impl Salvager<'_> {
     }
 
     fn keep(&mut self, key: &str, value: &[u8]) -> bool {
-        let added = self
-            .target
-            .prepare_cached("INSERT OR IGNORE INTO kv (key, value) VALUES (?1, ?2)")
-            .and_then(|mut insert| insert.execute(params![key, value]));
+        let added = (|| {
+            let sql = "SELECT 1 FROM short WHERE key = ?1";
+            if self.target.prepare_cached(sql)?.exists([key])? {
+                return Ok(0);
+            }
+            let sql = "INSERT INTO kv (key, value) VALUES (?1, ?2)";
+            let mut insert = self.target.prepare_cached(sql)?;
+            insert.execute(params![key, value]).map(|_| 1)
+        })();
         match added {
             Ok(added) => {
-                self.rows += added as u64;
+                self.rows += added;
                 true
             }
             Err(error) => {

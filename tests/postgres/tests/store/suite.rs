@@ -1,27 +1,13 @@
 //! What every store does.
 
-use std::cell::RefCell;
-use tau_platform::{Storage, conformance};
-use tau_test_postgres::cluster;
+use tau_platform::Storage;
+use tau_test_postgres::{cluster, conformance};
 
 use crate::put;
 
 #[tokio::test]
 async fn a_server_is_a_store() {
-    let address = RefCell::new(String::new());
-    conformance::storage::run(
-        async || {
-            let new = cluster().new_address();
-            address.replace(new.clone());
-            cluster().store(&new)
-        },
-        async |store| {
-            drop(store);
-            let same = address.borrow().clone();
-            cluster().store(&same)
-        },
-    )
-    .await;
+    conformance().await;
     let facts = cluster().new_store().facts().await.expect("facts");
     assert!(facts.encrypted, "{facts:?}");
 }
