@@ -163,7 +163,7 @@ fn beside(log: &KeyLog) -> Vec<u8> {
 
 fn seal(key: &DataKey, seed: &Seed, log: &KeyLog) -> Result<Sealed, Error> {
     use base64::{Engine, engine::general_purpose::STANDARD};
-    let text = Zeroizing::new(STANDARD.encode(*seed.0));
+    let text = Zeroizing::new(STANDARD.encode(seed.0.as_slice()));
     key.seal(&beside(log), text.as_bytes())
 }
 
