@@ -53,7 +53,7 @@ export class Branches {
     const form = h('form', { onsubmit: (/** @type {Event} */ event) => this.begin(event) }, field('Begin a branch here', this.name, 'Its name: letters, digits and - _ . /'), h('div', { class: 'actions' }, begin));
     this.root = h(
       'dialog',
-      { class: 'dialog branches', 'aria-labelledby': 'tau-branches' },
+      { class: 'dialog branch-dialog', 'aria-labelledby': 'tau-branches' },
       h('h2', { id: 'tau-branches' }, 'Branches'),
       h('p', { class: 'help' }, 'Nothing is lost by going to another one. One undo takes a merge back.'),
       this.list,

@@ -247,28 +247,29 @@ async fn branch_is_begun_left_gone_to_and_merged() {
     let open = async || {
         look.click(".more summary").await;
         look.click(".more-list button:first-child").await;
-        look.wait_for(".branches[open]").await;
+        look.wait_for(".branch-dialog[open]").await;
     };
     open().await;
-    look.fill(".branches input", "early").await;
-    look.click(".branches [type=submit]").await;
-    look.wait_until_gone(".branches[open]").await;
+    look.fill(".branch-dialog input", "early").await;
+    look.click(".branch-dialog [type=submit]").await;
+    look.wait_until_gone(".branch-dialog[open]").await;
     look.say("And earlier?").await;
     look.wait_for_text("With a fleece, in April.").await;
     look.wait_for_end().await;
 
     // The line that was left got a name of its own.
     open().await;
-    look.click(".branches [aria-label='Go there: main']").await;
+    look.click(".branch-dialog [aria-label='Go there: main']")
+        .await;
     look.wait_until_gone("ol.turns > :nth-child(2)").await;
     look.say("And from seed?").await;
     look.wait_for_text("From seed, in March.").await;
     look.wait_for_end().await;
 
     open().await;
-    look.wait_for_text_in(".branches [data-current]", "main")
+    look.wait_for_text_in(".branch-dialog [data-current]", "main")
         .await;
-    look.click(".branches [aria-label='Merge here: early']")
+    look.click(".branch-dialog [aria-label='Merge here: early']")
         .await;
     look.wait_for_text_in("ol.turns", "With a fleece, in April.")
         .await;
@@ -295,7 +296,7 @@ async fn branch_is_begun_left_gone_to_and_merged() {
 
     // What cannot be done is told above the conversation: all of it is here already.
     open().await;
-    look.click(".branches [aria-label='Merge in short: early']")
+    look.click(".branch-dialog [aria-label='Merge in short: early']")
         .await;
     look.wait_for_text_in(".banner", "nothing to merge").await;
     look.close().await;

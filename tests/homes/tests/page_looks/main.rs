@@ -141,11 +141,11 @@ async fn branch(look: &Look) {
     look.picture("branches").await;
     look.click(".more summary").await;
     look.click(".more-list button:first-child").await;
-    look.wait_for_text_in(".branches[open]", "You are here")
+    look.wait_for_text_in(".branch-dialog[open]", "You are here")
         .await;
     look.picture("branch-list").await;
-    look.click(".branches > .actions button").await;
-    look.wait_until_gone(".branches[open]").await;
+    look.click(".branch-dialog > .actions button").await;
+    look.wait_until_gone(".branch-dialog[open]").await;
     look.click(".turn:last-child [aria-label='Previous branch']")
         .await;
     look.wait_for_text("1 of 2").await;
