@@ -55,7 +55,6 @@ fn message(id: &str, text: &str) -> Value {
 }
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "a list of lies")]
 fn a_module_that_lies_is_told_from_one_that_does_not_and_nothing_of_it_counts() {
     let person = Person::new();
     person
