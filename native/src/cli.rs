@@ -18,7 +18,6 @@ use crate::{
 
 const EXAMPLES: &str = "\
 Examples: tau \"what does this project do?\"  ·  git diff | tau \"review this\"
-Provider: flags, profile, a key in the environment, localhost, embedded. TAU_HOME: Tau's folder.
 ";
 
 /// An agent that lives where you are: `tau "PROMPT"` answers once, `tau chat` holds a conversation.

@@ -7,6 +7,7 @@ use tau_core::{
     memory::{Access, Action, Answer, Memory, Request, Scope, Search},
     message::{Message, Role},
     policy::{Action as Allowed, Policy, Preset},
+    receipt::Head,
     safety::Gate,
     session::{Batch, Import, Session},
 };
@@ -82,7 +83,11 @@ fn home(id: &str, texts: &[&str], memories: &[&str]) -> MemoryStorage {
         &format!("receipt/{id}/0000000000"),
         receipt.into_bytes(),
     );
-    put(&store, &format!("receipt-head/{id}"), b"{\"v\":1}".to_vec());
+    put(
+        &store,
+        &format!("receipt-head/{id}"),
+        Head::default().to_bytes(),
+    );
     // Who signs there is known there.
     if id == "aa" {
         now(peers::learn(&store, signer(1).log())).unwrap();

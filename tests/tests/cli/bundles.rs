@@ -87,9 +87,9 @@ fn an_agent_goes_on_in_another_home_and_again_brings_nothing_twice() {
     let back = exported(&there, &["--session", &id]);
     let merged = import(&here, &back, &[]);
     assert_eq!(merged["sessions"][0]["outcome"], "merged");
-    let view = here.tau(&["session", "show", &id, "--json"]);
-    view.code(0);
-    assert!(view.stdout.contains("and now?"));
+    let graph = here.tau(&["session", "graph", "--json", &id]);
+    graph.code(0);
+    assert!(graph.stdout.contains("and now?"), "{}", graph.stdout);
     here.ask(&server, &["--session", &id, "home again"]).code(0);
 }
 

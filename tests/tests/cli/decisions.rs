@@ -84,14 +84,14 @@ fn what_was_decided_outside_a_session_is_logged_and_a_changed_line_is_named() {
     assert_eq!(verified["first_bad"], json!(null));
 
     let store = Connection::open(tau.store()).expect("the store");
-    let changed = store
+    // Of a view, SQLite counts no rows.
+    store
         .execute(
             "UPDATE kv SET value = CAST(replace(CAST(value AS TEXT), '\"denied\"', '\"run\"') AS BLOB) \
              WHERE key = 'audit/0000000001'",
             [],
         )
         .expect("an audit line");
-    assert_eq!(changed, 1);
     let verified = tau.tau(&["verify", "--json"]).code(1).json();
     assert_eq!(verified["first_bad"]["line"], 2);
     assert_eq!(verified["first_bad"]["chain"], "the audit log");
@@ -114,11 +114,9 @@ fn an_exported_session_verifies_until_a_byte_of_it_is_changed() {
 
     tau.tau(&["verify"]).code(0);
     let store = Connection::open(tau.store()).expect("the store");
-    let cut = store.execute(
-        "DELETE FROM kv WHERE key = (SELECT max(key) FROM kv WHERE key LIKE 'session/%/journal/%')",
-        [],
-    );
-    assert_eq!(cut, Ok(1));
+    let cut = "DELETE FROM kv \
+               WHERE key = (SELECT max(key) FROM kv WHERE key LIKE 'session/%/journal/%')";
+    store.execute(cut, []).expect("a record less");
     tau.tau(&["verify"]).code(1);
 }
 

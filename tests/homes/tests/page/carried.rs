@@ -32,6 +32,12 @@ fn program() -> PathBuf {
     profile.join(format!("tau{}", env::consts::EXE_SUFFIX))
 }
 
+/// The models of this machine: none is fetched by a test.
+fn models() -> PathBuf {
+    let home = || PathBuf::from(env::var_os("HOME").unwrap_or_default());
+    env::var_os("TAU_MODELS").map_or_else(|| home().join(".local/share/tau/models"), PathBuf::from)
+}
+
 /// `tau` with a home of its own.
 struct Native {
     program: PathBuf,
@@ -47,6 +53,7 @@ impl Native {
             .env("PATH", env::var_os("PATH").unwrap_or_default())
             .env("HOME", self.folder.path())
             .env("TAU_HOME", self.folder.path().join("home"))
+            .env("TAU_MODELS", models())
             .env("SIM_KEY", "sk-of-nobody-0123456789")
             .current_dir(self.folder.path());
         command.output().unwrap()
@@ -72,7 +79,8 @@ fn changed(bundle: &str, what: &str) -> String {
 const DECODE: &str = "const text = (base64) => new TextDecoder().decode(Uint8Array.from(atob(base64), (c) => c.charCodeAt(0)));
     const base64 = (text) => btoa(String.fromCharCode(...new TextEncoder().encode(text)));";
 
-#[tokio::test]
+// The model answers while the program is waited for.
+#[tokio::test(flavor = "multi_thread")]
 #[expect(clippy::too_many_lines, reason = "one way through three homes")]
 async fn an_agent_goes_on_in_each_home_and_a_changed_part_is_refused_by_each() {
     let stage = Stage::new([Step::Say(&["Noted."], 0), Step::Say(&["Welcome back."], 0)]).await;

@@ -125,6 +125,8 @@ fn found(text: &str) -> Vec<Found> {
     if !run.is_empty() {
         end(&run, text.len(), &mut words);
     }
+    // A piece may be nothing but marks, which are no part of a word.
+    words.retain(|found| !found.text.is_empty());
     words
 }
 
