@@ -59,8 +59,8 @@ impl Question {
     /// A question for the rows of a range.
     pub(crate) fn scan(range: Range) -> Self {
         Self::Scan {
-            start: range.start,
-            end: range.end,
+            start: bound(range.start),
+            end: bound(range.end),
             limit: range.limit.into(),
         }
     }
@@ -89,6 +89,16 @@ impl Question {
             _ => 0,
         }
     }
+}
+
+/// A bound of a range as the server takes it, which has no U+0000: no key has one either, so that as
+/// many are below the next character.
+fn bound(mut key: String) -> String {
+    if let Some(at) = key.find('\0') {
+        key.truncate(at);
+        key.push('\u{1}');
+    }
+    key
 }
 
 /// A batch as the server takes it: every key in one place, in order.

@@ -51,8 +51,14 @@ fn did(tau: &Tau) -> String {
 /// Changes the store as somebody would who has the file.
 fn tamper(tau: &Tau, statement: &str) {
     let store = Connection::open(tau.store()).expect("the store");
-    let changed = store.execute(statement, []).expect("a statement");
-    assert!(changed > 0, "{statement} changed nothing");
+    let rows = || -> Vec<(String, Vec<u8>)> {
+        let mut all = store.prepare("SELECT key, value FROM kv").expect("rows");
+        let all = all.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+        all.expect("rows").map(|row| row.expect("a row")).collect()
+    };
+    let before = rows();
+    store.execute(statement, []).expect("a statement");
+    assert_ne!(rows(), before, "{statement} changed nothing");
 }
 
 #[test]
