@@ -100,6 +100,11 @@ async fn scans_in_order<S: Storage>(store: S) {
         "the start belongs to a range, the end does not"
     );
     assert_eq!(
+        keys(&store, range("k/0\0", "k/_\0", 100)).await,
+        ["k/00", "k/A", "k/_"],
+        "what comes behind a key is asked for by a character no key has"
+    );
+    assert_eq!(
         keys(&store, range("k", "l", 2)).await,
         ["k/", "k/0"],
         "a limit keeps the first rows"
