@@ -2,6 +2,7 @@
 
 #![no_main]
 
+#[path = "../edits.rs"]
 mod edits;
 
 use edits::edited;
