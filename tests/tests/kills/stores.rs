@@ -1,6 +1,6 @@
 //! Copies and merges of stores, and entries of the time before scopes: many commits each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use tau_core::{
     ids::UnixMillis,
     journal::blob,
@@ -111,11 +111,16 @@ async fn a_merge_of_stores_killed_anywhere_left_whole_sessions_and_all_that_was_
     let line = own.replacen("session/", "sessions/", 1);
     let mut before: Rows = all
         .iter()
-        .filter(|(key, _)| key.starts_with(&own) || *key == line || key.starts_with("blob/"))
+        .filter(|(key, _)| key.starts_with(&own) || *key == line)
         .cloned()
         .collect();
-    let refers = referred(&before);
-    before.retain(|(key, _)| !key.starts_with("blob/") || refers.contains(key));
+    // With its contents and the marks of their use.
+    let contents = referred(&before);
+    let marks = contents
+        .iter()
+        .map(|key| key.replacen("blob/", "blob-used/", 1));
+    let theirs: BTreeSet<_> = contents.iter().cloned().chain(marks).collect();
+    before.extend(all.iter().filter(|(key, _)| theirs.contains(key)).cloned());
     before.extend((0..40).map(|n| (format!("grant/own{n:05}"), vec![b'y'; 50])));
     before.sort();
     let mut after: BTreeMap<_, _> = all.iter().cloned().collect();
