@@ -18,7 +18,11 @@ use tau_core::{
 };
 use thiserror::Error;
 
-use crate::Storage;
+use crate::{
+    Storage,
+    kept_log::{Learned, LogError},
+    own_log, peers,
+};
 
 /// The mark of a copy that was not finished.
 pub const UNFINISHED: &str = "unfinished-copy";
@@ -76,6 +80,9 @@ pub enum CopyError {
         /// Of which.
         from: String,
     },
+    /// A key event log was not read or not taken.
+    #[error("the key event logs: {0}")]
+    Log(#[from] LogError),
     /// Somebody wrote to one of them meanwhile.
     #[error("{key} is not the same in both: one of them was written to meanwhile")]
     Changed {
@@ -141,6 +148,8 @@ pub async fn merge(
     whole(from).await?;
     whole(to).await?;
     let mut done = Copied::default();
+    // Before what their agents signed.
+    logs(from, to, &mut done).await?;
     let mut after = String::new();
     let mut is_indexed = true;
     loop {
@@ -202,6 +211,34 @@ fn group(key: &str) -> Option<&str> {
 /// What was signed of a session comes with its journal, and not by itself.
 fn is_signed(key: &str) -> bool {
     key.starts_with("receipt/") || key.starts_with("receipt-head/")
+}
+
+/// Key event logs grow together, each by its own rules.
+fn is_log(key: &str) -> bool {
+    key.starts_with(own_log::KEY) || key.starts_with(peers::PREFIX)
+}
+
+/// Adds what `from` knows of every agent. Its own becomes the other store's own only where that has
+/// none yet; otherwise it is another agent there.
+async fn logs(from: &impl Storage, to: &impl Storage, done: &mut Copied) -> Result<(), CopyError> {
+    let own = own_log::load(from).await?;
+    if let Some(own) = &own
+        && own_log::load(to).await?.is_none()
+    {
+        let did = own.unchecked_state().did();
+        let seen = peers::get(to, did).await?;
+        own_log::keep(to, own).await?;
+        done.written += 1;
+        if let Some(seen) = seen {
+            own_log::keep(to, &seen).await?;
+        }
+    }
+    let others = peers::list(from).await?;
+    for log in others.into_iter().map(|(_, log)| log).chain(own.map(Ok)) {
+        let (_, learned) = peers::learn(to, &log?).await?;
+        done.written += u64::from(learned != Learned::Known);
+    }
+    Ok(())
 }
 
 /// A group that is new, or that goes on where the other store's ends, is taken with its line in the
@@ -269,7 +306,8 @@ fn of_entries(
     let mut batch = Batch::default();
     for (key, value) in rows {
         match there.get(&*key) {
-            _ if key.starts_with(DERIVED) || key.starts_with(CONTENTS) || is_signed(&key) => {}
+            _ if key.starts_with(DERIVED) || key.starts_with(CONTENTS) => {}
+            _ if is_signed(&key) || is_log(&key) => {}
             None => batch.put.push((key, value)),
             Some(other) if *other == value => {}
             // Said with the session, and of the last minute alone.

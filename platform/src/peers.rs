@@ -13,7 +13,7 @@ pub use crate::kept_log::{Learned, LogError};
 use crate::{Storage, kept_log, own_log};
 
 /// Where logs of other agents are.
-const PREFIX: &str = "peer/";
+pub(crate) const PREFIX: &str = "peer/";
 /// Rows that are read at a time: a log may be as long as a megabyte.
 const PAGE: u32 = 16;
 /// So many other agents are remembered: more are told by strangers alone.

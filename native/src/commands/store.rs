@@ -14,6 +14,7 @@ use super::block_on;
 use crate::{
     exit::{Error, Exit},
     home::Home,
+    identity,
     store::Place,
     ui::{self, Ui},
 };
@@ -184,6 +185,7 @@ fn explain(error: CopyError, from: &str, to: &str) -> Error {
         CopyError::OfAnother { .. } | CopyError::Unfinished { .. } => {
             Error::usage(message).hint("finish that copy, or take another store")
         }
+        CopyError::Log(error) => identity::of_log(error),
         CopyError::Changed { .. } => Error::new(Exit::Store, message)
             .hint("end other programs that use it, and run the same command again"),
     }

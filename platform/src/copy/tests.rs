@@ -1,8 +1,13 @@
 use super::*;
-use crate::MemoryStorage;
+use crate::{MemoryStorage, Signer, TreeSigner};
 use alloc::vec;
 use core::cell::Cell;
 use futures_util::FutureExt;
+use tau_kamn::{
+    kel::{Change, KeyLog},
+    keys::KeyTree,
+    time::Timestamp,
+};
 
 fn now<T>(work: impl Future<Output = T>) -> T {
     work.now_or_never().expect("a store in memory never waits")
@@ -226,4 +231,50 @@ fn a_merge_takes_whole_sessions_and_entries_and_keeps_what_is_otherwise() {
     );
     let again = now(merge(&from, &to, |_| {})).expect("a merge");
     assert_eq!((again.written, again.kept), (0, 3));
+}
+
+/// The log of an agent of that seed, with so many rotations of its signing key.
+fn log(seed: u8, rotations: u32) -> KeyLog {
+    let tree = || KeyTree::from_seed(&[seed; 32]);
+    let at = |ms| Timestamp::from_unix_ms(ms).expect("a time");
+    let mut log = KeyLog::of_tree("alice", &tree(), at(1_000)).expect("a log");
+    for number in 0..rotations {
+        let signer = TreeSigner::new(tree(), log.clone()).expect("a signer");
+        let change = Change::Rotate {
+            signing: Some(tree().signing(number + 2).public_key()),
+            agreement: None,
+        };
+        let next = log.next(at(2_000 + u64::from(number)), change);
+        let event = now(signer.sign_event(next)).expect("an event");
+        log.append(event).expect("the next one");
+    }
+    log
+}
+
+#[test]
+fn a_merge_adds_what_is_known_of_agents_and_leaves_no_signature_without_its_log() {
+    let (alice, bob, carol) = (log(1, 1), log(2, 0), log(3, 2));
+    let (from, to) = (MemoryStorage::new(), MemoryStorage::new());
+    now(own_log::keep(&from, &alice)).expect("kept");
+    now(own_log::keep(&to, &bob)).expect("kept");
+    now(peers::learn(&from, &carol)).expect("learned");
+    now(peers::learn(&to, &log(3, 1))).expect("learned");
+    let done = now(merge(&from, &to, |_| {})).expect("a merge");
+    assert_eq!((done.written, done.kept), (2, 0));
+    assert_eq!(now(own_log::load(&to)), Ok(Some(bob.clone())));
+    for known in [&alice, &bob, &carol] {
+        let did = known.unchecked_state().did().clone();
+        assert_eq!(now(peers::get(&to, &did)), Ok(Some(known.clone())));
+    }
+    let again = now(merge(&from, &to, |_| {})).expect("a merge");
+    assert_eq!((again.written, again.kept), (0, 0));
+}
+
+#[test]
+fn a_store_of_no_agent_becomes_the_agents_by_a_merge_and_forgets_no_fork_of_it() {
+    let (from, to) = (MemoryStorage::new(), MemoryStorage::new());
+    now(own_log::keep(&from, &log(1, 1))).expect("kept");
+    now(peers::learn(&to, &log(1, 2))).expect("learned");
+    now(merge(&from, &to, |_| {})).expect("a merge");
+    assert_eq!(now(own_log::load(&to)), Ok(Some(log(1, 2))));
 }
