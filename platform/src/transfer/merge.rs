@@ -11,8 +11,9 @@ use tau_core::{
 use super::{Outcome, Plan, Renumbered, TransferError, refused};
 use crate::{open, storage::Storage};
 
-/// What was said in a session, on all branches. Summaries are left out: what they stand for is there.
-pub(super) fn entries_of(session: &Session) -> Vec<ImportedEntry> {
+/// What was said in a session, on all branches, and where it stands. Summaries are left out: what they
+/// stand for is there.
+pub(super) fn entries_of(session: &Session) -> (Vec<ImportedEntry>, Option<EntryId>) {
     let entries = session.entries();
     let name = |mut place: Option<usize>| loop {
         let entry = entries.get(place?)?;
@@ -22,14 +23,42 @@ pub(super) fn entries_of(session: &Session) -> Vec<ImportedEntry> {
         place = entry.parent;
     };
     let said = entries.iter().filter(|entry| entry.covers.is_none());
-    said.map(|entry| ImportedEntry {
+    let said = said.map(|entry| ImportedEntry {
         entry: entry.id.clone(),
         parent: name(entry.parent),
         turn: entry.turn,
         at: entry.at,
         message: (**entry.message).clone(),
-    })
-    .collect()
+    });
+    let head = session.view().head;
+    let head = entries
+        .iter()
+        .position(|entry| Some(&entry.id) == head.as_ref());
+    (said.collect(), name(head))
+}
+
+/// Where a conversation goes on that stood at `stood`, when others followed what it had said to
+/// `head`: there, or before calls that nothing answered yet. Nowhere where both went on.
+pub(super) fn followed(
+    entries: &[ImportedEntry],
+    head: Option<EntryId>,
+    stood: Option<&EntryId>,
+) -> Option<EntryId> {
+    let by_name = entries.iter().map(|entry| (&*entry.entry.0, entry));
+    let by_name: BTreeMap<&str, &ImportedEntry> = by_name.collect();
+    let (mut place, mut found) = (head.as_ref(), None::<&EntryId>);
+    // Not in a circle, should the file hold one.
+    for _ in 0..=entries.len() {
+        if place == stood {
+            return found.cloned();
+        }
+        let entry = by_name.get(&*place?.0)?;
+        if found.is_none() && entry.message.tool_calls().next().is_none() {
+            found = Some(&entry.entry);
+        }
+        place = entry.parent.as_ref();
+    }
+    None
 }
 
 impl<S: Storage> Plan<'_, S> {
@@ -45,20 +74,21 @@ impl<S: Storage> Plan<'_, S> {
             return Err(refused(id, &why));
         }
         let mut session = open::open(self.storage, id).await?;
-        let (entries, renumbered) = missing(&session, entries);
+        // A conversation goes on with what was said since where it stood.
+        let (known, stood) = entries_of(&session);
+        let head = followed(&entries, head, stood.as_ref());
+        let (entries, renumbered) = missing(&session, known, entries);
         if entries.is_empty() {
             self.tell(id, Outcome::Same, 0, Vec::new());
             return Ok(());
         }
         let added = entries.len() as u64;
-        // A conversation that stood at its end goes on with what was said since.
-        let stood = session.view().head;
-        let goes_on = entries.iter().any(|entry| entry.parent == stood);
+        let is_new = |head: &EntryId| entries.iter().any(|entry| entry.entry == *head);
         let import = Import {
             from: "tau".into(),
             own: self.wish.own,
+            head: head.filter(is_new),
             entries,
-            head: head.filter(|_| goes_on),
         };
         let now = self.wish.now;
         session
@@ -75,9 +105,10 @@ impl<S: Storage> Plan<'_, S> {
 /// What a session lacks of `entries`; one whose name is given to something else gets another.
 fn missing(
     session: &Session,
+    known: Vec<ImportedEntry>,
     entries: Vec<ImportedEntry>,
 ) -> (Vec<ImportedEntry>, Vec<Renumbered>) {
-    let have: BTreeMap<String, ImportedEntry> = entries_of(session)
+    let have: BTreeMap<String, ImportedEntry> = known
         .into_iter()
         .map(|entry| (entry.entry.0.clone(), entry))
         .collect();

@@ -299,8 +299,8 @@ impl<'a, S: Storage> Plan<'a, S> {
             return Ok(());
         }
         if self.wish.mode == Mode::Merge {
-            let entries = merge::entries_of(&session);
-            return self.merge(&id, entries, Outcome::Merged, None).await;
+            let (entries, head) = merge::entries_of(&session);
+            return self.merge(&id, entries, Outcome::Merged, head).await;
         }
         self.is_free(&id).await?;
         self.remove(&id).await?;
@@ -433,8 +433,8 @@ impl<'a, S: Storage> Plan<'a, S> {
 
     /// All that a fork holds as a session that continues nothing.
     fn flatten(&mut self, session: &Session) -> Result<(), TransferError> {
-        let entries = merge::entries_of(session);
-        let head = session.view().head;
+        let (entries, head) = merge::entries_of(session);
+        let head = merge::followed(&entries, head, None);
         let import = Import {
             from: "tau".into(),
             own: self.wish.own,

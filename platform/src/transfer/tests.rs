@@ -4,7 +4,11 @@ use core::{
     pin::pin,
     task::{Context, Poll, Waker},
 };
-use tau_core::{ids::EntryId, journal::sections::Reader, message::Role};
+use tau_core::{
+    ids::{CallId, EntryId},
+    journal::sections::Reader,
+    message::{Message, Part, Role, ToolCall},
+};
 
 use super::*;
 use crate::{memory_store::MemoryStorage, signer::NoSigner};
@@ -52,7 +56,7 @@ fn said(session: &mut Session, store: &MemoryStorage, texts: &[&str]) {
             parent: before,
             turn: tau_core::ids::TurnId(1),
             at: UnixMillis(1),
-            message: tau_core::message::Message::text(role, *text),
+            message: Message::text(role, *text),
         }
     });
     let entries: Vec<_> = entries.collect();
@@ -87,7 +91,7 @@ fn outcomes(report: &Report) -> Vec<(Outcome, u64)> {
 /// Ids, parents and messages.
 fn graph(store: &MemoryStorage, id: &SessionId) -> Vec<String> {
     let session = now(open::open(store, id)).unwrap();
-    let entries = merge::entries_of(&session);
+    let (entries, _) = merge::entries_of(&session);
     entries.iter().map(|entry| json::to_string(entry)).collect()
 }
 
@@ -138,10 +142,68 @@ fn a_session_that_went_on_elsewhere_is_merged_entry_by_entry() {
     let report = imported(&other, &exported(&store, session.id()), Mode::Merge).unwrap();
     assert_eq!(outcomes(&report), [(Outcome::Merged, 2)]);
     assert_eq!(graph(&other, session.id()), graph(&store, session.id()));
+    let head = |store| now(open::open(store, session.id())).unwrap().view().head;
+    assert_eq!(head(&other), head(&store), "it goes on there");
     let rows = other.rows();
     let report = imported(&other, &exported(&store, session.id()), Mode::Merge).unwrap();
     assert_eq!(outcomes(&report), [(Outcome::Same, 0)]);
     assert_eq!(other.rows(), rows);
+}
+
+#[test]
+fn a_session_that_went_on_here_as_well_stands_where_it_stood() {
+    let (store, mut session) = talk("aa", &["one", "1"]);
+    let other = MemoryStorage::new();
+    imported(&other, &exported(&store, session.id()), Mode::Merge).unwrap();
+    said(&mut session, &store, &["two", "2"]);
+    let mut there = now(open::open(&other, session.id())).unwrap();
+    said(&mut there, &other, &["zwei", "zwo"]);
+    let stood = there.view().head;
+    imported(&other, &exported(&store, session.id()), Mode::Merge).unwrap();
+    let merged = now(open::open(&other, session.id())).unwrap();
+    assert_eq!(merged.view().head, stood);
+    assert_eq!(merged.view().tips.len(), 2);
+}
+
+#[test]
+fn a_session_goes_on_before_calls_that_nothing_answered_elsewhere() {
+    let entry = |name: &str, parent: Option<&str>, message| journal::ImportedEntry {
+        entry: EntryId(name.into()),
+        parent: parent.map(|name| EntryId(name.into())),
+        turn: tau_core::ids::TurnId(1),
+        at: UnixMillis(1),
+        message,
+    };
+    let text = |text| Message::text(Role::User, text);
+    let mut call = Message::text(Role::Assistant, "I look.");
+    call.parts.push(Part::ToolCall(ToolCall {
+        id: CallId("c1".into()),
+        name: "time".into(),
+        arguments: Value::Null,
+    }));
+    let entries = [
+        entry("a", None, text("one")),
+        entry("b", Some("a"), text("two")),
+        entry("c", Some("b"), call),
+    ];
+    let name = |name: &str| Some(EntryId(name.into()));
+    assert_eq!(
+        merge::followed(&entries, name("c"), name("a").as_ref()),
+        name("b")
+    );
+    assert_eq!(
+        merge::followed(&entries, name("c"), name("b").as_ref()),
+        None
+    );
+    assert_eq!(
+        merge::followed(&entries, name("b"), name("x").as_ref()),
+        None
+    );
+    let circle = [
+        entry("a", Some("b"), text("")),
+        entry("b", Some("a"), text("")),
+    ];
+    assert_eq!(merge::followed(&circle, name("b"), None), None);
 }
 
 #[test]
