@@ -9,6 +9,8 @@
 //! network, so any home can play them. [`wire`] speaks the providers' side of their formats, for
 //! scenarios and for the scripted server that the tests of the program talk to.
 
+#[cfg(not(target_family = "wasm"))]
+pub mod binary;
 pub mod obey;
 pub mod scenario;
 pub mod task;

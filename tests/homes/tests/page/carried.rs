@@ -8,29 +8,12 @@
 use serde_json::{Value, json};
 use std::{
     env, fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, Output},
 };
 use tau_homes::worker::{Do, Model, Worker};
 
 use crate::{Stage, support::provider::Step};
-
-/// The native program, as it is now.
-fn program() -> PathBuf {
-    if let Some(named) = env::var_os("TAU_BIN") {
-        return named.into();
-    }
-    let test = env::current_exe().unwrap();
-    let profile = test.ancestors().nth(2).unwrap();
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["build", "--quiet", "--package", "tau", "--bin", "tau"]);
-    cargo.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")));
-    let status = cargo
-        .env("CARGO_TARGET_DIR", profile.parent().unwrap())
-        .status();
-    assert!(status.unwrap().success(), "`tau` does not build");
-    profile.join(format!("tau{}", env::consts::EXE_SUFFIX))
-}
 
 /// The models of this machine: none is fetched by a test.
 fn models() -> PathBuf {
@@ -40,13 +23,12 @@ fn models() -> PathBuf {
 
 /// `tau` with a home of its own.
 struct Native {
-    program: PathBuf,
     folder: tempfile::TempDir,
 }
 
 impl Native {
     fn run(&self, arguments: &[&str]) -> Output {
-        let mut command = Command::new(&self.program);
+        let mut command = Command::new(tau_tests::binary::tau());
         command
             .args(arguments)
             .env_clear()
@@ -173,7 +155,6 @@ async fn an_agent_goes_on_in_each_home_and_a_changed_part_is_refused_by_each() {
         .unwrap();
     assert_eq!(carried.status, 200, "{}", carried.text);
     let native = Native {
-        program: program(),
         folder: tempfile::tempdir().unwrap(),
     };
     let (file, bad) = (native.file("agent.bundle"), native.file("bad.bundle"));
@@ -241,7 +222,8 @@ async fn an_agent_goes_on_in_each_home_and_a_changed_part_is_refused_by_each() {
     assert!(view.to_string().contains("and the crew?"), "{view}");
     let answered = stage
         .run(
-            "await call('prompt', { session: given, text: 'home again' });
+            "window.seen = [];
+             await call('prompt', { session: given, text: 'home again' });
              return (await event('turn_finished')).outcome;",
             session,
         )

@@ -1,6 +1,5 @@
 //! What the tests of the program share.
 
-mod binary;
 mod server;
 mod tau;
 mod terminal;

@@ -11,7 +11,8 @@ use std::{
 };
 use tempfile::TempDir;
 
-use super::{Server, binary};
+use super::Server;
+use tau_tests::binary;
 
 /// The key that every run has in its environment, and that must be seen nowhere.
 pub(crate) const KEY: &str = "sk-this-key-is-seen-nowhere-0123456789";

@@ -22,7 +22,8 @@ const SOURCES: &[&str] = &[
 const BUILT: &str = "built";
 
 /// Where `tau` is. `TAU_BIN` names another one, which is taken as it is.
-pub(super) fn tau() -> &'static Path {
+#[must_use]
+pub fn tau() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     PATH.get_or_init(|| match env::var_os("TAU_BIN") {
         Some(path) => path.into(),
