@@ -14,7 +14,7 @@ use tau_platform::{
     Host, Signer,
     bundle::{self, Author, ImportError, MakeError, ReadError, Seal, Wanted, Wish},
     open, peers,
-    transfer::{Mode, Outcome},
+    transfer::Mode,
 };
 use tau_target_web::WebEntropy;
 
@@ -159,7 +159,7 @@ pub(crate) async fn import(state: &State, asked: Import) -> Result<Value, Refuse
     let sessions = report.sessions.sessions.iter().map(|session| {
         json!({
             "session": session.session,
-            "outcome": outcome(session.outcome),
+            "outcome": session.outcome.name(),
             "added": session.added,
         })
     });
@@ -179,16 +179,6 @@ pub(crate) async fn import(state: &State, asked: Import) -> Result<Value, Refuse
 
 fn signer(state: &State) -> Result<&PageSigner, Refused> {
     state.host.signer().ok_or_else(|| state.no_identity())
-}
-
-fn outcome(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::New => "new",
-        Outcome::Same => "same",
-        Outcome::Merged => "merged",
-        Outcome::Replaced => "replaced",
-        Outcome::Flattened => "flattened",
-    }
 }
 
 fn unread(error: ReadError) -> Refused {

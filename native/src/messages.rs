@@ -1,14 +1,10 @@
 //! Messages of the native home: whose office it is, and how what is sent leaves.
 
 use std::sync::Arc;
-use tau_core::{
-    policy::{Policy, http::HttpLimits},
-    safety::Gate,
-    tool::http::Failure,
-};
+use tau_core::{policy::Policy, safety::Gate};
 use tau_platform::{
-    HttpTool, TreeSigner,
-    messages::{Carrier, CarryError, MessageError, Office, PACKET_LIMIT_BYTES},
+    TreeSigner,
+    messages::{MessageError, Office, Post},
 };
 use tau_target_native::{
     SystemEntropy, TokioClock,
@@ -26,6 +22,9 @@ use crate::{
 
 /// An agent's place for messages in this home.
 pub(crate) type NativeOffice<'a> = Office<'a, Store, TreeSigner, SystemEntropy>;
+
+/// What brings packets to other agents.
+pub(crate) type NativePost = Post<Egress<SystemResolver>, TokioClock>;
 
 /// What messages need: the store, who signs, and the gate that letters go through.
 pub(crate) struct Desk {
@@ -59,39 +58,11 @@ impl Desk {
     }
 }
 
-/// Brings packets to other agents, where the policy lets requests go.
-pub(crate) struct Post {
-    tool: HttpTool<Egress<SystemResolver>, TokioClock>,
-    limits: HttpLimits,
-}
-
-impl Post {
-    /// Within `policy`.
-    pub(crate) fn new(home: &Home, policy: &Policy, ui: Ui) -> Result<Self, Error> {
-        let vault = Vault::open(home, ui)?;
-        let egress = Egress::new(SystemResolver, Arc::new(Keys(vault)));
-        let limits = policy.http.limits(policy.preset);
-        Ok(Self {
-            tool: HttpTool::new(egress, TokioClock, Vec::new()),
-            limits: limits.lowered(None, Some(PACKET_LIMIT_BYTES as u64)),
-        })
-    }
-}
-
-impl Carrier for Post {
-    async fn carry(&self, url: String, body: Option<Vec<u8>>) -> Result<Vec<u8>, CarryError> {
-        let sent = self
-            .tool
-            .message(&url, body.as_deref(), self.limits.clone());
-        let (_, bytes) = sent.await.map_err(|failure| CarryError {
-            reason: match (&failure, failure.to_json()["hint"].as_str()) {
-                (Failure::Refused(_), Some(hint)) => format!("{}; {hint}", failure.reason()),
-                _ => failure.reason(),
-            },
-            is_passing: !matches!(failure, Failure::Refused(_)),
-        })?;
-        Ok(bytes)
-    }
+/// Brings packets to other agents, within `policy`.
+pub(crate) fn post(home: &Home, policy: &Policy, ui: Ui) -> Result<NativePost, Error> {
+    let vault = Vault::open(home, ui)?;
+    let egress = Egress::new(SystemResolver, Arc::new(Keys(vault)));
+    Ok(Post::new(egress, TokioClock, policy))
 }
 
 /// How a refused message ends the program.

@@ -8,8 +8,8 @@ use tau_core::{
     ids::{SessionId, UnixMillis},
     session::{Batch, Range, StoreError},
 };
-use tau_platform::{Storage, copy};
-use tau_target_native::{Secrets, SessionLock, SqliteStorage};
+use tau_platform::{Clock, Storage, copy};
+use tau_target_native::{Secrets, SessionLock, SqliteStorage, TokioClock};
 use tau_target_postgres::{Options, OptionsError, Password, PostgresStorage, SessionHold, Tls};
 use tokio::sync::OnceCell;
 use zeroize::Zeroizing;
@@ -146,6 +146,21 @@ impl Store {
                 Ok((about, problems))
             }
         }
+    }
+
+    /// Takes each of `sessions`, as [`Self::hold`] does.
+    pub(crate) async fn hold_all(
+        &self,
+        home: &Home,
+        sessions: &[SessionId],
+        program: &str,
+    ) -> Result<Vec<Hold>, Error> {
+        let now = TokioClock.now();
+        let mut held = Vec::new();
+        for session in sessions {
+            held.push(self.hold(home, session, program, now).await?);
+        }
+        Ok(held)
     }
 
     /// Takes `session` for this process, against all others that use this store. `program` tells

@@ -147,6 +147,31 @@ impl TreeSigner {
         self.tree
             .identity(self.log.unchecked_state().identity_number())
     }
+
+    /// The number of the key that counts now, and what the log says it is.
+    fn current<K>(
+        &self,
+        key: &'static str,
+        of: impl Fn(&State) -> Option<(&str, &K)>,
+    ) -> Result<(u32, &K), SignerError> {
+        let missing = |detail| SignerError::NoKey { key, detail };
+        let state = self
+            .log
+            .state()
+            .map_err(|error| missing(error.to_string()))?;
+        let (fragment, key) = of(state).ok_or_else(|| missing("it was revoked".to_string()))?;
+        Ok((number(fragment), key))
+    }
+
+    /// Whether the seed is of this log.
+    fn same<K: PartialEq>(&self, own: &K, logged: &K) -> Result<(), SignerError> {
+        match own == logged {
+            true => Ok(()),
+            false => Err(SignerError::OtherKeys {
+                did: self.log.unchecked_state().did().as_kamn(),
+            }),
+        }
+    }
 }
 
 impl Signer for TreeSigner {
@@ -155,42 +180,16 @@ impl Signer for TreeSigner {
     }
 
     async fn sign(&self, bytes: &[u8]) -> Result<Signature, SignerError> {
-        let missing = |detail| SignerError::NoKey {
-            key: "signing",
-            detail,
-        };
-        let state = self
-            .log
-            .state()
-            .map_err(|error| missing(error.to_string()))?;
-        let (fragment, key) = state
-            .current_signing()
-            .ok_or_else(|| missing("it was revoked".to_string()))?;
-        let secret = self.tree.signing(number(fragment));
-        if secret.public_key() != *key {
-            let did = state.did().as_kamn();
-            return Err(SignerError::OtherKeys { did });
-        }
+        let (number, key) = self.current("signing", State::current_signing)?;
+        let secret = self.tree.signing(number);
+        self.same(&secret.public_key(), key)?;
         Ok(secret.sign(bytes))
     }
 
     async fn agree(&self, other: &AgreementKey) -> Result<Zeroizing<[u8; 32]>, SignerError> {
-        let missing = |detail| SignerError::NoKey {
-            key: "agreement",
-            detail,
-        };
-        let state = self
-            .log
-            .state()
-            .map_err(|error| missing(error.to_string()))?;
-        let (fragment, key) = state
-            .current_agreement()
-            .ok_or_else(|| missing("it was revoked".to_string()))?;
-        let secret = self.tree.agreement(number(fragment));
-        if secret.public_key() != *key {
-            let did = state.did().as_kamn();
-            return Err(SignerError::OtherKeys { did });
-        }
+        let (number, key) = self.current("agreement", State::current_agreement)?;
+        let secret = self.tree.agreement(number);
+        self.same(&secret.public_key(), key)?;
         secret.agree(other).map_err(|error| SignerError::Failed {
             detail: error.to_string(),
         })
@@ -202,10 +201,7 @@ impl Signer for TreeSigner {
             return Ok(event.signed_by(&self.identity()));
         };
         let new = self.tree.identity(state.identity_number() + 1);
-        if new.public_key() != *identity {
-            let did = state.did().as_kamn();
-            return Err(SignerError::OtherKeys { did });
-        }
+        self.same(&new.public_key(), identity)?;
         let signed = event.signed_by(&new);
         Ok(match state.next_digest() {
             Some(_) => signed,

@@ -7,17 +7,12 @@
 use tau_core::{
     ids::SessionId,
     json::{self, FromJson, ToJson, Value, object_of},
-    policy::http::HttpLimits,
     safety::Gate,
-    tool::http::Failure,
 };
 use tau_kamn::{AgentDid, envelope::MessageType};
 use tau_platform::{
-    Clock, HttpTool, TreeSigner,
-    messages::{
-        self, Arrived, Carrier, CarryError, Desk, Draft, Held, MessageError, Office,
-        PACKET_LIMIT_BYTES, Posted, Status, Way,
-    },
+    Clock, TreeSigner,
+    messages::{self, Arrived, Desk, Draft, Held, MessageError, Office, Post, Posted, Status, Way},
     peers,
 };
 use tau_target_durable::DurableStorage;
@@ -52,25 +47,6 @@ const HOUR_MS: u64 = 3_600_000;
 pub(crate) struct Given {
     pub(crate) letter: String,
     pub(crate) session: SessionId,
-}
-
-/// Brings packets where the policy lets requests go.
-struct Post {
-    tool: HttpTool<FetchEgress, WebClock>,
-    limits: HttpLimits,
-}
-
-impl Carrier for Post {
-    async fn carry(&self, url: String, body: Option<Vec<u8>>) -> Result<Vec<u8>, CarryError> {
-        let sent = self
-            .tool
-            .message(&url, body.as_deref(), self.limits.clone());
-        let (_, bytes) = sent.await.map_err(|failure| CarryError {
-            reason: failure.reason(),
-            is_passing: !matches!(failure, Failure::Refused(_)),
-        })?;
-        Ok(bytes)
-    }
 }
 
 /// Answers in the object.
@@ -185,11 +161,7 @@ async fn send(
     let mut policy = settings.policy()?;
     policy.http.allow.extend(settings.egress()?);
     let gate = Gate::new(&policy);
-    let limits = policy.http.limits(policy.preset);
-    let post = Post {
-        tool: HttpTool::new(FetchEgress::default(), WebClock, Vec::new()),
-        limits: limits.lowered(None, Some(PACKET_LIMIT_BYTES as u64)),
-    };
+    let post = Post::new(FetchEgress::default(), WebClock, &policy);
     let office = office(store, &signer);
     if let Some(url) = &url {
         let known = peers::get(store, &to)

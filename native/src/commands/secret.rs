@@ -6,7 +6,7 @@ use tau_platform::Clock;
 use tau_target_native::TokioClock;
 
 use crate::{
-    credentials::{self, KeptBy, Listed, Store},
+    credentials::{self, Keeper, Listed, Store},
     exit::{Error, Exit},
     home::Home,
     ui::{self, Ui},
@@ -101,27 +101,6 @@ struct Set {
     json: bool,
     #[arg(hide = true, value_name = "VALUE")]
     value: Vec<String>,
-}
-
-/// Who holds the key of the store.
-#[derive(Clone, Copy, Debug, clap::Args)]
-struct Keeper {
-    /// The system's keyring holds the key.
-    #[arg(long, conflicts_with = "passphrase")]
-    keyring: bool,
-    /// A passphrase holds the key.
-    #[arg(long)]
-    passphrase: bool,
-}
-
-impl Keeper {
-    fn wanted(self) -> Option<KeptBy> {
-        match (self.keyring, self.passphrase) {
-            (true, _) => Some(KeptBy::Keyring),
-            (_, true) => Some(KeptBy::Passphrase),
-            _ => None,
-        }
-    }
 }
 
 /// Runs the command.

@@ -44,6 +44,27 @@ pub(crate) enum KeptBy {
     Passphrase,
 }
 
+/// What a person says of who is to hold the key.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct Keeper {
+    /// The system's keyring holds the key.
+    #[arg(long, conflicts_with = "passphrase")]
+    keyring: bool,
+    /// A passphrase holds the key.
+    #[arg(long)]
+    passphrase: bool,
+}
+
+impl Keeper {
+    pub(crate) fn wanted(self) -> Option<KeptBy> {
+        match (self.keyring, self.passphrase) {
+            (true, _) => Some(KeptBy::Keyring),
+            (_, true) => Some(KeptBy::Passphrase),
+            _ => None,
+        }
+    }
+}
+
 /// What may be known of a credential.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Listed {

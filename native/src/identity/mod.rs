@@ -289,19 +289,22 @@ impl Identity {
     }
 }
 
-/// Who signs in a turn, made if this home has nobody yet. Whatever is wrong with it is told, and the
-/// turn goes on without signatures.
+/// What it means that nobody signs.
+const UNSIGNED: &str = "nothing is signed, and sessions that were signed do not go on";
+
+/// Who signs in a turn, made if this home has nobody yet. Whatever is wrong with it is told, and a turn
+/// goes on without signatures where its session has none.
 pub(crate) async fn signer(home: &Home, storage: &Store, ui: Ui) -> Option<TreeSigner> {
     match find(home, storage, ui).await {
         Ok(Some(signer)) => Some(signer),
         Ok(None) => {
-            ui.note("the agent's identity is locked: nothing is signed");
+            ui.note(format!("the agent's identity is locked: {UNSIGNED}"));
             None
         }
         Err(error) => {
             let cause = error.cause.map(|cause| format!(": {cause}"));
             let cause = cause.unwrap_or_default();
-            ui.warn(format!("{}{cause}; nothing is signed", error.message));
+            ui.warn(format!("{}{cause}; {UNSIGNED}", error.message));
             None
         }
     }

@@ -25,7 +25,7 @@ pub use desk::{Desk, Flood, Pace};
 pub use error::MessageError;
 pub use letters::{Held, Sent, Status, done, list, mark_done, outbox, read, unmark};
 pub use packet::{Answer, PACKET_LIMIT_BYTES, Packet, Refused};
-pub use post::{Carrier, CarryError, Posted};
+pub use post::{Carrier, CarryError, Post, Posted};
 pub use receive::{Arrived, Taken};
 pub use write::{Draft, Outgoing, Way};
 

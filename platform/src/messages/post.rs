@@ -6,15 +6,24 @@
 
 use alloc::{
     collections::VecDeque,
+    format,
     string::{String, ToString},
     vec::Vec,
 };
-use tau_core::{ids::UnixMillis, safety::Gate};
+use tau_core::{
+    ids::UnixMillis,
+    policy::{Policy, http::HttpLimits},
+    safety::Gate,
+    tool::http::Failure,
+};
 use tau_kamn::{AgentDid, notice::Notice};
 use thiserror::Error;
 
-use super::{Answer, Arrived, Desk, MessageError, Office, Packet, Refused, Sent, Status, letters};
-use crate::{Clock, Entropy, Signer, Storage, peers};
+use super::{
+    Answer, Arrived, Desk, MessageError, Office, PACKET_LIMIT_BYTES, Packet, Refused, Sent, Status,
+    letters,
+};
+use crate::{Clock, Entropy, HttpTool, Outbound, Signer, Storage, peers};
 
 /// The longest pause between two attempts.
 const PAUSE_LIMIT_MS: u64 = 300_000;
@@ -37,6 +46,40 @@ pub struct CarryError {
     pub reason: String,
     /// Whether it may arrive later.
     pub is_passing: bool,
+}
+
+/// Brings packets over HTTP, where the policy lets requests go.
+#[derive(Debug)]
+pub struct Post<O, C> {
+    tool: HttpTool<O, C>,
+    limits: HttpLimits,
+}
+
+impl<O: Outbound, C: Clock> Post<O, C> {
+    /// Within `policy`.
+    pub fn new(outbound: O, clock: C, policy: &Policy) -> Self {
+        let limits = policy.http.limits(policy.preset);
+        Self {
+            tool: HttpTool::new(outbound, clock, Vec::new()),
+            limits: limits.lowered(None, Some(PACKET_LIMIT_BYTES as u64)),
+        }
+    }
+}
+
+impl<O: Outbound, C: Clock> Carrier for Post<O, C> {
+    async fn carry(&self, url: String, body: Option<Vec<u8>>) -> Result<Vec<u8>, CarryError> {
+        let sent = self
+            .tool
+            .message(&url, body.as_deref(), self.limits.clone());
+        let (_, bytes) = sent.await.map_err(|failure| CarryError {
+            reason: match (&failure, failure.to_json()["hint"].as_str()) {
+                (Failure::Refused(_), Some(hint)) => format!("{}; {hint}", failure.reason()),
+                _ => failure.reason(),
+            },
+            is_passing: !matches!(failure, Failure::Refused(_)),
+        })?;
+        Ok(bytes)
+    }
 }
 
 /// How an attempt went.

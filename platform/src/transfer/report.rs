@@ -46,6 +46,20 @@ pub enum Outcome {
     Flattened,
 }
 
+impl Outcome {
+    /// In a word, for programs.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Same => "same",
+            Self::Merged => "merged",
+            Self::Replaced => "replaced",
+            Self::Flattened => "flattened",
+        }
+    }
+}
+
 /// An entry that got another name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Renumbered {

@@ -386,21 +386,11 @@ pub(crate) async fn take(home: &Rc<Home>, incoming: &Incoming) -> Result<Respons
     let line = home.line().await?;
     let line = line.ok_or_else(|| ApiError::new(500, "storage_failed", "its line is missing"))?;
     Ok(told(&Taken {
-        outcome: name(outcome).into(),
+        outcome: outcome.name().into(),
         added,
         receipts: receipts.added,
         line,
     })?)
-}
-
-fn name(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::New => "new",
-        Outcome::Same => "same",
-        Outcome::Merged => "merged",
-        Outcome::Replaced => "replaced",
-        Outcome::Flattened => "flattened",
-    }
 }
 
 fn unread(error: ReadError) -> ApiError {

@@ -1,22 +1,16 @@
 //! `POST …/deliver`: gives a letter to the session, which answers it in a turn.
 
-use futures_util::StreamExt;
 use std::rc::Rc;
-use tau_core::{
-    ids::SessionId,
-    json::{self, object_of},
-    message::Letter,
-    session::{Command, CommandError, Event},
-};
+use tau_core::{ids::SessionId, json, message::Letter, session::Command};
 use worker::Response;
 
-use super::message::check;
+use super::{message::check, prompt::begun};
 use crate::{
     errors::ApiError,
     identity,
     inbox::{GIVE, Given, KEEP},
     object::Home,
-    wire::{Incoming, call, told},
+    wire::{Incoming, call},
 };
 
 /// Hands the letter to the session; answers once it is stored there.
@@ -50,16 +44,5 @@ pub(crate) async fn answer(
         call(&keeper, KEEP, &given).await?;
         return Err(error.into());
     }
-    let mut watch = live.watch(Some(before));
-    while let Some((_, event)) = watch.next().await {
-        match event {
-            Event::TurnStarted { .. } => {
-                let mark = object_of([("mark", before.to_string().into())]);
-                return Ok(told(&mark)?.with_status(202));
-            }
-            Event::Stopped { error } => return Err(error.into()),
-            _ => {}
-        }
-    }
-    Err(CommandError::Stopped.into())
+    begun(live.watch(Some(before)), before).await
 }

@@ -8,6 +8,7 @@ use tau_core::{
     message::Image,
     session::{Command, CommandError, Event},
 };
+use tau_platform::live::{Mark, Watch};
 use worker::Response;
 
 use crate::{
@@ -48,10 +49,15 @@ pub(crate) async fn answer(
     home.begin_to_work();
     let taken = live.submit(Command::Prompt { text, images }).await;
     taken.inspect_err(|_| home.work_changed())?;
-    let mut watch = live.watch(Some(before));
-    if incoming.accepts_events() {
-        return Ok(sse::response(watch, None, Until::TurnEnds)?);
+    let watch = live.watch(Some(before));
+    match incoming.accepts_events() {
+        true => Ok(sse::response(watch, None, Until::TurnEnds)?),
+        false => begun(watch, before).await,
     }
+}
+
+/// Where to watch a turn from, once what it begins with is stored.
+pub(super) async fn begun(mut watch: Watch, before: Mark) -> Result<Response, ApiError> {
     while let Some((_, event)) = watch.next().await {
         match event {
             Event::TurnStarted { .. } => {

@@ -28,7 +28,6 @@ use crate::{
     home::Home,
     identity::{Identity, of_log},
     sessions,
-    store::{Hold, Store},
     ui::{self, Ui},
 };
 
@@ -108,8 +107,11 @@ pub(super) async fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> 
         .filter(|part| *part.name.kind() == Kind::Session && is_wanted(&part.name))
         .map(|part| SessionId(part.name.slug().into()))
         .collect();
-    // Held before it is looked what is there.
-    let _holds = holds(&storage, home, &ids, args.dry_run).await?;
+    // Held before it is looked what is there; nobody else writes to what is imported.
+    let _held = match args.dry_run {
+        true => Vec::new(),
+        false => storage.hold_all(home, &ids, "tau bundle import").await?,
+    };
     let planned = plan(&storage, whole, &profile.policy, &wish)
         .await
         .map_err(failed)?;
@@ -162,23 +164,6 @@ pub(super) async fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> 
 }
 
 const NOTHING: &str = "nothing was imported";
-
-/// Nobody else writes to what is imported.
-async fn holds(
-    storage: &Store,
-    home: &Home,
-    ids: &[SessionId],
-    is_rehearsal: bool,
-) -> Result<Vec<Hold>, Error> {
-    let mut held = Vec::new();
-    if !is_rehearsal {
-        let now = TokioClock.now();
-        for id in ids {
-            held.push(storage.hold(home, id, "tau bundle import", now).await?);
-        }
-    }
-    Ok(held)
-}
 
 /// Makes the profile as strict as the bundle's policy.
 fn tighten(home: &Home, planned: &Planned) -> Result<(), Error> {

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use tau_kamn::kel::{KeyLog, LOG_LIMIT_BYTES};
 use tau_platform::peers::{self, Learned};
 
-use super::{Keeper, own, parse, read, standing, stranger, tell};
+use super::{own, parse, read, standing, stranger, tell};
 use crate::{
-    credentials::ask,
+    credentials::{Keeper, ask},
     exit::{Error, Exit},
     home::Home,
     identity::{Identity, of_kel, of_log},

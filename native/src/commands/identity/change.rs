@@ -7,8 +7,9 @@ use tau_kamn::{
 use tau_platform::{Clock, TreeSigner};
 use tau_target_native::TokioClock;
 
-use super::{Keeper, own, tell};
+use super::{own, tell};
 use crate::{
+    credentials::Keeper,
     exit::{Error, Exit},
     home::Home,
     identity::{Identity, ToChange, of_kel},

@@ -16,7 +16,7 @@ use tau_platform::peers;
 
 use super::block_on;
 use crate::{
-    credentials::KeptBy,
+    credentials::Keeper,
     exit::{Error, Exit},
     home::Home,
     identity::{Identity, LABEL, date, of_kel, of_log},
@@ -108,27 +108,6 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-}
-
-/// Who holds the key of the seed.
-#[derive(Clone, Copy, Debug, clap::Args)]
-struct Keeper {
-    /// The system's keyring holds the key of the seed.
-    #[arg(long, conflicts_with = "passphrase")]
-    keyring: bool,
-    /// A passphrase holds it.
-    #[arg(long)]
-    passphrase: bool,
-}
-
-impl Keeper {
-    fn wanted(self) -> Option<KeptBy> {
-        match (self.keyring, self.passphrase) {
-            (true, _) => Some(KeptBy::Keyring),
-            (_, true) => Some(KeptBy::Passphrase),
-            _ => None,
-        }
-    }
 }
 
 /// Runs the command.

@@ -20,7 +20,7 @@ use crate::{
     exit::{Error, Exit},
     home::Home,
     identity,
-    messages::{Desk, Post, of_message},
+    messages::{self, Desk, NativePost, of_message},
     printer::Shape,
     sessions,
     signals::Signals,
@@ -68,7 +68,7 @@ pub(super) async fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> 
     };
     let policy = reach.policy(home)?;
     let desk = Desk::open(home, &policy, ui).await?;
-    let post = Post::new(home, &policy, ui)?;
+    let post = messages::post(home, &policy, ui)?;
     let inbox = Inbox::listen(args.bind, PACKET_LIMIT_BYTES).await;
     let inbox = inbox.map_err(|error| {
         Error::usage(format!("nothing can listen at {}", args.bind)).cause(error)
@@ -135,7 +135,12 @@ struct Listening<'a> {
 
 impl Listening<'_> {
     /// Takes messages until so many were taken.
-    async fn serve(self, mut inbox: Inbox, mut desk: Desk, post: Post) -> Result<Exit, Error> {
+    async fn serve(
+        self,
+        mut inbox: Inbox,
+        mut desk: Desk,
+        post: NativePost,
+    ) -> Result<Exit, Error> {
         let mut left = self.count;
         let mut flush = tokio::time::interval(FLUSH);
         while left != Some(0) {

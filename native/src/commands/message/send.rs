@@ -16,7 +16,7 @@ use crate::{
     exit::{Error, Exit},
     home::Home,
     identity::of_log,
-    messages::{Desk, Post, of_message},
+    messages::{self, Desk, NativePost, of_message},
     ui::Ui,
 };
 
@@ -113,7 +113,7 @@ pub(super) async fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> 
         };
         return Ok(told(posted, args.json, ui));
     }
-    let post = Post::new(home, &policy, ui)?;
+    let post = messages::post(home, &policy, ui)?;
     meet(&desk, &post, &to, args.to_url.as_deref()).await?;
     let office = desk.office();
     if way == Way::Session && !office.has_channel(&to).await.map_err(of_message)? {
@@ -138,7 +138,7 @@ pub(super) async fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> 
 pub(super) async fn flush(args: Flush, home: &Home, ui: Ui) -> Result<Exit, Error> {
     let policy = args.reach.policy(home)?;
     let desk = Desk::open(home, &policy, ui).await?;
-    let post = Post::new(home, &policy, ui)?;
+    let post = messages::post(home, &policy, ui)?;
     let office = desk.office();
     let flushed = office.flush(&desk.watch, &desk.gate, &post, &TokioClock);
     let (sent, next) = flushed.await.map_err(of_message)?;
@@ -198,7 +198,12 @@ fn packet(desk: &Desk, written: &Outgoing) -> Vec<u8> {
 }
 
 /// Sees to it that the agent and where it takes messages are known.
-async fn meet(desk: &Desk, post: &Post, to: &AgentDid, url: Option<&str>) -> Result<(), Error> {
+async fn meet(
+    desk: &Desk,
+    post: &NativePost,
+    to: &AgentDid,
+    url: Option<&str>,
+) -> Result<(), Error> {
     let Some(url) = url else { return Ok(()) };
     let office = desk.office();
     let known = peers::get(&desk.storage, to).await.map_err(of_log)?;

@@ -7,7 +7,6 @@ use std::{
     path::{Path, PathBuf},
 };
 use tau_core::{
-    ids::SessionId,
     journal::sections::{Diverged, Reader, Section},
     session::foreign::{Foreign, Program},
 };
@@ -21,7 +20,7 @@ use crate::{
     exit::Error,
     home::Home,
     sessions,
-    store::{Hold, Store},
+    store::Store,
     ui::{self, Ui},
 };
 
@@ -91,7 +90,11 @@ pub(super) async fn run(storage: &Store, home: &Home, ui: Ui, args: Args) -> Res
         Content::Tau(sections) => transfer::sessions_of(sections),
         Content::Foreign(foreign) => vec![foreign.session.clone()],
     };
-    let _locks = locks(storage, home, &ids, args.dry_run).await?;
+    // Nobody else writes to what is imported.
+    let _held = match args.dry_run {
+        true => Vec::new(),
+        false => storage.hold_all(home, &ids, "tau session import").await?,
+    };
     let left = match &content {
         Content::Tau(_) => Vec::new(),
         Content::Foreign(foreign) => foreign.left.clone(),
@@ -110,23 +113,6 @@ pub(super) async fn run(storage: &Store, home: &Home, ui: Ui, args: Args) -> Res
         tell(ui, &report, &left, args.dry_run);
     }
     Ok(())
-}
-
-/// Nobody else writes to what is imported.
-async fn locks(
-    storage: &Store,
-    home: &Home,
-    ids: &[SessionId],
-    is_rehearsal: bool,
-) -> Result<Vec<Hold>, Error> {
-    let mut held = Vec::new();
-    if !is_rehearsal {
-        let now = TokioClock.now();
-        for id in ids {
-            held.push(storage.hold(home, id, "tau session import", now).await?);
-        }
-    }
-    Ok(held)
 }
 
 fn failed(name: &str, error: TransferError) -> Error {
@@ -258,16 +244,6 @@ impl Lines {
     }
 }
 
-fn outcome(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::New => "new",
-        Outcome::Same => "same",
-        Outcome::Merged => "merged",
-        Outcome::Replaced => "replaced",
-        Outcome::Flattened => "flattened",
-    }
-}
-
 /// A report, for programs.
 pub(crate) fn to_json(report: &Report, left: &[String], is_rehearsal: bool) -> Value {
     let sessions = report.sessions.iter().map(|session| {
@@ -277,7 +253,7 @@ pub(crate) fn to_json(report: &Report, left: &[String], is_rehearsal: bool) -> V
             .collect();
         json!({
             "session": session.session,
-            "outcome": outcome(session.outcome),
+            "outcome": session.outcome.name(),
             "added": session.added,
             "renumbered": renumbered,
         })

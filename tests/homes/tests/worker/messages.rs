@@ -3,12 +3,7 @@
 use anyhow::{Context, Result};
 use serde_json::json;
 use std::sync::Arc;
-use tau_core::{
-    egress::HostRule,
-    ids::UnixMillis,
-    policy::{Policy, http::HttpLimits},
-    safety::Gate,
-};
+use tau_core::{egress::HostRule, ids::UnixMillis, policy::Policy, safety::Gate};
 use tau_homes::worker::{Client, Do, Model, Worker};
 use tau_kamn::{
     AgentDid,
@@ -23,10 +18,10 @@ use tau_kamn::{
     trust::Gates,
 };
 use tau_platform::{
-    Clock, HttpTool, Signer, TreeSigner,
+    Clock, Signer, TreeSigner,
     messages::{
-        Answer, Arrived, Carrier, CarryError, Desk, Draft, Office, PACKET_LIMIT_BYTES, Packet,
-        Posted, Status, Way, list,
+        Answer, Arrived, Desk, Draft, Office, PACKET_LIMIT_BYTES, Packet, Post, Posted, Status,
+        Way, list,
     },
     own_log,
     trade::{self, Done, MAIN, Statement, TOKENS, Trade},
@@ -50,21 +45,7 @@ struct Native {
     signer: TreeSigner,
     desk: Desk,
     gate: Gate,
-    tool: HttpTool<Egress<SystemResolver>, TokioClock>,
-    limits: HttpLimits,
-}
-
-impl Carrier for Native {
-    async fn carry(&self, url: String, body: Option<Vec<u8>>) -> Result<Vec<u8>, CarryError> {
-        let sent = self
-            .tool
-            .message(&url, body.as_deref(), self.limits.clone());
-        let (_, bytes) = sent.await.map_err(|failure| CarryError {
-            reason: failure.reason(),
-            is_passing: false,
-        })?;
-        Ok(bytes)
-    }
+    post: Post<Egress<SystemResolver>, TokioClock>,
 }
 
 impl Native {
@@ -80,15 +61,13 @@ impl Native {
         let rule: HostRule = origin.parse().map_err(|_| anyhow::anyhow!("an origin"))?;
         policy.http.allow.push(rule);
         let egress = Egress::new(SystemResolver, Arc::new(|_: &str| None));
-        let limits = policy.http.limits(policy.preset);
         Ok(Self {
             _folder: folder,
             store,
             signer: TreeSigner::new(tree, log)?,
             desk: Desk::default(),
             gate: Gate::new(&policy),
-            tool: HttpTool::new(egress, TokioClock, Vec::new()),
-            limits: limits.lowered(None, Some(PACKET_LIMIT_BYTES as u64)),
+            post: Post::new(egress, TokioClock, &policy),
         })
     }
 
@@ -107,14 +86,26 @@ impl Native {
     async fn send(&self, draft: Draft) -> Result<Posted> {
         let written = self.office().write(draft, TokioClock.now()).await?;
         let office = self.office();
-        let posted = office.post(written.sent, &self.desk, &self.gate, self, &TokioClock);
+        let posted = office.post(
+            written.sent,
+            &self.desk,
+            &self.gate,
+            &self.post,
+            &TokioClock,
+        );
         Ok(posted.await?)
     }
 
     async fn shake(&self, with: &AgentDid) -> Result<Posted> {
         let office = self.office();
         let proposal = office.propose(with, TokioClock.now()).await?;
-        let posted = office.post(proposal.sent, &self.desk, &self.gate, self, &TokioClock);
+        let posted = office.post(
+            proposal.sent,
+            &self.desk,
+            &self.gate,
+            &self.post,
+            &TokioClock,
+        );
         Ok(posted.await?)
     }
 
@@ -206,7 +197,7 @@ async fn two_agents_in_two_homes_meet_shake_hands_and_work_for_each_other() -> R
     // They exchange logs of keys: one asks, the other is shown.
     let to = native
         .office()
-        .meet(&format!("{}{PATH}", worker.url), &native)
+        .meet(&format!("{}{PATH}", worker.url), &native.post)
         .await?;
     assert_eq!(native.shake(&to).await?.sent.status, Status::Taken);
     // What the task may cost is reserved before it is handed on, and the message names the escrow.
@@ -342,8 +333,8 @@ async fn forged_replayed_readdressed_and_expired_messages_fail_also_after_a_rest
     let native = Native::new("harbour", 0x11, &worker.url).await?;
     let other = Native::new("mallory", 0x66, &worker.url).await?;
     let inbox = format!("{}{PATH}", worker.url);
-    let to = native.office().meet(&inbox, &native).await?;
-    other.office().meet(&inbox, &other).await?;
+    let to = native.office().meet(&inbox, &native.post).await?;
+    other.office().meet(&inbox, &other.post).await?;
     let write = async |of: &Native, draft: Draft, at: UnixMillis| -> Result<Vec<u8>> {
         let written = of.office().write(draft, at).await?;
         Ok(Packet::of(written.sent.envelope().into(), of.signer.log()).to_bytes())
