@@ -12,7 +12,10 @@ use tau_platform::{
     conformance::{self, http::Sees},
 };
 
-use crate::scenario::{Done, Job, finish};
+use crate::{
+    deal,
+    scenario::{Done, Job, finish},
+};
 
 /// Something to do.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -41,7 +44,8 @@ pub enum Suite {
     },
     /// Of the clock.
     Clock,
-    /// A key from the home's randomness, its names, a signature and its verification.
+    /// A key from the home's randomness, its names, a signature and its verification; and all that two
+    /// agents of given seeds come to, to the byte.
     Identity,
 }
 
@@ -143,4 +147,5 @@ fn identity(entropy: &impl Entropy) {
     let verified = |message: &[u8]| public.verify(message, &signature).is_ok();
     assert!(verified(b"hello"), "what was signed verifies");
     assert!(!verified(b"hallo"), "what was not does not");
+    assert_eq!(deal::digest(), deal::DIGEST, "every home comes to the same");
 }
