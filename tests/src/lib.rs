@@ -13,7 +13,9 @@
 #[cfg(not(target_family = "wasm"))]
 pub mod binary;
 pub mod deal;
+pub mod entries;
 pub mod obey;
 pub mod scenario;
+pub mod searches;
 pub mod task;
 pub mod wire;

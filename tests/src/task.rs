@@ -15,6 +15,7 @@ use tau_platform::{
 use crate::{
     deal,
     scenario::{Done, Job, finish},
+    searches::{self, Figures},
 };
 
 /// Something to do.
@@ -27,6 +28,8 @@ pub enum Task {
     Suite(Suite),
     /// Run a WebAssembly program.
     Wasm(tau_test_wasm::Case),
+    /// Measure searches of a memory of as many entries.
+    Search(usize),
 }
 
 /// A suite that every home passes.
@@ -57,6 +60,8 @@ pub enum Answer {
     Played(Done),
     /// To [`Task::Suite`].
     Passed,
+    /// To [`Task::Search`].
+    Measured(Figures),
     /// To [`Task::Wasm`]: what came of it in one line, with its fuel.
     Ran(String),
 }
@@ -110,6 +115,7 @@ pub async fn perform<A: Adapters>(home: &A, task: Task) -> Answer {
             return Answer::Played(finish(home.http(), store, job).await);
         }
         Task::Wasm(case) => return Answer::Ran(tau_test_wasm::run_here(&case)),
+        Task::Search(entries) => return Answer::Measured(searches::measure(home, entries).await),
         Task::Suite(Suite::Storage) => {
             let reopen = async |store| home.reopened(store).await;
             conformance::storage::run(async || home.empty_store().await, reopen).await;
