@@ -20,7 +20,7 @@ use tau_target_process::mounts;
 
 /// How long bwrap may take to make a sandbox.
 const DEADLINE: Duration = Duration::from_secs(10);
-const PAUSE: Duration = Duration::from_millis(1);
+const PAUSE: Duration = Duration::from_micros(100);
 /// How often the same list is read again before it is believed to be wrong.
 const STEADY: u32 = 20;
 

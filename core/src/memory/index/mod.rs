@@ -33,7 +33,7 @@ pub use bytes::sealed;
 pub use query::{Boosts, Filter, Hit, Method, Query, Ranked};
 pub use search::{search, search_with};
 pub use store::{IndexError, Next, Store, Wanted};
-pub use workers::{InTurn, Piece, Workers};
+pub use workers::{Dot, InTurn, Piece, Workers, dot};
 
 use alloc::{string::String, vec::Vec};
 use core::fmt;

@@ -55,7 +55,8 @@ pub fn search_with(indexes: &[&Index], query: &Query<'_>, workers: &dyn Workers)
         Method::Keyword | Method::Vector => query.limit,
         Method::Rrf | Method::Fused => DEPTH.max(query.limit),
     };
-    let wanted = query.vector.and_then(Wanted::new);
+    let wanted = query.vector;
+    let wanted = wanted.and_then(|vector| Wanted::new(vector, workers.dot()));
     let (by_words, by_meaning) = lists(&parts, &admitted, query, wanted.as_ref(), depth, workers);
     let mut candidates = Candidates::new(&parts);
     candidates.list(by_words, |candidate| &mut candidate.keyword);

@@ -2,7 +2,7 @@
 
 use alloc::{boxed::Box, vec::Vec};
 
-use super::math::sqrt;
+use super::{math::sqrt, workers::Dot};
 
 /// A direction: whole numbers from -127 to 127, as bytes, of which only the proportions count.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,11 +37,12 @@ pub(super) struct Wanted<'a> {
     /// From -4,095 to 4,095: the sum of 4,096 products with bytes fits 32 bits.
     whole: Vec<i16>,
     scale: f32,
+    dot: Dot,
 }
 
 impl<'a> Wanted<'a> {
     /// None when it has no direction or too many numbers.
-    pub(super) fn new(vector: &'a [f32]) -> Option<Self> {
+    pub(super) fn new(vector: &'a [f32], dot: Dot) -> Option<Self> {
         const MOST: f32 = 4_095.0;
         let largest = largest(vector).filter(|_| vector.len() <= 4_096)?;
         let whole = vector.iter().map(|x| round(x * (MOST / largest)) as i16);
@@ -49,6 +50,7 @@ impl<'a> Wanted<'a> {
             exact: vector,
             whole: whole.collect(),
             scale: largest / MOST,
+            dot,
         })
     }
 
@@ -58,7 +60,7 @@ impl<'a> Wanted<'a> {
 
     /// The cosine of the angle to a vector of so many bytes, nearly.
     pub(super) fn estimate(&self, numbers: &[u8], scale: f32) -> f32 {
-        dot(numbers, &self.whole) as f32 * (scale * self.scale)
+        (self.dot)(numbers, &self.whole) as f32 * (scale * self.scale)
     }
 
     /// The cosine of the angle to that vector.
@@ -76,14 +78,6 @@ fn largest(vector: &[f32]) -> Option<f32> {
 /// Half away from zero, without a library's `round`.
 fn round(x: f32) -> f32 {
     (x + if x < 0.0 { -0.5 } else { 0.5 }) as i32 as f32
-}
-
-/// The sum of the products, written so that compilers multiply and add eight at a time.
-fn dot(numbers: &[u8], query: &[i16]) -> i32 {
-    let products = numbers.iter().zip(query);
-    products
-        .map(|(number, wanted)| i32::from(number.cast_signed()) * i32::from(*wanted))
-        .sum()
 }
 
 /// The sum of the products, in eight sums side by side: floats are added in this order everywhere.
