@@ -179,8 +179,14 @@ impl<S: Storage, K: Signer, E: Entropy> Office<'_, S, K, E> {
         match self.post(sent.clone(), desk, gate, carrier, clock).await {
             Err(error) if error.is_refusal() => {
                 let mut sent = sent.clone();
-                sent.why = Some(error.to_string());
                 let reason_code = Some(error.reason_code().into());
+                if matches!(error, MessageError::NoAddress { .. }) {
+                    sent.why = Some(error.to_string());
+                } else {
+                    sent.attempts += 1;
+                    later(&mut sent, true, error.to_string(), clock.now());
+                    sent.keep(self.storage).await?;
+                }
                 Ok(Posted { sent, reason_code })
             }
             posted => posted,

@@ -127,6 +127,16 @@ fn told(round: &Round, went: &[Went], json: bool, ui: Ui) -> Exit {
             _ => {}
         }
     }
+    let is_unknown = |(posted, _): &Went| {
+        let code = posted.reason_code.as_deref();
+        code == Some("address_unknown")
+    };
+    if went.iter().any(is_unknown) {
+        ui.note(
+            "`tau message send DID TEXT --to-url URL` says where a member takes messages; --out FOLDER \
+             needs no address",
+        );
+    }
     for (did, error) in &round.skipped {
         ui.warn(format!("nothing was written to {}: {error}", did.label()));
     }

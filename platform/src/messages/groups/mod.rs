@@ -15,11 +15,16 @@
 //! A state is taken only from who may make what differs in it. What changes is one commit.
 
 mod content;
+mod id;
+mod refusal;
 mod state;
 mod store;
 mod take;
+mod tell;
 
-pub use state::{Change, ChannelId, ChannelRefusal, MEMBERS_LIMIT, Over, about, kind_of};
+pub use id::ChannelId;
+pub use refusal::{ChannelRefusal, Over};
+pub use state::{Change, MEMBERS_LIMIT, about, kind_of};
 
 use alloc::{
     collections::{BTreeMap, BTreeSet},
@@ -27,28 +32,22 @@ use alloc::{
     vec::Vec,
 };
 
-use tau_core::{
-    ids::UnixMillis,
-    safety::Gate,
-    session::{Batch, StoreError},
-};
+use tau_core::{ids::UnixMillis, safety::Gate};
 use tau_kamn::{
     AgentDid,
     channel::{Action, Kind},
     envelope::MessageType,
-    kel::KeyLog,
-    seal::{self, Recipient, SealedBody, Static},
 };
-use zeroize::Zeroizing;
 
 use super::{
-    Carrier, Desk, MessageError, Office, Posted, Sent, Status, agreement,
-    write::{ATTEMPTS, Parts, refuse_secret},
+    Carrier, Desk, MessageError, Office, Posted, Sent,
+    write::{ATTEMPTS, refuse_secret},
 };
 use crate::{Clock, Entropy, Signer, Storage};
 use content::{Content, What};
 use state::State;
 use store::Kept;
+use tell::Telling;
 
 /// The media type of a message to a channel of several agents, and of what changes one.
 pub const CHANNEL: &str = "application/kamn-channel-v1";
@@ -121,15 +120,6 @@ pub struct Member {
     pub has_left: bool,
 }
 
-/// What is told to some members.
-struct Telling {
-    to: Vec<AgentDid>,
-    kind: MessageType,
-    content: Content,
-    answers: Option<String>,
-    life_ms: u64,
-}
-
 impl<S: Storage, K: Signer, E: Entropy> Office<'_, S, K, E> {
     /// Makes a channel of this agent and `members`, whose keys must be known here.
     pub async fn begin_channel(
@@ -143,11 +133,11 @@ impl<S: Storage, K: Signer, E: Entropy> Office<'_, S, K, E> {
         for member in members {
             self.usable_log(member).await?;
         }
-        store::check_room(self.storage, &me.as_kamn()).await?;
+        store::check_room(self.storage, &me).await?;
         for _ in 0..ATTEMPTS {
             let id = ChannelId::new(&me, name, self.random()?)?;
             let state = State::begin(id, kind.clone(), &me, members)?;
-            let mut kept = Kept::begin(state);
+            let mut kept = Kept::begin(state, &me);
             let tellings = Vec::from([self.of_state(&kept, &me).await?]);
             if let Some(round) = self.keep_round(&mut kept, tellings, now).await? {
                 return Ok(round);
@@ -335,148 +325,6 @@ impl<S: Storage, K: Signer, E: Entropy> Office<'_, S, K, E> {
         let kept = kept.ok_or_else(|| unknown(id.as_str()))?;
         kept.check_open()?;
         Ok(kept)
-    }
-
-    /// What is known of the keys of an agent that can be written to.
-    async fn usable_log(&self, did: &AgentDid) -> Result<KeyLog, MessageError> {
-        let log = self.log_of(did).await?;
-        agreement(log.state()?)?;
-        Ok(log)
-    }
-
-    /// What the channel is now, for all others in it, with everybody's keys as far as they fit.
-    async fn of_state(&self, kept: &Kept, me: &AgentDid) -> Result<Telling, MessageError> {
-        let to = kept.others(me);
-        // Who came last is whom the others do not know.
-        let mut newest: Vec<_> = to.iter().collect();
-        newest.sort_by_key(|did| core::cmp::Reverse(kept.state.members.get(*did)));
-        let mut logs = Vec::new();
-        for did in newest {
-            match self.usable_log(did).await {
-                Ok(log) => logs.push(log),
-                Err(error) if error.is_refusal() => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(Telling {
-            kind: MessageType::StatusUpdate,
-            content: Content {
-                channel: kept.state.id.clone(),
-                what: What::State {
-                    state: kept.state.clone(),
-                    logs: content::fitting(&logs),
-                },
-            },
-            to,
-            answers: None,
-            life_ms: CHANGE_LIFE_MS,
-        })
-    }
-
-    /// Stores the channel as it is now with all that is told of it, at once; `None` where another process
-    /// changed it meanwhile.
-    async fn keep_round(
-        &self,
-        kept: &mut Kept,
-        tellings: Vec<Telling>,
-        now: UnixMillis,
-    ) -> Result<Option<Round>, MessageError> {
-        let mut batch = Batch::default();
-        let mut round = Round {
-            channel: kept.state.id.clone(),
-            sent: Vec::new(),
-            skipped: Vec::new(),
-        };
-        for telling in &tellings {
-            kept.sent += 1;
-            self.tell(telling, kept.sent, &mut round, now, &mut batch)
-                .await?;
-            let is_said = matches!(telling.content.what, What::Words { .. });
-            if is_said && round.sent.is_empty() {
-                return Err(ChannelRefusal::Nobody.into());
-            }
-        }
-        kept.keep(&mut batch)?;
-        match self.storage.commit(batch).await {
-            Ok(()) => Ok(Some(round)),
-            Err(StoreError::Conflict { .. }) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// Seals one content for all that can be written to, and adds a message for each to `batch`.
-    async fn tell(
-        &self,
-        telling: &Telling,
-        nonce: u64,
-        round: &mut Round,
-        now: UnixMillis,
-        batch: &mut Batch,
-    ) -> Result<(), MessageError> {
-        let mut logs = Vec::new();
-        let mut numbers = Vec::new();
-        for did in &telling.to {
-            let usable = match self.usable_log(did).await {
-                Ok(log) => self.next_number(did, now).await.map(|number| (log, number)),
-                Err(error) => Err(error),
-            };
-            match usable {
-                Ok((log, number)) => {
-                    logs.push(log);
-                    numbers.push((did, number));
-                }
-                Err(error) if error.is_refusal() => round.skipped.push((did.clone(), error)),
-                Err(error) => return Err(error),
-            }
-        }
-        if logs.is_empty() {
-            return Ok(());
-        }
-        let plaintext = telling.content.to_bytes()?;
-        let parts = Parts {
-            peers: logs.iter().map(KeyLog::state).collect::<Result<_, _>>()?,
-            kind: telling.kind,
-            content_type: CHANNEL,
-            body: self.sealed_for_all(&logs, nonce, &plaintext).await?,
-            thread: Some(telling.content.channel.as_str().into()),
-            answers: telling.answers.clone(),
-            number: nonce,
-            life_ms: telling.life_ms,
-        };
-        let signed = self.sign(parts, now).await?;
-        for (did, number) in numbers {
-            let sent = self.stored(did, &signed, number, Status::Waiting, now, batch);
-            round.sent.push(sent);
-        }
-        Ok(())
-    }
-
-    async fn sealed_for_all(
-        &self,
-        logs: &[KeyLog],
-        nonce: u64,
-        plaintext: &[u8],
-    ) -> Result<BTreeMap<String, String>, MessageError> {
-        let (sender_ref, own) = agreement(self.own()?)?;
-        let mut keys = Vec::new();
-        for log in logs {
-            let (key_ref, key) = agreement(log.state()?)?;
-            let agreed = self.signer.agree(key).await?;
-            keys.push((key_ref, key, agreed));
-        }
-        let recipients: Vec<_> = keys
-            .iter()
-            .map(|(key_ref, key, agreed)| {
-                let recipient = Recipient { key_ref, key };
-                let sender = Static { key: own, agreed };
-                (recipient, sender)
-            })
-            .collect();
-        let cek = Zeroizing::new(self.random::<32>()?);
-        let ephemeral = self.ephemeral()?;
-        let sealed: SealedBody =
-            seal::seal_for_agreed(&sender_ref, nonce, &recipients, ephemeral, cek, plaintext)?;
-        Ok(sealed.to_entries())
     }
 }
 

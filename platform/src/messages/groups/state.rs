@@ -5,166 +5,22 @@
 
 use alloc::{
     collections::{BTreeMap, BTreeSet},
-    format,
     string::String,
     vec::Vec,
 };
-use core::fmt;
 
 use tau_kamn::{
     AgentDid,
     bytes::{hex, sha256},
-    channel::{Action, Channel, ChannelError, Kind},
-    jcs::{self, Fields, Integer, Object, Value},
+    channel::{Action, Channel, Kind},
+    jcs::{Fields, Integer, Object, Value},
 };
-use thiserror::Error;
+
+use super::{ChannelId, ChannelRefusal, id::is_bound};
 
 /// How many members a channel has at most: what each needs fits the envelope that all get.
 pub const MEMBERS_LIMIT: usize = 32;
-/// How many channels one agent may have this one in, and how many there are in all.
-pub(super) const OF_ONE_LIMIT: usize = 15;
-pub(super) const CHANNELS_LIMIT: usize = 256;
-
-const PREFIX: &str = "channel:group:";
-const NAME_LIMIT_BYTES: usize = 32;
-const MARK_BYTES: usize = 16;
 const ABOUT_LIMIT_BYTES: usize = 128;
-
-/// Why something of a channel is refused.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum ChannelRefusal {
-    /// Who may do what there says no.
-    #[error(transparent)]
-    Rule(#[from] ChannelError),
-    /// What is no channel's id, or what was told is no state of one.
-    #[error("no channel: {why}")]
-    Form {
-        /// What is wrong with it.
-        why: &'static str,
-    },
-    /// What was told of a channel is not what it must be.
-    #[error("no channel: {0}")]
-    Json(#[from] jcs::Error),
-    /// A channel that is not known here.
-    #[error("no channel {channel:?} is known here")]
-    Unknown {
-        /// Its id or name.
-        channel: String,
-    },
-    /// A name that several channels have.
-    #[error("several channels are called {channel:?}: say which by its id")]
-    Ambiguous {
-        /// The name.
-        channel: String,
-    },
-    /// A channel that this agent is not in any more.
-    #[error("{channel} is over here: this agent {}", over.told())]
-    Over {
-        /// Which.
-        channel: String,
-        /// Why.
-        over: Over,
-    },
-    /// A member who left.
-    #[error("{did} left the channel")]
-    Gone {
-        /// Who.
-        did: String,
-    },
-    /// Who wrote knows less than is known here.
-    #[error("it was written by state {found} of the channel, and {known} is known here")]
-    Stale {
-        /// The state it was written by.
-        found: u64,
-        /// The one known here.
-        known: u64,
-    },
-    /// Who wrote knows more than is known here.
-    #[error("it was written by state {found} of the channel, and only {known} is known here yet")]
-    Ahead {
-        /// The state it was written by.
-        found: u64,
-        /// The one known here.
-        known: u64,
-    },
-    /// Two different states have one number.
-    #[error("state {number} of the channel is another one here")]
-    Conflict {
-        /// The number.
-        number: u64,
-    },
-    /// It was sealed for somebody who is no member, or for others than it says.
-    #[error("the message is for others than the members of the channel")]
-    Recipients,
-    /// This agent is in as many channels as it can be.
-    #[error("{limit} channels {of}, and no more are taken")]
-    Full {
-        /// Whose.
-        of: &'static str,
-        /// How many.
-        limit: usize,
-    },
-    /// Nobody is there to hear it.
-    #[error("no member can be written to")]
-    Nobody,
-    /// The last admin does not leave.
-    #[error("nobody else could change the channel: make another member an admin first")]
-    LastAdmin,
-}
-
-impl ChannelRefusal {
-    /// A stable name for programs, in snake case.
-    #[must_use]
-    pub fn reason_code(&self) -> &'static str {
-        match self {
-            Self::Rule(error) => error.reason_code(),
-            Self::Form { .. } | Self::Json(_) => "channel_invalid",
-            Self::Unknown { .. } => "channel_unknown",
-            Self::Ambiguous { .. } => "channel_ambiguous",
-            Self::Over { .. } => "channel_over",
-            Self::Gone { .. } => "channel_member_left",
-            Self::Stale { .. } => "channel_state_stale",
-            Self::Ahead { .. } => "channel_state_unknown",
-            Self::Conflict { .. } => "channel_state_conflict",
-            Self::Recipients => "channel_recipients_mismatch",
-            Self::Full { .. } => "channels_full",
-            Self::Nobody => "channel_empty",
-            Self::LastAdmin => "channel_last_admin",
-        }
-    }
-
-    /// Whether the same message may be taken later: once the channel, or its next state, is known here.
-    pub(in super::super) fn is_passing(&self) -> bool {
-        matches!(self, Self::Unknown { .. } | Self::Ahead { .. })
-    }
-}
-
-/// Why this agent is not in a channel any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Over {
-    /// It left.
-    Left,
-    /// It was removed.
-    Removed,
-}
-
-impl Over {
-    /// As it is written.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Left => "left",
-            Self::Removed => "removed",
-        }
-    }
-
-    fn told(self) -> &'static str {
-        match self {
-            Self::Left => "left",
-            Self::Removed => "was removed",
-        }
-    }
-}
 
 /// A change that one of those who may makes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -179,77 +35,6 @@ pub enum Change {
     RemoveAdmin(AgentDid),
     /// Nothing changes, but all are told how it is: for who missed it, and where two changed it at once.
     Announce,
-}
-
-/// The id of a channel: who made it, what it is called, and a mark that no other has.
-///
-/// Nothing but letters, digits, `-` and `_` of a foreign agent's choice is in it, so that it can stand
-/// where Tau's own words do.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ChannelId(String);
-
-impl ChannelId {
-    pub(super) fn new(
-        creator: &AgentDid,
-        name: &str,
-        mark: [u8; MARK_BYTES / 2],
-    ) -> Result<Self, ChannelRefusal> {
-        Self::parse(&format!("{PREFIX}{creator}:{name}:{}", hex(&mark)))
-    }
-
-    /// Reads an id.
-    pub fn parse(text: &str) -> Result<Self, ChannelRefusal> {
-        let why = "an id is channel:group:DID:NAME:MARK, its name 1 to 32 of a-z 0-9 - _";
-        let form = ChannelRefusal::Form { why };
-        let mut parts = text
-            .strip_prefix(PREFIX)
-            .unwrap_or_default()
-            .rsplitn(3, ':');
-        let (mark, name, creator) = (parts.next(), parts.next(), parts.next());
-        let is_name = |name: &str| {
-            let is_legible =
-                |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_".contains(&b);
-            (1..=NAME_LIMIT_BYTES).contains(&name.len()) && name.bytes().all(is_legible)
-        };
-        let is_mark = |mark: &str| {
-            let is_digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-            mark.len() == MARK_BYTES && mark.bytes().all(is_digit)
-        };
-        let is_creator = |did: &str| did.parse::<AgentDid>().is_ok_and(|did| is_bound(&did));
-        let is_whole = mark.is_some_and(is_mark)
-            && name.is_some_and(is_name)
-            && creator.is_some_and(is_creator);
-        match is_whole {
-            true => Ok(Self(text.into())),
-            false => Err(form),
-        }
-    }
-
-    /// As it is written.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// What its maker called it.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        self.0.rsplit(':').nth(1).unwrap_or_default()
-    }
-
-    /// Who made it.
-    #[must_use]
-    pub fn creator(&self) -> &str {
-        let mut parts = self.0.rsplitn(3, ':');
-        let creator = parts.nth(2).unwrap_or_default();
-        creator.strip_prefix(PREFIX).unwrap_or_default()
-    }
-}
-
-impl fmt::Display for ChannelId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
 }
 
 /// A channel as it was with one number.
@@ -506,8 +291,4 @@ pub(super) fn agent(did: &str) -> Result<AgentDid, ChannelRefusal> {
     did.parse().map_err(|_| ChannelRefusal::Form {
         why: "a member is no agent",
     })
-}
-
-fn is_bound(did: &AgentDid) -> bool {
-    did.fingerprint().is_some()
 }

@@ -23,7 +23,7 @@ use tau_kamn::{
 
 use super::{
     ChannelId, ChannelRefusal, Over,
-    state::{CHANNELS_LIMIT, OF_ONE_LIMIT, State, dids},
+    state::{State, agent, dids},
 };
 use crate::{Storage, messages::MessageError};
 
@@ -34,11 +34,16 @@ const LAG: u64 = 256;
 /// Bytes of a row: 32 members twice, and their admins.
 const ROW_LIMIT_BYTES: usize = 64 * 1024;
 const PAGE: u32 = 64;
+/// How many channels are known at most, and to how many of them one agent brought this one.
+const CHANNELS_LIMIT: usize = 256;
+const OF_ONE_LIMIT: usize = 15;
 
 /// A channel in the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Kept {
     pub(super) state: State,
+    /// Who brought this agent in: itself, if it made the channel.
+    pub(super) by: AgentDid,
     /// How many messages this agent wrote there.
     pub(super) sent: u64,
     /// Members who said that they left, and since when they were in it: until a state says so too.
@@ -50,10 +55,11 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    /// A channel that was not known.
-    pub(super) fn begin(state: State) -> Self {
+    /// A channel that was not known, as `by` tells it.
+    pub(super) fn begin(state: State, by: &AgentDid) -> Self {
         Self {
             state,
+            by: by.clone(),
             sent: 0,
             left: BTreeMap::new(),
             over: None,
@@ -90,6 +96,7 @@ impl Kept {
         let row = Object::new()
             .with("v", Integer::try_from(VERSION)?)
             .with("changes", Integer::try_from(changes)?)
+            .with("by", self.by.as_kamn())
             .with("sent", Integer::try_from(self.sent)?)
             .with("left", left)
             .with_optional("over", self.over.map(Over::name))
@@ -129,6 +136,7 @@ impl Kept {
         };
         let kept = Self {
             changes: fields.unsigned("changes")?,
+            by: agent(&fields.string("by")?)?,
             sent: fields.unsigned("sent")?,
             left: dids(fields.value("left")?)?,
             over,
@@ -167,17 +175,14 @@ pub(super) async fn all(storage: &impl Storage) -> Result<Vec<Kept>, MessageErro
     }
 }
 
-/// Whether one more channel of `creator` can be taken.
-pub(super) async fn check_room(storage: &impl Storage, creator: &str) -> Result<(), MessageError> {
+/// Whether `by` can bring this agent into one more channel.
+pub(super) async fn check_room(storage: &impl Storage, by: &AgentDid) -> Result<(), MessageError> {
     let known = all(storage).await?;
     let full = |of, limit| Err(ChannelRefusal::Full { of, limit }.into());
     if known.len() >= CHANNELS_LIMIT {
         return full("are known here", CHANNELS_LIMIT);
     }
-    let of_creator = known
-        .iter()
-        .filter(|kept| kept.state.id.creator() == creator);
-    match of_creator.count() < OF_ONE_LIMIT {
+    match known.iter().filter(|kept| kept.by == *by).count() < OF_ONE_LIMIT {
         true => Ok(()),
         false => full("of that agent are known here", OF_ONE_LIMIT),
     }

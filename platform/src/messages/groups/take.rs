@@ -126,8 +126,8 @@ impl<S: Storage, K: Signer, E: Entropy> Office<'_, S, K, E> {
                 rules
                     .authorize(from, Action::Configure)
                     .map_err(ChannelRefusal::from)?;
-                store::check_room(self.storage, state.id.creator()).await?;
-                Kept::begin(state)
+                store::check_room(self.storage, from).await?;
+                Kept::begin(state, from)
             }
             Some(mut kept) => {
                 kept.check_present(from)?;
@@ -169,9 +169,8 @@ impl<S: Storage, K: Signer, E: Entropy> Office<'_, S, K, E> {
             if did == me || !state.members.contains_key(did) {
                 continue;
             }
-            match peers::learn(self.storage, &log).await {
-                Err(LogError::Store(error)) => return Err(error.into()),
-                _ => {}
+            if let Err(LogError::Store(error)) = peers::learn(self.storage, &log).await {
+                return Err(error.into());
             }
         }
         Ok(())

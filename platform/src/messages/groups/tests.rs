@@ -10,7 +10,7 @@ use tau_kamn::{AgentDid, channel::Kind, envelope::MessageType, kel::KeyLog};
 
 use super::{
     super::{
-        Packet,
+        Packet, Status,
         tests::{Agent, At, NOW, gate, now, way},
         write::Parts,
     },
@@ -485,6 +485,26 @@ fn channel_of_as_many_as_there_may_be_fits_an_envelope_and_others_are_refused() 
     }
     let full = now(office.begin_channel("harbour", Kind::Group, &[], NOW));
     assert_eq!(full.unwrap_err().reason_code(), "channels_full");
+}
+
+#[test]
+fn who_brings_an_agent_into_many_channels_takes_no_room_of_others() {
+    let (alice, bob, carol) = three();
+    for mark in 0..16 {
+        // As if alice had made it.
+        let channel = ChannelId::new(&alice.did(), "quay", [mark; 8]).unwrap();
+        let members = [bob.did()];
+        let state = State::begin(channel.clone(), Kind::Group, &carol.did(), &members).unwrap();
+        let logs = Vec::new();
+        let what = What::State { state, logs };
+        let packet = carol.forge(&Content { channel, what }, &[&bob], 1);
+        match bob.take(&packet) {
+            Ok(_) => assert!(mark < 15),
+            Err(code) => assert_eq!((mark, code), (15, "channels_full")),
+        }
+    }
+    alice.give(&alice.begin(&[&bob]), &[&bob]);
+    assert_eq!(now(bob.office().group_channels()).unwrap().len(), 16);
 }
 
 #[test]
