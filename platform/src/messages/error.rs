@@ -8,7 +8,7 @@ use tau_kamn::{
 };
 use thiserror::Error;
 
-use super::Flood;
+use super::{ChannelRefusal, Flood};
 use crate::{EntropyError, SignerError, peers::LogError};
 
 /// Why a message is not taken or not sent. Nothing of it happened.
@@ -96,6 +96,9 @@ pub enum MessageError {
         /// Who.
         peer: String,
     },
+    /// A channel of several agents does not let it be.
+    #[error(transparent)]
+    Several(#[from] ChannelRefusal),
     /// What a body says is no text.
     #[error("the body {why}")]
     Body {
@@ -167,6 +170,7 @@ impl MessageError {
             Self::NoSession { .. } => "session_unknown",
             Self::KelHead { .. } => "kel_head_mismatch",
             Self::Channel { .. } => "channel_mismatch",
+            Self::Several(refusal) => refusal.reason_code(),
             Self::Body { .. } => "body_invalid",
             Self::ContentType { .. } => "content_type_unknown",
             Self::InboxFull { .. } => "inbox_full",
@@ -197,6 +201,7 @@ impl MessageError {
     #[must_use]
     pub fn is_passing(&self) -> bool {
         !self.is_refusal()
+            || matches!(self, Self::Several(refusal) if refusal.is_passing())
             || matches!(
                 self,
                 Self::Flood(_)

@@ -14,6 +14,7 @@
 mod channel;
 mod desk;
 mod error;
+mod groups;
 mod guard;
 mod letters;
 mod packet;
@@ -23,6 +24,10 @@ mod write;
 
 pub use desk::{Desk, Flood, Pace};
 pub use error::MessageError;
+pub use groups::{
+    CHANNEL, Change, ChannelId, ChannelRefusal, MEMBERS_LIMIT, Member, Over, Round, Standing,
+    Words, about, kind_of,
+};
 pub use letters::{Held, Sent, Status, done, list, mark_done, outbox, read, unmark};
 pub use packet::{Answer, PACKET_LIMIT_BYTES, Packet, Refused};
 pub use post::{Carrier, CarryError, Post, Posted};

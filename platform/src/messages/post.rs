@@ -159,12 +159,38 @@ impl<S: Storage, K: Signer, E: Entropy> Office<'_, S, K, E> {
                 None => false,
             };
             if has_address {
-                posted.push(self.post(sent, desk, gate, carrier, clock).await?);
+                posted.push(self.post_one(&sent, desk, gate, carrier, clock).await?);
             }
         }
         let waiting = letters::outbox(self.storage).await?;
         let waiting = waiting.iter().filter(|sent| sent.status == Status::Waiting);
         Ok((posted, waiting.map(|sent| sent.next).min()))
+    }
+
+    /// Sends one message of several: where that agent's answer is refused here, the others go on.
+    pub(super) async fn post_one(
+        &self,
+        sent: &Sent,
+        desk: &Desk,
+        gate: &Gate,
+        carrier: &impl Carrier,
+        clock: &impl Clock,
+    ) -> Result<Posted, MessageError> {
+        match self.post(sent.clone(), desk, gate, carrier, clock).await {
+            Err(error) if error.is_refusal() => {
+                let mut sent = sent.clone();
+                let reason_code = Some(error.reason_code().into());
+                if matches!(error, MessageError::NoAddress { .. }) {
+                    sent.why = Some(error.to_string());
+                } else {
+                    sent.attempts += 1;
+                    later(&mut sent, true, error.to_string(), clock.now());
+                    sent.keep(self.storage).await?;
+                }
+                Ok(Posted { sent, reason_code })
+            }
+            posted => posted,
+        }
     }
 
     async fn attempt(

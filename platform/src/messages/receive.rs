@@ -23,10 +23,11 @@ use tau_kamn::{
     ratchet::SessionMessage,
     seal::{self, Opener, SealedBody},
 };
+use zeroize::Zeroizing;
 
 use super::{
-    Answer, Desk, HANDSHAKE, MessageError, Office, PLAIN, Packet, SEALED, SESSION, Sent, Status,
-    agreement,
+    Answer, CHANNEL, ChannelId, Desk, HANDSHAKE, MessageError, Office, PLAIN, Packet, SEALED,
+    SESSION, Sent, Status, agreement,
     channel::{self, Going},
     guard::Stored,
     letters, packet, signing, timestamp,
@@ -56,7 +57,10 @@ pub struct Taken {
     pub name: Option<String>,
     /// The letter.
     pub letter: Option<Letter>,
-    /// What it says, by name, opened where it was sealed; empty for a step of a handshake.
+    /// The channel it came by, if it was one.
+    pub channel: Option<String>,
+    /// What it says, by name, opened where it was sealed; empty for a step of a handshake, and for what
+    /// changed a channel.
     pub body: BTreeMap<String, String>,
     /// What the gate found in it.
     pub screened: Vec<Screened>,
@@ -228,15 +232,20 @@ impl<S: Storage, K: Signer, E: Entropy> Office<'_, S, K, E> {
         let envelope = verified.envelope();
         let from = &envelope.from;
         let channel = channel::direct(&self.me()?, from);
-        let is_session = envelope.content_type == SESSION;
-        if is_session && envelope.thread_id.as_deref() != Some(channel.as_str()) {
-            let peer = from.as_kamn();
-            return Err(MessageError::NoSession { peer });
-        }
-        let arrival = Arrival {
-            channel: is_session.then_some(channel.as_str()),
-            ..arrival
+        let thread = envelope.thread_id.as_deref().unwrap_or_default();
+        let channel = match envelope.content_type.as_str() {
+            SESSION if thread == channel => Some(thread),
+            SESSION => {
+                let peer = from.as_kamn();
+                return Err(MessageError::NoSession { peer });
+            }
+            CHANNEL => {
+                ChannelId::parse(thread)?;
+                Some(thread)
+            }
+            _ => None,
         };
+        let arrival = Arrival { channel, ..arrival };
         for _ in 0..ATTEMPTS {
             let stored = Stored::load(self.storage, from).await?;
             let admitted = stored.admit(verified.clone(), arrival)?;
@@ -247,6 +256,7 @@ impl<S: Storage, K: Signer, E: Entropy> Office<'_, S, K, E> {
                 from: from.clone(),
                 name: None,
                 letter: None,
+                channel: opened.channel,
                 body: opened.body,
                 screened: Vec::new(),
                 replies: opened.replies,
@@ -254,7 +264,7 @@ impl<S: Storage, K: Signer, E: Entropy> Office<'_, S, K, E> {
             };
             if !taken.body.is_empty() {
                 let text = text_of(&taken.body);
-                let (sealed, channel) = (opened.is_sealed, opened.channel.as_deref());
+                let (sealed, channel) = (opened.is_sealed, taken.channel.as_deref());
                 let (letter, screened) =
                     Letter::of(&taken.received, channel, text, sealed, gate, now);
                 let rows = letters::in_rows(self.storage, from, admitted.number, &letter).await?;
@@ -288,7 +298,10 @@ impl<S: Storage, K: Signer, E: Entropy> Office<'_, S, K, E> {
             replies: Vec::new(),
         };
         match envelope.content_type.as_str() {
-            SEALED => Ok(of(self.open_sealed(received, peer, now).await?, true, None)),
+            SEALED => {
+                let plaintext = self.open_bytes(received, peer, now).await?;
+                Ok(of(from_plaintext(&plaintext)?, true, None))
+            }
             SESSION => {
                 let key = self.store_key().await?;
                 let kept = self.session(&key, &envelope.from).await?;
@@ -300,6 +313,11 @@ impl<S: Storage, K: Signer, E: Entropy> Office<'_, S, K, E> {
                 self.keep_session(&key, &kept, &envelope.from, batch)?;
                 let channel = kept.session.channel().to_string();
                 Ok(of(from_plaintext(&plaintext)?, true, Some(channel)))
+            }
+            CHANNEL => {
+                let id = ChannelId::parse(envelope.thread_id.as_deref().unwrap_or_default())?;
+                let opened = self.open_by_channel(received, &id, peer, now, batch);
+                Ok(of(opened.await?, true, Some(id.as_str().into())))
             }
             HANDSHAKE => {
                 let reply = self.shake(received, peer, answers, now, batch).await?;
@@ -317,12 +335,13 @@ impl<S: Storage, K: Signer, E: Entropy> Office<'_, S, K, E> {
         }
     }
 
-    async fn open_sealed(
+    /// What was sealed for this agent, by an agreement key of its sender.
+    pub(super) async fn open_bytes(
         &self,
         received: &Received,
         peer: &State,
         now: UnixMillis,
-    ) -> Result<BTreeMap<String, String>, MessageError> {
+    ) -> Result<Zeroizing<Vec<u8>>, MessageError> {
         let envelope = received.envelope();
         let body = SealedBody::from_entries(&envelope.body)?;
         let created_ms = envelope.created.unix_ms();
@@ -337,7 +356,7 @@ impl<S: Storage, K: Signer, E: Entropy> Office<'_, S, K, E> {
         };
         let nonce = envelope.nonce.get().unsigned_abs();
         let plaintext = seal::open_for_agreed(&own_ref, nonce, opener, theirs, &body)?;
-        from_plaintext(&plaintext)
+        Ok(plaintext)
     }
 
     /// The next step of a handshake, and what is replied.
@@ -398,7 +417,7 @@ impl<S: Storage, K: Signer, E: Entropy> Office<'_, S, K, E> {
         };
         let number = self.next_number(from, now).await?;
         let parts = Parts {
-            peer,
+            peers: Vec::from([peer]),
             kind,
             content_type: HANDSHAKE,
             body: entries,

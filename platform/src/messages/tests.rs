@@ -23,11 +23,11 @@ use tau_kamn::{
 use super::{letters::KEPT, *};
 use crate::{Clock, EntropyError, MemoryStorage, TreeSigner, own_log, peers};
 
-const NOW: UnixMillis = UnixMillis(1_770_495_330_123);
+pub(super) const NOW: UnixMillis = UnixMillis(1_770_495_330_123);
 
 /// Counts, so that nothing is drawn twice.
 #[derive(Debug, Default)]
-struct Counting(Cell<u64>, u8);
+pub(super) struct Counting(Cell<u64>, u8);
 
 impl Entropy for Counting {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError> {
@@ -42,10 +42,28 @@ impl Entropy for Counting {
 
 /// A store that can fail to commit.
 #[derive(Debug, Default)]
-struct Store {
+pub(super) struct Store {
     inner: MemoryStorage,
-    fails: Cell<bool>,
-    commits: Cell<u32>,
+    pub(super) fails: Cell<bool>,
+    pub(super) commits: Cell<u32>,
+    /// What another process commits right before this one does.
+    meanwhile: RefCell<Option<Batch>>,
+    last: RefCell<Batch>,
+}
+
+impl Store {
+    pub(super) fn meanwhile(&self, batch: Batch) {
+        self.meanwhile.replace(Some(batch));
+    }
+
+    /// What was committed last.
+    pub(super) fn last(&self) -> Batch {
+        self.last.borrow().clone()
+    }
+
+    pub(super) fn rows(&self) -> Vec<(String, Vec<u8>)> {
+        now(self.inner.scan(Range::prefix("", 9_999))).unwrap()
+    }
 }
 
 impl Storage for Store {
@@ -62,20 +80,24 @@ impl Storage for Store {
             let detail = "the process ended".to_owned();
             return Err(StoreError::Io { detail });
         }
+        if let Some(other) = self.meanwhile.take() {
+            self.inner.commit(other).await?;
+        }
         self.commits.set(self.commits.get() + 1);
+        self.last.replace(batch.clone());
         self.inner.commit(batch).await
     }
 }
 
-struct Agent {
-    store: Store,
-    signer: TreeSigner,
+pub(super) struct Agent {
+    pub(super) store: Store,
+    pub(super) signer: TreeSigner,
     entropy: Counting,
-    desk: Desk,
+    pub(super) desk: Desk,
 }
 
 impl Agent {
-    fn new(label: &str, seed: u8) -> Self {
+    pub(super) fn new(label: &str, seed: u8) -> Self {
         let tree = KeyTree::from_seed(&[seed; 32]);
         let made = Timestamp::from_unix_ms(NOW.0 - 1_000).unwrap();
         let log = KeyLog::of_tree(label, &tree, made).unwrap();
@@ -92,7 +114,36 @@ impl Agent {
         agent
     }
 
-    fn office(&self) -> Office<'_, Store, TreeSigner, Counting> {
+    /// Another process of the same agent.
+    pub(super) fn restarted(self) -> Self {
+        let desk = Desk::default();
+        Self { desk, ..self }
+    }
+
+    /// Another process of the same agent, as it finds the store now.
+    pub(super) fn copy(&self) -> Self {
+        let seed = self.entropy.1;
+        let tree = KeyTree::from_seed(&[seed; 32]);
+        let store = Store::default();
+        let put = self.store.rows();
+        let rows = Batch {
+            put,
+            ..Batch::default()
+        };
+        now(store.inner.commit(rows)).unwrap();
+        Self {
+            store,
+            signer: TreeSigner::new(tree, self.signer.log().clone()).unwrap(),
+            entropy: Counting(Cell::new(1 << 32), seed),
+            desk: Desk::default(),
+        }
+    }
+
+    pub(super) fn deactivated(self) -> Self {
+        self.changed(Change::Deactivate)
+    }
+
+    pub(super) fn office(&self) -> Office<'_, Store, TreeSigner, Counting> {
         Office {
             storage: &self.store,
             signer: &self.signer,
@@ -100,11 +151,11 @@ impl Agent {
         }
     }
 
-    fn did(&self) -> AgentDid {
+    pub(super) fn did(&self) -> AgentDid {
         self.signer.log().unchecked_state().did().clone()
     }
 
-    fn knows(&self, other: &Self) {
+    pub(super) fn knows(&self, other: &Self) {
         now(peers::learn(&self.store, other.signer.log())).unwrap();
     }
 
@@ -118,7 +169,7 @@ impl Agent {
         Packet::of(outgoing.sent.envelope().into(), self.signer.log()).to_bytes()
     }
 
-    fn take(&self, bytes: &[u8]) -> Result<Taken, &'static str> {
+    pub(super) fn take(&self, bytes: &[u8]) -> Result<Taken, &'static str> {
         self.take_at(bytes, NOW)
     }
 
@@ -144,17 +195,17 @@ impl Agent {
         Self { signer, ..self }
     }
 
-    fn letters(&self) -> Vec<String> {
+    pub(super) fn letters(&self) -> Vec<String> {
         let held = now(list(&self.store, None, false)).unwrap();
         held.iter().map(|held| held.letter.text().into()).collect()
     }
 }
 
-fn gate() -> Gate {
+pub(super) fn gate() -> Gate {
     Gate::new(&Policy::default())
 }
 
-fn now<T>(future: impl Future<Output = T>) -> T {
+pub(super) fn now<T>(future: impl Future<Output = T>) -> T {
     future.now_or_never().expect("nothing to wait for")
 }
 
@@ -164,7 +215,7 @@ fn two() -> (Agent, Agent) {
     (alice, bob)
 }
 
-struct At(UnixMillis);
+pub(super) struct At(pub(super) UnixMillis);
 
 impl Clock for At {
     fn now(&self) -> UnixMillis {
@@ -175,7 +226,7 @@ impl Clock for At {
 }
 
 /// The way to bob's inbox, which may lose answers or put something else in their place.
-struct Road<'a> {
+pub(super) struct Road<'a> {
     bob: &'a Agent,
     loses: Cell<u32>,
     seen: RefCell<Vec<Vec<u8>>>,
@@ -205,7 +256,7 @@ impl Carrier for Road<'_> {
     }
 }
 
-fn way(bob: &Agent) -> Road<'_> {
+pub(super) fn way(bob: &Agent) -> Road<'_> {
     Road {
         bob,
         loses: Cell::new(0),
@@ -224,10 +275,7 @@ fn a_message_is_taken_once_and_refused_ever_after() {
     assert!(!letter.is_sealed());
     assert_eq!(bob.take(&packet).unwrap_err(), "replay");
     // Another process, which knows nothing but the store.
-    let again = Agent {
-        desk: Desk::default(),
-        ..bob
-    };
+    let again = bob.restarted();
     assert_eq!(again.take(&packet).unwrap_err(), "replay");
     let late = NOW.plus(3_600_001);
     assert_eq!(again.take_at(&packet, late).unwrap_err(), "expired");

@@ -88,7 +88,7 @@ pub struct Outgoing {
 
 /// What is signed, but for what every message has.
 pub(super) struct Parts<'a> {
-    pub(super) peer: &'a State,
+    pub(super) peers: Vec<&'a State>,
     pub(super) kind: MessageType,
     pub(super) content_type: &'a str,
     pub(super) body: BTreeMap<String, String>,
@@ -146,7 +146,7 @@ impl<S: Storage, K: Signer, E: Entropy> Office<'_, S, K, E> {
             let (from, to) = (me.to_string(), peer.to_string());
             let mut initiator = Initiator::new(&from, &to, proposal, ephemeral, now.0);
             let parts = Parts {
-                peer: log.state()?,
+                peers: vec![log.state()?],
                 kind: MessageType::Proposal,
                 content_type: HANDSHAKE,
                 body: initiator.proposal().to_entries(),
@@ -219,7 +219,7 @@ impl<S: Storage, K: Signer, E: Entropy> Office<'_, S, K, E> {
             }
         };
         let parts = Parts {
-            peer,
+            peers: vec![peer],
             kind: draft.kind,
             content_type,
             body,
@@ -283,13 +283,15 @@ impl<S: Storage, K: Signer, E: Entropy> Office<'_, S, K, E> {
     ) -> Result<SignedEnvelope, MessageError> {
         let own = self.own()?;
         let (fragment, key) = signing(own)?;
-        let (recipient_key, _) = agreement(parts.peer)?;
+        let keys = parts.peers.iter().map(|peer| Ok(agreement(peer)?.0));
+        let recipient_keys = keys.collect::<Result<_, MessageError>>()?;
+        let to = parts.peers.iter().map(|peer| peer.did().as_did().clone());
         let created = timestamp(now)?;
         let nonce = Integer::try_from(parts.number).map_err(envelope::Error::from)?;
         let envelope = Envelope {
             id: self.id()?,
             from: own.did().clone(),
-            to: vec![parts.peer.did().as_did().clone()],
+            to: to.collect(),
             created,
             expires: timestamp(now.plus(parts.life_ms))?,
             thread_id: parts.thread,
@@ -298,7 +300,7 @@ impl<S: Storage, K: Signer, E: Entropy> Office<'_, S, K, E> {
             message_type: parts.kind,
             priority: "Normal".into(),
             content_type: parts.content_type.into(),
-            recipient_keys: vec![recipient_key],
+            recipient_keys,
             body: parts.body,
             attachments: Vec::new(),
         };
@@ -350,7 +352,7 @@ fn to_plaintext(body: &BTreeMap<String, String>) -> Vec<u8> {
 }
 
 /// Nothing that gives access to something leaves, sealed or not.
-fn refuse_secret(text: &str) -> Result<(), MessageError> {
+pub(super) fn refuse_secret(text: &str) -> Result<(), MessageError> {
     let found = secrets::scan(text);
     match found.iter().find(|f| f.severity >= Severity::Medium) {
         None => Ok(()),

@@ -25,6 +25,8 @@ mod killed;
 mod killed_transfers;
 mod memory;
 #[cfg(unix)]
+mod message_channels;
+#[cfg(unix)]
 mod messages;
 mod net;
 mod one_shot;

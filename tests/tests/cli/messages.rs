@@ -10,7 +10,7 @@ use std::{
 use crate::support::{Done, Server, Tau, call, say};
 
 /// A home with an identity of that name.
-fn agent(label: &str) -> (Tau, String) {
+pub(super) fn agent(label: &str) -> (Tau, String) {
     let tau = Tau::new();
     tau.tau(&["identity", "new", "--label", label]).code(0);
     let shown = tau.tau(&["identity", "show", "--json"]).code(0).json();
@@ -25,7 +25,7 @@ fn text<'a>(value: &'a Value, name: &str) -> &'a str {
 }
 
 /// Gives `tau` the log of `other`.
-fn introduce(tau: &Tau, other: &Tau) {
+pub(super) fn introduce(tau: &Tau, other: &Tau) {
     let log = other.tau(&["identity", "export"]).code(0).stdout.clone();
     tau.tau_with(&["identity", "import", "-"], log.as_bytes())
         .code(0);
@@ -49,14 +49,14 @@ fn refused(tau: &Tau, packet: &str, code: &str) {
 }
 
 /// A listener that ends with the test.
-struct Listener {
+pub(super) struct Listener {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
-    url: String,
+    pub(super) url: String,
 }
 
 impl Listener {
-    fn start(tau: &Tau, more: &[&str]) -> Self {
+    pub(super) fn start(tau: &Tau, more: &[&str]) -> Self {
         let arguments = [&["message", "listen", "--jsonl"], more].concat();
         Self::of(tau.command(&arguments).spawn().expect("tau starts"))
     }
@@ -71,7 +71,7 @@ impl Listener {
         Self { child, lines, url }
     }
 
-    fn next(&mut self) -> Value {
+    pub(super) fn next(&mut self) -> Value {
         let line = self.lines.next().expect("a line").expect("text");
         serde_json::from_str(&line).expect("JSON")
     }
@@ -96,7 +96,7 @@ fn send(from: &Tau, to: &str, words: &str, url: &str, more: &[&str]) -> Done {
     from.tau(&[&arguments[..], &["--allow", origin], more].concat())
 }
 
-fn letters(tau: &Tau) -> Vec<String> {
+pub(super) fn letters(tau: &Tau) -> Vec<String> {
     let listed = tau.tau(&["message", "list", "--json"]).code(0).json();
     let letters = listed["letters"].as_array().expect("a list").iter();
     letters

@@ -207,3 +207,27 @@ fn the_parts_of_a_letter_are_the_frame_and_its_words() {
         }
     );
 }
+
+#[test]
+fn the_frame_names_a_channel_of_several_and_nothing_that_is_no_name() {
+    let gate = Gate::new(&config().policy);
+    let frame = |channel: &str| {
+        let received = received("words");
+        let text = "words".into();
+        let (letter, _) = Letter::of(&received, Some(channel), text, true, &gate, UnixMillis(1));
+        let Part::Text { text } = letter.message().parts.remove(0) else {
+            panic!("no text")
+        };
+        text
+    };
+    let named = frame("channel:group:kamn:did:agent:alice:harbour:00aa");
+    let told = ", to the members of the channel kamn:did:agent:alice:harbour:00aa. Its signature";
+    assert!(named.contains(told), "{named}");
+    for other in [
+        "channel:group:a. Obey",
+        "channel:direct:a|b",
+        "channel:group:a\nb",
+    ] {
+        assert!(!frame(other).contains("channel"), "{other}");
+    }
+}

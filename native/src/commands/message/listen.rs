@@ -12,7 +12,7 @@ use tau_target_native::{
 };
 use tokio::sync::mpsc;
 
-use super::deliver::deliver;
+use super::{deliver::deliver, taken_as};
 use crate::{
     cli::AgentFlags,
     commands::net::Reach,
@@ -195,12 +195,13 @@ impl Listening<'_> {
                 match self.jsonl {
                     true => self.ui.json(&json!({
                         "taken": id, "from": from, "letter": taken.name,
+                        "channel": taken.channel,
                         "text": taken.letter.as_ref().map(|letter| letter.text()),
                     })),
                     false => {
-                        let name = taken.name.as_deref().unwrap_or("a step of a handshake");
+                        let what = taken_as(&taken);
                         self.ui
-                            .line(format!("{} from {from}: {name}", ui::plain(id)));
+                            .line(format!("{} from {from}: {what}", ui::plain(id)));
                     }
                 }
                 if let (Some(letters), Some(name)) = (&self.letters, taken.name) {

@@ -1,7 +1,9 @@
 //! `tau message`: what this agent writes to others, and what others write to it.
 
+mod channel;
 mod deliver;
 mod listen;
+mod round;
 mod send;
 mod show;
 mod take;
@@ -14,7 +16,7 @@ use crate::{
     home::Home,
     ui::Ui,
 };
-use tau_platform::messages::{Held, Sent, Status};
+use tau_platform::messages::{Held, Sent, Status, Taken};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -23,6 +25,7 @@ Examples:
       --allow http://127.0.0.1:7717                where the policy does not reach, it is allowed
   tau message seal DID \"hello\" > hello.json       for another way than HTTP
   tau message open hello.json                      verifies and opens it, once
+  tau message send --channel harbour \"hello\"       to all members of a channel of several agents
   tau message deliver --continue                   gives the oldest unread letter to a session
 
 What another agent writes is never an order: a session reads it as content of somebody else, and
@@ -59,6 +62,8 @@ enum Command {
     List(show::List),
     /// Show a letter.
     Show(show::Show),
+    /// Make, change and leave channels of several agents.
+    Channel(channel::Args),
     /// List the agents that hands were shaken with.
     Channels(show::Channels),
 }
@@ -76,6 +81,7 @@ pub(crate) fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
             Command::Deliver(args) => deliver::run(*args, home, ui).await,
             Command::List(args) => show::list(args, home, ui).await,
             Command::Show(args) => show::show(args, home, ui).await,
+            Command::Channel(args) => channel::run(args, home, ui).await,
             Command::Channels(args) => show::channels(args, home, ui).await,
         }
     })?
@@ -99,6 +105,15 @@ fn of_letter(held: &Held) -> Value {
         "envelope_sha256": letter.envelope(),
         "session": held.session,
     })
+}
+
+/// What was taken, for a person: the letter's name, or what else it was.
+fn taken_as(taken: &Taken) -> String {
+    match (&taken.name, &taken.channel) {
+        (Some(name), _) => name.clone(),
+        (None, Some(channel)) => format!("a change of {channel}"),
+        (None, None) => "a step of a handshake".into(),
+    }
 }
 
 /// A message that was sent as JSON.

@@ -5,12 +5,12 @@ use std::{collections::BTreeMap, io::Read, path::PathBuf};
 use tau_kamn::{AgentDid, envelope::MessageType};
 use tau_platform::{
     Clock, Signer,
-    messages::{Draft, Outgoing, Packet, Posted, Status, Way},
+    messages::{Draft, Outgoing, Packet, Posted, Status, Way, Words},
     peers,
 };
 use tau_target_native::TokioClock;
 
-use super::{of_sent, status};
+use super::{of_sent, round::Carry, status};
 use crate::{
     commands::{identity::parse, net::Reach},
     exit::{Error, Exit},
@@ -28,10 +28,6 @@ const HOUR_MS: u64 = 3_600_000;
 /// What is said, and how.
 #[derive(Debug, clap::Args)]
 struct What {
-    /// The agent's name: kamn:did:agent:…
-    to: String,
-    /// What to say; `-` reads it from stdin.
-    text: String,
     /// What kind of message it is: Request, Response, Delegation, StatusUpdate …
     #[arg(long, value_name = "KIND", default_value = "Request", value_parser = kind)]
     kind: MessageType,
@@ -49,6 +45,10 @@ struct What {
 /// What is sent, and where to.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
+    /// The agent's name: kamn:did:agent:…; with --channel NAME what to say.
+    to: String,
+    /// What to say; `-` reads it from stdin.
+    text: Option<String>,
     #[command(flatten)]
     what: What,
     /// Where the agent takes messages; remembered from then on.
@@ -57,13 +57,14 @@ pub(super) struct Args {
     /// Sign it alone: whoever carries it can read it.
     #[arg(long, conflicts_with = "channel")]
     plain: bool,
-    /// Send it under a session of the two, after shaking hands where there is none.
-    #[arg(long)]
-    channel: bool,
-    /// Write it to a file instead of sending it.
-    #[arg(long, value_name = "FILE", conflicts_with = "to_url")]
+    /// Send it to all members of this channel; without a name under a session of the two, after shaking
+    /// hands where there is none.
+    #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "")]
+    channel: Option<String>,
+    /// Write it to a file instead of sending it; of a channel, a file for each member to a folder.
+    #[arg(long, value_name = "PATH", conflicts_with = "to_url")]
     out: Option<PathBuf>,
-    /// Print one JSON object: `{to, id, status, attempts, why, …}`.
+    /// Print one JSON object: `{to, id, status, attempts, why, …}`, of a channel `{channel, members}`.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -83,6 +84,10 @@ pub(super) struct Flush {
 /// What is sealed.
 #[derive(Debug, clap::Args)]
 pub(super) struct Seal {
+    /// The agent's name: kamn:did:agent:…
+    to: String,
+    /// What to say; `-` reads it from stdin.
+    text: String,
     #[command(flatten)]
     what: What,
     /// Sign it alone: whoever carries it can read it.
@@ -91,17 +96,30 @@ pub(super) struct Seal {
 }
 
 /// Writes a message, and sends it.
-pub(super) async fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
+pub(super) async fn run(mut args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> {
+    // `--channel DID TEXT` is the flag without a name, before the two.
+    if let (Some(name), None) = (&args.channel, &args.text)
+        && parse(name).is_ok()
+    {
+        args.text = Some(std::mem::replace(&mut args.to, name.clone()));
+        args.channel = Some(String::new());
+    }
     let policy = args.reach.clone().policy(home)?;
     let desk = Desk::open(home, &policy, ui).await?;
-    let to = parse(&args.what.to)?;
-    let way = match (args.plain, args.channel) {
+    if let Some(name) = args.channel.clone().filter(|name| !name.is_empty()) {
+        return to_channel(args, &name, &desk, home, ui).await;
+    }
+    let to = parse(&args.to)?;
+    let text = args.text.as_deref();
+    let text = text.ok_or_else(|| Error::usage("there is nothing to say"))?;
+    let text = self::text(text)?;
+    let way = match (args.plain, &args.channel) {
         (true, _) => Way::Plain,
-        (_, true) => Way::Session,
+        (_, Some(_)) => Way::Session,
         _ => Way::Sealed,
     };
     if let Some(file) = &args.out {
-        let written = write(&desk, args.what, to, way).await?;
+        let written = write(&desk, args.what, text, to, way).await?;
         let packet = packet(&desk, &written);
         std::fs::write(file, packet).map_err(|error| {
             Error::usage(format!("{} cannot be written", file.display())).cause(error)
@@ -128,10 +146,40 @@ pub(super) async fn run(args: Args, home: &Home, ui: Ui) -> Result<Exit, Error> 
         }
         ui.note(format!("hands were shaken with {to}"));
     }
-    let written = write(&desk, args.what, to, way).await?;
+    let written = write(&desk, args.what, text, to, way).await?;
     let posted = office.post(written.sent, &desk.watch, &desk.gate, &post, &TokioClock);
     let posted = posted.await.map_err(of_message)?;
     Ok(told(posted, args.json, ui))
+}
+
+/// Writes to the members of a channel.
+async fn to_channel(
+    args: Args,
+    name: &str,
+    desk: &Desk,
+    home: &Home,
+    ui: Ui,
+) -> Result<Exit, Error> {
+    if args.text.is_some() || args.to_url.is_some() {
+        return Err(Error::usage("a channel is written to by its name alone")
+            .hint("tau message send --channel NAME TEXT"));
+    }
+    let words = Words {
+        kind: args.what.kind,
+        body: body(text(&args.to)?, args.what.field),
+        answers: args.what.answers,
+        life_ms: args.what.life.unwrap_or(HOUR_MS),
+    };
+    let office = desk.office();
+    let standing = office.group_channel(name).await.map_err(of_message)?;
+    let round = office.write_to_channel(&standing.id, &words, TokioClock.now());
+    let round = round.await.map_err(of_message)?;
+    let carry = Carry {
+        out: args.out,
+        json: args.json,
+        reach: args.reach,
+    };
+    carry.carry(round, desk, home, ui).await
 }
 
 /// Sends what waits.
@@ -161,12 +209,12 @@ pub(super) async fn flush(args: Flush, home: &Home, ui: Ui) -> Result<Exit, Erro
 pub(super) async fn seal(args: Seal, home: &Home, ui: Ui) -> Result<Exit, Error> {
     let policy = Reach::default().policy(home)?;
     let desk = Desk::open(home, &policy, ui).await?;
-    let to = parse(&args.what.to)?;
+    let to = parse(&args.to)?;
     let way = match args.plain {
         true => Way::Plain,
         false => Way::Sealed,
     };
-    let written = write(&desk, args.what, to, way).await?;
+    let written = write(&desk, args.what, text(&args.text)?, to, way).await?;
     let packet = packet(&desk, &written);
     let handed = desk.office().hand_over(written.sent).await;
     handed.map_err(of_message)?;
@@ -175,19 +223,28 @@ pub(super) async fn seal(args: Seal, home: &Home, ui: Ui) -> Result<Exit, Error>
 }
 
 /// Writes the message into the store.
-async fn write(desk: &Desk, what: What, to: AgentDid, way: Way) -> Result<Outgoing, Error> {
-    let mut body = BTreeMap::from([("text".to_owned(), text(&what.text)?)]);
-    body.extend(what.field);
+async fn write(
+    desk: &Desk,
+    what: What,
+    text: String,
+    to: AgentDid,
+    way: Way,
+) -> Result<Outgoing, Error> {
     let draft = Draft {
         to,
         kind: what.kind,
-        body,
+        body: body(text, what.field),
         answers: what.answers,
         life_ms: what.life.unwrap_or(HOUR_MS),
         way,
     };
     let written = desk.office().write(draft, TokioClock.now()).await;
     written.map_err(of_message)
+}
+
+fn body(text: String, fields: Vec<(String, String)>) -> BTreeMap<String, String> {
+    let text = ("text".to_owned(), text);
+    [text].into_iter().chain(fields).collect()
 }
 
 fn packet(desk: &Desk, written: &Outgoing) -> Vec<u8> {
@@ -198,7 +255,7 @@ fn packet(desk: &Desk, written: &Outgoing) -> Vec<u8> {
 }
 
 /// Sees to it that the agent and where it takes messages are known.
-async fn meet(
+pub(super) async fn meet(
     desk: &Desk,
     post: &NativePost,
     to: &AgentDid,

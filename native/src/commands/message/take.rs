@@ -8,6 +8,7 @@ use tau_platform::{
 };
 use tau_target_native::TokioClock;
 
+use super::taken_as;
 use crate::{
     commands::{identity::read, net::Reach},
     exit::Error,
@@ -61,8 +62,8 @@ pub(super) async fn receive(args: Receive, home: &Home, ui: Ui) -> Result<Exit, 
     match args.json {
         true => ui.json(&of_taken(&taken)),
         false => {
-            let name = taken.name.as_deref().unwrap_or("a step of a handshake");
-            ui.line(format!("{} from {}: {name}", taken.id, taken.from));
+            let what = taken_as(&taken);
+            ui.line(format!("{} from {}: {what}", taken.id, taken.from));
         }
     }
     Ok(Exit::Ok)
@@ -79,7 +80,7 @@ pub(super) async fn open(args: Open, home: &Home, ui: Ui) -> Result<Exit, Error>
     match (args.json, &taken.letter) {
         (true, _) => ui.json(&of_taken(&taken)),
         (false, Some(letter)) => ui.line(ui::plain(letter.text())),
-        (false, None) => ui.note("a step of a handshake: there is nothing to read"),
+        (false, None) => ui.note(format!("{}: there is nothing to read", taken_as(&taken))),
     }
     Ok(Exit::Ok)
 }
@@ -107,6 +108,7 @@ fn of_taken(taken: &Taken) -> serde_json::Value {
         "taken": taken.id,
         "from": taken.from.to_string(),
         "letter": taken.name,
+        "channel": taken.channel,
         "text": taken.letter.as_ref().map(|letter| letter.text()),
         "sealed": taken.letter.as_ref().is_some_and(|letter| letter.is_sealed()),
         "kind": taken.received.envelope().message_type.name(),
