@@ -250,9 +250,8 @@ async fn the_page_and_a_native_agent_meet_work_for_each_other_and_settle() {
     assert_eq!(machine.remaining(), Amount::new(100));
 
     // A key changes in the middle, and what the old one signs counts no more.
-    let old = native
-        .office()
-        .write(request(&page, Way::Plain), TokioClock.now());
+    let office = native.office();
+    let old = office.write(request(&page, Way::Plain), TokioClock.now());
     let old = old.await.unwrap();
     let native = native.rotated().await;
     let answer = Draft {
@@ -302,7 +301,8 @@ async fn the_page_and_a_native_agent_meet_work_for_each_other_and_settle() {
     let again = call(&stage, "escrow.settle", json!({ "id": id, "cost": 80 })).await;
     assert_eq!(again["recorded"], 0, "nothing is paid twice");
     ledger = native.follow(&stage).await;
-    let back = ledger.command(&id, Action::RefundByPayee, &native.till());
+    let till = native.till();
+    let back = ledger.command(&id, Action::RefundByPayee, &till);
     let Done::ForKeeper { command, .. } = back.await.unwrap() else {
         panic!("the page keeps the ledger");
     };
@@ -419,15 +419,20 @@ async fn forged_replayed_readdressed_and_expired_packets_fail_also_after_a_reloa
 
     let altered = good.replace("count the ships", "scuttle a ship");
     assert_ne!(altered, good);
-    // Signed by another, in this agent's name.
-    let forged = other.write(request(&page, Way::Plain), now).await;
-    let forged = forged.replace(&other.did().to_string(), &native.did().to_string());
+    // Signed by another, in this agent's name: once with its log, and once with one made of another's.
+    let renamed = other.write(request(&page, Way::Plain), now).await;
+    let renamed = renamed.replace(&other.did().to_string(), &native.did().to_string());
+    let mut forged = Packet::of(String::new(), native.signer.log());
+    let message: Value = serde_json::from_str(&renamed).unwrap();
+    forged.message = message["message"].to_string();
+    let forged = String::from_utf8(forged.to_bytes()).unwrap();
     let readdressed = good.replace(&page.to_string(), &other.did().to_string());
     let early = UnixMillis(now.0 - 7_200_000);
     let expired = native.write(request(&page, Way::Plain), early).await;
     let bad = [
         (&altered, "signature_invalid"),
         (&forged, "signature_invalid"),
+        (&renamed, "kel_signature_invalid"),
         (&readdressed, "recipient_mismatch"),
         (&expired, "expired"),
     ];
