@@ -11,6 +11,7 @@ use tau_core::{
     egress::HostRule,
     ids::SessionId,
     json::FromJson,
+    order,
     policy::Policy,
     safety::Gate,
     session::{Command, StoreError},
@@ -242,14 +243,14 @@ async fn list(state: &State, wanted: Wanted) -> Result<Value, Refused> {
     let from = wanted.from.as_deref().map(agent).transpose()?;
     let held = messages::list(state.storage(), from.as_ref(), wanted.unread).await;
     let mut held = held.map_err(failed)?;
-    held.sort_by_key(|held| held.letter.received());
+    order::sort_by(&mut held, |a, b| a.letter.received() < b.letter.received());
     Ok(held.iter().map(of_letter).collect())
 }
 
 /// What was written, the oldest first.
 async fn sent(state: &State) -> Result<Value, Refused> {
     let mut sent = messages::outbox(state.storage()).await.map_err(failed)?;
-    sent.sort_by_key(|sent| sent.created);
+    order::sort_by(&mut sent, |a, b| a.created < b.created);
     Ok(sent.iter().map(of_sent).collect())
 }
 

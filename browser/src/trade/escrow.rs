@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use tau_core::{
     ids::{SessionId, TurnId},
     json::FromJson,
+    order,
 };
 use tau_kamn::{
     escrow::{Action, Amount, Escrow, Finality, Machine, Receipt, SignedCommand, Terms},
@@ -191,7 +192,10 @@ async fn list(state: &State, all: bool) -> Result<Value, Refused> {
     let mut shown: Vec<_> = escrows
         .filter(|(_, escrow)| all || is_open(escrow))
         .collect();
-    shown.sort_by_key(|(_, escrow)| (escrow.terms().created_ms, escrow.id()));
+    let place = |escrow: &Escrow| escrow.terms().created_ms;
+    order::sort_by(&mut shown, |(_, a), (_, b)| {
+        (place(a), a.id()) < (place(b), b.id())
+    });
     let shown = shown.into_iter();
     Ok(shown
         .map(|(kept, escrow)| of_escrow(kept, escrow))

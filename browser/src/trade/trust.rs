@@ -1,7 +1,7 @@
 //! Scores with what they are made of, and what agents say of each other.
 
 use serde_json::{Value, json};
-use tau_core::json::FromJson;
+use tau_core::{json::FromJson, order};
 use tau_kamn::{AgentDid, attest::Kind};
 use tau_platform::trade::{Explained, File, Statement, Taken, TradeError, Uncounted, height_at};
 
@@ -65,7 +65,9 @@ async fn list(state: &State) -> Result<Value, Refused> {
     for did in trade.others().iter().chain(trade.own()) {
         agents.push(trade.explain(did, height).map_err(failed)?);
     }
-    agents.sort_by(|a, b| (b.score.score, &a.did).cmp(&(a.score.score, &b.did)));
+    order::sort_by(&mut agents, |a, b| {
+        (b.score.score, &a.did) < (a.score.score, &b.did)
+    });
     let agents: Vec<Value> = agents.iter().map(of_explained).collect();
     Ok(json!({
         "height": height,
