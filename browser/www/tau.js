@@ -63,7 +63,7 @@
  * | `trust.import` | `{text}` | `{admitted, known, refused, ledgers, refused_ledgers, learned, forked}` |
  * | `trust.export` | | text: all that scores are computed from |
  * | `escrow.deposit`, `escrow.withdraw` | `{amount, asset?, receipt?, ledger?}` | `{available, backing, …}` |
- * | `escrow.reserve` | `{to, amount, deadline_ms, asset?, task?, arbiter?, min_score?, ledger?}` | `{id, done, escrow}`; `deadline_ms` is counted from now |
+ * | `escrow.reserve` | `{to, amount, deadline_ms, asset?, task?, arbiter?, min_score?, min_arbiter_score?, ledger?}` | `{id, done, escrow}`; `deadline_ms` is counted from now |
  * | `escrow.release` | `{id, amount?}` | `{done, escrow, next, command}`: recorded, or text for the keeper of the ledger |
  * | `escrow.refund` | `{id}` | likewise |
  * | `escrow.dispute` | `{id, reason}` | likewise |

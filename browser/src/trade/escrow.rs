@@ -7,19 +7,21 @@ use tau_core::{
     order,
 };
 use tau_kamn::{
-    escrow::{Action, Amount, Escrow, Finality, Machine, Receipt, SignedCommand, Terms},
+    escrow::{Action, Escrow, Finality, Machine, Receipt, SignedCommand, Terms},
     ledger::{Entry, Outcome},
     settlement::Ended,
     trust::Gates,
 };
 use tau_platform::{
     Signer,
-    trade::{
-        CommandFile, Done, File, Kept, MAIN, Settled, Sums, TOKENS, Trade, TradeError, TurnEnd,
-    },
+    trade::{CommandFile, Done, File, Kept, MAIN, Settled, TOKENS, Trade, TradeError, TurnEnd},
 };
 
-use super::{Handed, agent, amount, desk, failed, open, random, read_file, text_of};
+use super::{
+    Handed, agent, amount, desk, failed,
+    ledgers::{self, of_escrow, part},
+    open, random, read_file, text_of,
+};
 use crate::{
     State,
     calls::{no_such_call, read},
@@ -90,7 +92,7 @@ pub(crate) async fn answer(state: &State, name: &str, arguments: &str) -> Result
         "escrow.withdraw" => record(state, read(name, arguments)?, false).await,
         "escrow.reserve" => reserve(state, read(name, arguments)?).await,
         "escrow.list" => list(state, read::<Wanted>(name, arguments)?.all).await,
-        "escrow.ledgers" => ledgers(state).await,
+        "escrow.ledgers" => ledgers::list(state).await,
         "escrow.release" | "escrow.refund" | "escrow.dispute" | "escrow.resolve" => {
             command(state, name, read(name, arguments)?).await
         }
@@ -200,38 +202,6 @@ async fn list(state: &State, all: bool) -> Result<Value, Refused> {
     Ok(shown
         .map(|(kept, escrow)| of_escrow(kept, escrow))
         .collect())
-}
-
-/// Every ledger: whether it holds, and that what is in it is what came in.
-async fn ledgers(state: &State) -> Result<Value, Refused> {
-    let trade = open(state).await?;
-    let mut all = Vec::new();
-    for kept in trade.ledgers() {
-        let sums = Sums::of(kept.ledger()).map_err(failed)?;
-        let why = kept.check().err().map(|error| error.to_string());
-        let sums = sums.iter().map(|sums| {
-            json!({
-                "asset": sums.asset,
-                "available": sums.available.to_string(),
-                "held": sums.held.to_string(),
-                "came_in": sums.came_in.to_string(),
-                "went_out": sums.went_out.to_string(),
-                "sums_to_zero": sums.difference().is_none(),
-                "backing": sums.backing.label(),
-            })
-        });
-        all.push(json!({
-            "name": kept.name(),
-            "keeper": kept.keeper().as_kamn(),
-            "events": kept.ledger().len(),
-            "holds": why.is_none() && kept.ledger().is_conserved(),
-            "why": why,
-            "sums": sums.collect::<Vec<_>>(),
-        }));
-    }
-    let unreadable = trade.unreadable();
-    all.extend(unreadable.map(|(name, why)| json!({ "name": name, "holds": false, "why": why })));
-    Ok(all.into())
 }
 
 async fn command(state: &State, name: &str, asked: Asked) -> Result<Value, Refused> {
@@ -405,31 +375,4 @@ fn command_text(state: &State, command: &SignedCommand) -> Result<Value, Refused
     let log = identity::signer(state)?.log().clone();
     let command = command.clone();
     text_of(&File::Command(CommandFile { log, command }))
-}
-
-fn part(escrow: &Escrow, of: fn(&Machine) -> Amount) -> Amount {
-    escrow.machine().map_or(Amount::ZERO, of)
-}
-
-fn of_escrow(kept: &Kept, escrow: &Escrow) -> Value {
-    let terms = escrow.terms();
-    let machine = escrow.machine();
-    json!({
-        "id": escrow.id(),
-        "ledger": kept.name(),
-        "keeper": kept.keeper().as_kamn(),
-        "state": machine.map_or("unfunded", |machine| machine.state().name()),
-        "asset": terms.asset,
-        "amount": terms.amount.to_string(),
-        "released": part(escrow, Machine::released).to_string(),
-        "refunded": part(escrow, Machine::refunded).to_string(),
-        "remaining": part(escrow, Machine::remaining).to_string(),
-        "payer": terms.payer.as_kamn(),
-        "payee": terms.payee.as_kamn(),
-        "arbiter": terms.arbiter.as_ref().map(|did| did.as_kamn()),
-        "task": terms.task_id,
-        "created_ms": terms.created_ms,
-        "deadline_ms": terms.timeout_ms,
-        "disputed_ms": escrow.disputed_ms(),
-    })
 }

@@ -7,6 +7,7 @@
 //! ledger and no row is believed because it was believed before.
 
 mod escrow;
+mod ledgers;
 mod trust;
 
 pub(crate) use escrow::answer as answer_escrow;

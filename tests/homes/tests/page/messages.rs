@@ -1,4 +1,4 @@
-//! The page's agent and one of this machine: what one writes the other takes, carried as text or by HTTP.
+//! The page's agent and one of this machine: what one writes the other takes, carried as text.
 
 #![expect(
     clippy::unwrap_used,
@@ -6,160 +6,30 @@
 )]
 
 use serde_json::{Value, json};
-use std::sync::Arc;
-use tau_core::{ids::UnixMillis, policy::Policy, safety::Gate};
+use tau_core::ids::UnixMillis;
 use tau_kamn::{
     AgentDid,
     attest::Kind,
     envelope::MessageType,
     escrow::{Action, Amount, Terms},
-    kel::KeyLog,
-    keys::KeyTree,
     ledger::Entry,
     settlement::Ended,
-    time::Timestamp,
     trust::Gates,
 };
 use tau_platform::{
-    Clock, Signer, TreeSigner,
-    messages::{Answer, Arrived, Desk, Draft, Office, Packet, Taken, Way, list},
-    own_log, peers,
-    trade::{self, CommandFile, Done, File, MAIN, Statement, TOKENS, Trade, height_at},
+    Clock, Signer,
+    messages::{Arrived, Draft, Packet, Way},
+    trade::{CommandFile, Done, File, MAIN, Statement, TOKENS, Trade, height_at},
 };
-use tau_target_native::{SqliteStorage, SystemEntropy, TokioClock};
-use tempfile::TempDir;
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tau_target_native::TokioClock;
 
 use crate::{
     Stage,
     support::{
-        http::{Server, send},
+        native::{Native, call, refused, text},
         provider::Step,
     },
 };
-
-/// The agent of this machine.
-struct Native {
-    _folder: TempDir,
-    store: SqliteStorage,
-    signer: TreeSigner,
-    desk: Desk,
-    gate: Gate,
-}
-
-impl Native {
-    async fn new(label: &str, seed: u8) -> Self {
-        let folder = TempDir::new().unwrap();
-        let store = SqliteStorage::open(&folder.path().join("tau.db")).unwrap();
-        let tree = KeyTree::from_seed(&[seed; 32]);
-        let made = Timestamp::from_unix_ms(TokioClock.now().0).unwrap();
-        let log = KeyLog::of_tree(label, &tree, made).unwrap();
-        own_log::keep(&store, &log).await.unwrap();
-        Self {
-            _folder: folder,
-            store,
-            signer: TreeSigner::new(tree, log).unwrap(),
-            desk: Desk::default(),
-            gate: Gate::new(&Policy::default()),
-        }
-    }
-
-    fn office(&self) -> Office<'_, SqliteStorage, TreeSigner, SystemEntropy> {
-        Office {
-            storage: &self.store,
-            signer: &self.signer,
-            entropy: &SystemEntropy,
-        }
-    }
-
-    fn did(&self) -> AgentDid {
-        self.signer.log().unchecked_state().did().clone()
-    }
-
-    fn name(&self) -> String {
-        self.did().as_kamn()
-    }
-
-    /// Learns who the page's agent is, from its log.
-    async fn learn(&self, stage: &Stage) -> AgentDid {
-        let log = call(stage, "identity.log", json!({})).await;
-        let log = KeyLog::read(text(&log).as_bytes()).unwrap();
-        peers::learn(&self.store, &log).await.unwrap();
-        log.unchecked_state().did().clone()
-    }
-
-    /// Takes a packet, and gives what is replied.
-    async fn take(&self, packet: &Value) -> (Taken, Option<String>) {
-        let arrived = Arrived {
-            bytes: text(packet).as_bytes(),
-            place: "page",
-            answers: true,
-        };
-        let office = self.office();
-        let taken = office.receive(&self.desk, arrived, &self.gate, TokioClock.now());
-        let taken = taken.await.unwrap();
-        let reply = taken.replies.first();
-        let reply = reply.map(|sent| self.packet(sent.envelope(), true));
-        (taken, reply)
-    }
-
-    async fn write(&self, draft: Draft, at: UnixMillis) -> String {
-        let written = self.office().write(draft, at).await.unwrap();
-        self.packet(written.sent.envelope(), true)
-    }
-
-    fn packet(&self, envelope: &str, with_log: bool) -> String {
-        let mut packet = Packet::of(envelope.into(), self.signer.log());
-        packet.log = packet.log.filter(|_| with_log);
-        String::from_utf8(packet.to_bytes()).unwrap()
-    }
-
-    /// The agent with the next key to sign with.
-    async fn rotated(self) -> Self {
-        let change = self.signer.rotation(true, false);
-        let signer = self.signer.changed(change, TokioClock.now()).await.unwrap();
-        own_log::keep(&self.store, signer.log()).await.unwrap();
-        Self { signer, ..self }
-    }
-
-    fn till(&self) -> trade::Desk<'_, SqliteStorage, TreeSigner> {
-        trade::Desk {
-            storage: &self.store,
-            signer: &self.signer,
-            now: TokioClock.now(),
-        }
-    }
-
-    /// Takes in the page's ledger as it is now.
-    async fn follow(&self, stage: &Stage) -> Trade {
-        let exported = call(stage, "escrow.export", json!({})).await;
-        let File::Ledger { logs, ledger } = File::read(text(&exported).as_bytes()).unwrap() else {
-            panic!("no ledger: {exported}");
-        };
-        let mut trade = Trade::open(&self.store).await.unwrap();
-        trade.learn(&logs, &self.store).await.unwrap();
-        let imported = trade.import_ledger(&ledger, &self.store).await.unwrap();
-        assert!(imported.new > 0, "{imported:?}");
-        trade
-    }
-}
-
-async fn call(stage: &Stage, name: &str, args: Value) -> Value {
-    let given = json!({ "name": name, "args": args });
-    stage
-        .run("return call(given.name, given.args);", given)
-        .await
-}
-
-/// The code with which a call is refused.
-async fn refused(stage: &Stage, name: &str, args: Value) -> String {
-    let given = json!({ "name": name, "args": args });
-    let tried = stage
-        .browser
-        .try_run("return call(given.name, given.args);", given);
-    let error = tried.await.unwrap_err();
-    error["code"].as_str().unwrap_or_default().to_owned()
-}
 
 async fn take(stage: &Stage, packet: &str) -> Value {
     call(stage, "message.take", json!({ "packet": packet })).await
@@ -167,10 +37,6 @@ async fn take(stage: &Stage, packet: &str) -> Value {
 
 async fn not_taken(stage: &Stage, packet: &str) -> String {
     refused(stage, "message.take", json!({ "packet": packet })).await
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_else(|| panic!("no text: {value}"))
 }
 
 async fn reload(stage: &Stage) {
@@ -272,6 +138,9 @@ async fn the_page_and_a_native_agent_meet_work_for_each_other_and_settle() {
     let letters = call(&stage, "message.list", json!({ "unread": true })).await;
     assert_eq!(letters.as_array().unwrap().len(), 1, "{letters}");
     assert_eq!(letters[0]["answers"], delegated["id"]);
+    let nowhere = json!({ "letter": letters[0]["name"], "session": "nobody" });
+    let code = refused(&stage, "message.give", nowhere).await;
+    assert_eq!(code, "not_open");
     let view = stage
         .run(
             "const { session } = await call('sessions.create');
@@ -474,111 +343,5 @@ async fn forged_replayed_readdressed_and_expired_packets_fail_also_after_a_reloa
     let stranger = other.office();
     let read = stranger.receive(&other.desk, arrived, &other.gate, TokioClock.now());
     assert_eq!(read.await.unwrap_err().reason_code(), "recipient_mismatch");
-    stage.browser.end().await;
-}
-
-/// What an inbox was asked, and where its answer goes.
-type Visit = (Option<Vec<u8>>, oneshot::Sender<(u16, Vec<u8>)>);
-
-const CORS: [(&str, &str); 4] = [
-    ("access-control-allow-origin", "*"),
-    ("access-control-allow-headers", "*"),
-    ("access-control-allow-methods", "*"),
-    ("content-type", "application/json"),
-];
-
-/// An inbox that pages may reach.
-async fn inbox() -> (Server, mpsc::Receiver<Visit>) {
-    let (tell, visits) = mpsc::channel::<Visit>(8);
-    let server = Server::start(move |asked, mut stream| {
-        let tell = tell.clone();
-        async move {
-            if asked.method == "OPTIONS" {
-                return send(&mut stream, "204 No Content", &CORS, b"").await;
-            }
-            let (reply, answer) = oneshot::channel();
-            let packet = (asked.method == "POST").then_some(asked.body);
-            let told = tell.send((packet, reply)).await;
-            let (status, body) = match (told, answer.await) {
-                (Ok(()), Ok(answer)) => answer,
-                _ => (503, Vec::new()),
-            };
-            send(&mut stream, &format!("{status} -"), &CORS, &body).await
-        }
-    });
-    (server.await, visits)
-}
-
-/// Answers all who ask, and counts them.
-async fn serve(native: &Native, visits: &mut mpsc::Receiver<Visit>, count: Arc<Mutex<usize>>) {
-    while let Some((packet, reply)) = visits.recv().await {
-        *count.lock().await += 1;
-        let Some(packet) = packet else {
-            let about = Answer::about(native.signer.log()).to_bytes();
-            reply.send((200, about)).unwrap();
-            continue;
-        };
-        let arrived = Arrived {
-            bytes: &packet,
-            place: "page",
-            answers: true,
-        };
-        let office = native.office();
-        let answer = office.answer(&native.desk, arrived, &native.gate, TokioClock.now());
-        let (answer, _) = answer.await;
-        reply.send((answer.status(), answer.to_bytes())).unwrap();
-    }
-}
-
-#[tokio::test]
-async fn the_page_sends_where_the_policy_and_the_person_allow() {
-    let stage = Stage::new([]).await;
-    let native = Native::new("harbour", 0x11).await;
-    let (server, mut visits) = inbox().await;
-    let url = format!("{}/agents/inbox", server.url);
-    let count = Arc::new(Mutex::new(0));
-    let steps = async {
-        // The policy keeps this machine from pages, so nobody is asked.
-        let mut message = json!({
-            "to": native.name(), "text": "Ahoy.", "url": url, "way": "channel",
-        });
-        let code = refused(&stage, "message.send", message.clone()).await;
-        assert_eq!((code.as_str(), *count.lock().await), ("address_unknown", 0));
-        // Who listens is asked for its keys, hands are shaken, and the message follows.
-        message["allow"] = json!([server.url]);
-        let sent = call(&stage, "message.send", message.clone()).await;
-        assert_eq!(sent["status"], "taken", "{sent}");
-        assert_eq!(*count.lock().await, 4);
-        message["to"] = Native::new("mallory", 0x66).await.name().into();
-        let code = refused(&stage, "message.send", message).await;
-        assert_eq!(code, "recipient_mismatch");
-        // What was carried before may be sent, and is taken once.
-        let written = json!({ "to": native.name(), "text": "Ahoy again." });
-        let written = call(&stage, "message.write", written).await;
-        let by_id = json!({ "id": written["id"], "allow": [server.url] });
-        let sent = call(&stage, "message.send", by_id.clone()).await;
-        assert_eq!(sent["status"], "taken", "{sent}");
-        assert_eq!(
-            refused(&stage, "message.send", by_id).await,
-            "message_ended"
-        );
-    };
-    tokio::select! {
-        () = steps => {}
-        () = serve(&native, &mut visits, Arc::clone(&count)) => panic!("the inbox is gone"),
-    }
-    let mut held = list(&native.store, None, true).await.unwrap();
-    held.sort_by_key(|held| held.letter.received());
-    let texts: Vec<&str> = held.iter().map(|held| held.letter.text()).collect();
-    assert_eq!(texts, ["Ahoy.", "Ahoy again."]);
-    assert!(held.iter().all(|held| held.letter.is_sealed()));
-    let sent = call(&stage, "message.sent", json!({})).await;
-    assert!(
-        sent.as_array()
-            .unwrap()
-            .iter()
-            .all(|sent| sent["status"] != "waiting"),
-        "{sent}"
-    );
     stage.browser.end().await;
 }
