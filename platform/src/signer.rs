@@ -3,7 +3,7 @@
 use alloc::string::{String, ToString};
 use tau_core::ids::UnixMillis;
 use tau_kamn::{
-    AgreementKey, Signature,
+    AgreementKey, Signature, SigningKey,
     kel::{Change, Event, Key, KeyEntry, KeyLog, SignedEvent, State, next_digest},
     keys::KeyTree,
     time::Timestamp,
@@ -81,17 +81,18 @@ impl Signer for NoSigner {
 pub struct TreeSigner {
     tree: KeyTree,
     log: KeyLog,
+    /// What signs messages now: deriving it costs as much as a signature.
+    signing: Option<SigningKey>,
 }
 
 impl TreeSigner {
     /// Signs as the agent of `log` with the keys of `tree`, if they are its keys.
     pub fn new(tree: KeyTree, log: KeyLog) -> Result<Self, SignerError> {
-        let signer = Self { tree, log };
+        let current = log.unchecked_state().current_signing();
+        let signing = current.map(|(fragment, _)| tree.signing(number(fragment)));
+        let signer = Self { tree, log, signing };
         let state = signer.log.unchecked_state();
-        if signer.identity().public_key() != *state.identity() {
-            let did = state.did().as_kamn();
-            return Err(SignerError::OtherKeys { did });
-        }
+        signer.same(&signer.identity().public_key(), state.identity())?;
         Ok(signer)
     }
 
@@ -143,7 +144,7 @@ impl TreeSigner {
         Self::new(self.tree, log)
     }
 
-    fn identity(&self) -> tau_kamn::SigningKey {
+    fn identity(&self) -> SigningKey {
         self.tree
             .identity(self.log.unchecked_state().identity_number())
     }
@@ -167,9 +168,13 @@ impl TreeSigner {
     fn same<K: PartialEq>(&self, own: &K, logged: &K) -> Result<(), SignerError> {
         match own == logged {
             true => Ok(()),
-            false => Err(SignerError::OtherKeys {
-                did: self.log.unchecked_state().did().as_kamn(),
-            }),
+            false => Err(self.other_keys()),
+        }
+    }
+
+    fn other_keys(&self) -> SignerError {
+        SignerError::OtherKeys {
+            did: self.log.unchecked_state().did().as_kamn(),
         }
     }
 }
@@ -180,10 +185,11 @@ impl Signer for TreeSigner {
     }
 
     async fn sign(&self, bytes: &[u8]) -> Result<Signature, SignerError> {
-        let (number, key) = self.current("signing", State::current_signing)?;
-        let secret = self.tree.signing(number);
-        self.same(&secret.public_key(), key)?;
-        Ok(secret.sign(bytes))
+        let (_, key) = self.current("signing", State::current_signing)?;
+        match &self.signing {
+            Some(secret) if secret.public_key() == *key => Ok(secret.sign(bytes)),
+            _ => Err(self.other_keys()),
+        }
     }
 
     async fn agree(&self, other: &AgreementKey) -> Result<Zeroizing<[u8; 32]>, SignerError> {

@@ -20,17 +20,16 @@ use tau_core::{
     ids::UnixMillis,
     memory::{
         EmbeddingModel,
-        index::{self, Document, Facets, Filter, InTurn, Method, Next, Query, Store, Workers},
+        index::{self, Document, Filter, InTurn, Method, Next, Query, Store, Workers},
     },
     session::Batch,
 };
 use tau_platform::Storage;
 use tau_target_native::{SqliteStorage, ThreadWorkers};
+use tau_tests::entries::{DIMENSIONS, Entries, QUESTIONS, id};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
-const DIMENSIONS: usize = 384;
-const QUESTIONS: usize = 200;
 const SINGLE_WRITES: usize = 200;
 /// Entries of a commit while the store is filled.
 const BATCH: usize = 500;
@@ -48,7 +47,7 @@ async fn main() -> Outcome<()> {
     }
     for size in sizes {
         let folder = tempfile::tempdir()?;
-        let entries = Entries::new(size + SINGLE_WRITES);
+        let entries = Entries::new(size, SINGLE_WRITES);
         let mut figures = Figures::new(size);
         tau(&entries, folder.path(), &mut figures).await?;
         full_text(&entries, folder.path(), &mut figures)?;
@@ -56,118 +55,6 @@ async fn main() -> Outcome<()> {
         figures.print(as_json);
     }
     Ok(())
-}
-
-/// Made-up entries, the same in every run.
-struct Entries {
-    texts: Vec<String>,
-    vectors: Vec<Vec<f32>>,
-    /// A question for some of the entries.
-    questions: Vec<(String, Vec<f32>)>,
-    size: usize,
-}
-
-/// A small generator of numbers: splitmix64.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// From 0 to 1.
-    fn share(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
-    }
-
-    /// As often as in a language: the word of rank `r` in about `1 / r` of the cases.
-    fn word(&mut self) -> String {
-        const WORDS: f64 = 20_000.0;
-        let rank = WORDS.powf(self.share()) as usize;
-        const SYLLABLES: [&str; 16] = [
-            "ka", "lo", "mi", "ter", "ra", "ven", "so", "pu", "dal", "ne", "gor", "shi", "bel",
-            "to", "fa", "rin",
-        ];
-        let mut word = String::new();
-        let mut rest = rank + 16;
-        while rest > 0 {
-            word.push_str(SYLLABLES[rest % 16]);
-            rest /= 16;
-        }
-        word
-    }
-
-    fn near(&mut self, centre: &[f32], spread: f32) -> Vec<f32> {
-        // The sum of some even numbers is nearly normal.
-        let mut normal = || (0..4).map(|_| self.share() as f32 - 0.5).sum::<f32>();
-        let mut vector: Vec<f32> = centre.iter().map(|x| x + spread * normal()).collect();
-        let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
-        vector.iter_mut().for_each(|x| *x /= length);
-        vector
-    }
-}
-
-impl Entries {
-    fn new(size: usize) -> Self {
-        let mut random = Random(7);
-        let centres: Vec<Vec<f32>> = (0..500)
-            .map(|_| random.near(&[0.0; DIMENSIONS], 1.0))
-            .collect();
-        let (mut texts, mut vectors) = (Vec::new(), Vec::new());
-        for _ in 0..size {
-            let words = 8 + (random.next() % 30) as usize;
-            let text: Vec<String> = (0..words).map(|_| random.word()).collect();
-            texts.push(text.join(" "));
-            let centre = &centres[(random.next() % 500) as usize];
-            vectors.push(random.near(centre, 0.08));
-        }
-        let mut question = |_| {
-            let about = (random.next() as usize) % (size - SINGLE_WRITES);
-            let words: Vec<&str> = texts[about].split(' ').collect();
-            let asked: Vec<&str> = (0..5)
-                .map(|_| words[(random.next() as usize) % words.len()])
-                .collect();
-            (asked.join(" "), random.near(&vectors[about], 0.05))
-        };
-        let questions = (0..QUESTIONS).map(&mut question).collect();
-        Self {
-            texts,
-            vectors,
-            questions,
-            size: size - SINGLE_WRITES,
-        }
-    }
-
-    fn document<'a>(&'a self, number: usize, id: &'a str, with_vector: bool) -> Document<'a> {
-        Document {
-            id,
-            text: &self.texts[number],
-            facets: Facets {
-                namespace: "notes",
-                kind: "fact",
-                at: UnixMillis(number as u64 * 60_000),
-                ..Facets::default()
-            },
-            vector: with_vector.then_some(&self.vectors[number]),
-        }
-    }
-}
-
-fn id(number: usize) -> String {
-    format!("{number:08}")
-}
-
-/// The row of an entry, in the commit of its change.
-fn entry_row(entries: &Entries, number: usize) -> (String, Vec<u8>) {
-    let value = json!({"v": 2, "id": id(number), "text": entries.texts[number], "at": number});
-    (
-        format!("memory/bench/{}", id(number)),
-        value.to_string().into_bytes(),
-    )
 }
 
 async fn tau(entries: &Entries, folder: &Path, figures: &mut Figures) -> Outcome<()> {
@@ -187,7 +74,7 @@ async fn tau(entries: &Entries, folder: &Path, figures: &mut Figures) -> Outcome
         let mut batch = Batch::default();
         for number in first..(first + BATCH).min(entries.size) {
             store.put(entries.document(number, &id(number), true), &mut batch);
-            batch.put.push(entry_row(entries, number));
+            batch.put.push(entries.row(number));
         }
         storage.commit(batch).await?;
         store.committed();
@@ -201,7 +88,7 @@ async fn tau(entries: &Entries, folder: &Path, figures: &mut Figures) -> Outcome
         let start = Instant::now();
         let mut batch = Batch::default();
         store.put(entries.document(number, &id(number), false), &mut batch);
-        batch.put.push(entry_row(entries, number));
+        batch.put.push(entries.row(number));
         storage.commit(batch).await?;
         store.committed();
         writes.push(start.elapsed());

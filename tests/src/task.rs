@@ -12,7 +12,11 @@ use tau_platform::{
     conformance::{self, http::Sees},
 };
 
-use crate::scenario::{Done, Job, finish};
+use crate::{
+    deal,
+    scenario::{Done, Job, finish},
+    searches::{self, Figures},
+};
 
 /// Something to do.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -24,6 +28,8 @@ pub enum Task {
     Suite(Suite),
     /// Run a WebAssembly program.
     Wasm(tau_test_wasm::Case),
+    /// Measure searches of a memory of as many entries.
+    Search(usize),
 }
 
 /// A suite that every home passes.
@@ -41,7 +47,8 @@ pub enum Suite {
     },
     /// Of the clock.
     Clock,
-    /// A key from the home's randomness, its names, a signature and its verification.
+    /// A key from the home's randomness, its names, a signature and its verification; and all that two
+    /// agents of given seeds come to, to the byte.
     Identity,
 }
 
@@ -53,6 +60,8 @@ pub enum Answer {
     Played(Done),
     /// To [`Task::Suite`].
     Passed,
+    /// To [`Task::Search`].
+    Measured(Figures),
     /// To [`Task::Wasm`]: what came of it in one line, with its fuel.
     Ran(String),
 }
@@ -106,6 +115,7 @@ pub async fn perform<A: Adapters>(home: &A, task: Task) -> Answer {
             return Answer::Played(finish(home.http(), store, job).await);
         }
         Task::Wasm(case) => return Answer::Ran(tau_test_wasm::run_here(&case)),
+        Task::Search(entries) => return Answer::Measured(searches::measure(home, entries).await),
         Task::Suite(Suite::Storage) => {
             let reopen = async |store| home.reopened(store).await;
             conformance::storage::run(async || home.empty_store().await, reopen).await;
@@ -143,4 +153,5 @@ fn identity(entropy: &impl Entropy) {
     let verified = |message: &[u8]| public.verify(message, &signature).is_ok();
     assert!(verified(b"hello"), "what was signed verifies");
     assert!(!verified(b"hallo"), "what was not does not");
+    assert_eq!(deal::digest(), deal::DIGEST, "every home comes to the same");
 }

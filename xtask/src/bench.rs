@@ -6,7 +6,10 @@
 
 mod embeddings;
 
-use crate::process::{self, cargo};
+use crate::{
+    homes,
+    process::{self, cargo},
+};
 use anyhow::Result;
 
 /// Measure turns, forks, long sessions and many sessions; or tools and sandboxes; or memory.
@@ -36,6 +39,8 @@ enum Part {
     /// Searching, writing and opening memory at 1,000, 10,000 and 100,000 entries, beside SQLite's
     /// full-text index and sqlite-vec.
     Memory,
+    /// Searching a memory of 10,000 entries in a page, in Chromium.
+    Page,
     /// What receipts cost a session of 1,000 tool calls, and verifying it, beside ed25519-dalek alone.
     Receipts,
 }
@@ -50,6 +55,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         Part::Wasm => vec![wasm],
         Part::Sandboxes => vec![sandboxes],
         Part::Embeddings => return embeddings::run(args.json),
+        Part::Page => return homes::run(&homes::Args::search(args.json)),
         Part::Memory => vec![("tau-tests", "memory")],
         Part::Receipts => vec![("tau-tests", "receipts")],
     };

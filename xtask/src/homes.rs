@@ -17,6 +17,16 @@ pub(crate) struct Args {
     arguments: Vec<OsString>,
 }
 
+impl Args {
+    /// What measures searches in a page.
+    pub(crate) fn search(json: bool) -> Self {
+        let arguments = ["search", "--json"].iter().take(1 + usize::from(json));
+        Self {
+            arguments: arguments.map(OsString::from).collect(),
+        }
+    }
+}
+
 /// Runs the chore.
 pub(crate) fn run(args: &Args) -> Result<()> {
     wasm::run(&wasm::Args::only(&[Part::Stages]))?;

@@ -42,20 +42,29 @@ pub(super) fn value(value: &Value, into: &mut String) {
 /// Escapes only what JSON cannot hold, in the shortest way there is (RFC 8785 3.2.2.2).
 fn string(text: &str, into: &mut String) {
     into.push('"');
-    for letter in text.chars() {
+    let mut rest = text;
+    // What is escaped is ASCII, so there is the boundary of a character on both sides.
+    let escaped = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
+    while let Some(place) = rest.bytes().position(escaped) {
+        let (plain, others) = rest.split_at(place);
+        into.push_str(plain);
+        let (letter, others) = others.split_at(1);
         match letter {
-            '"' => into.push_str("\\\""),
-            '\\' => into.push_str("\\\\"),
-            '\u{8}' => into.push_str("\\b"),
-            '\t' => into.push_str("\\t"),
-            '\n' => into.push_str("\\n"),
-            '\u{c}' => into.push_str("\\f"),
-            '\r' => into.push_str("\\r"),
-            '\0'..='\u{1f}' => {
-                let _ = write!(into, "\\u{:04x}", u32::from(letter));
+            "\"" => into.push_str("\\\""),
+            "\\" => into.push_str("\\\\"),
+            "\u{8}" => into.push_str("\\b"),
+            "\t" => into.push_str("\\t"),
+            "\n" => into.push_str("\\n"),
+            "\u{c}" => into.push_str("\\f"),
+            "\r" => into.push_str("\\r"),
+            control => {
+                for byte in control.bytes() {
+                    let _ = write!(into, "\\u{byte:04x}");
+                }
             }
-            other => into.push(other),
         }
+        rest = others;
     }
+    into.push_str(rest);
     into.push('"');
 }

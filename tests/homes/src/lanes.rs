@@ -1,13 +1,17 @@
 //! Several processes of a home at once: each takes the next scenario when it is done with one.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use futures_util::future::try_join_all;
 use std::{cell::Cell, num::NonZeroUsize, thread::available_parallelism};
+use tau_tests::{
+    searches::Figures,
+    task::{Answer, Task},
+};
 
 use crate::{
     home::{Home, Lane, NativeLane, PageLane, WorkerdLane},
     play::{Case, Verdict, play_case},
-    server::Server,
+    server::{Server, page::Said},
     suites::{Passed, run_all},
     tools::Tools,
 };
@@ -51,6 +55,16 @@ pub async fn suites(home: Home) -> Result<Vec<Passed>> {
             let mut lane = PageLane::start(&Tools::find()?).await?;
             run_all(home, &mut lane, &server).await
         }
+    }
+}
+
+/// What searching a memory of as many entries costs in a page. A Worker's clock stands while it
+/// computes, and the native home has a benchmark of its own.
+pub async fn searches(entries: usize) -> Result<Figures> {
+    let mut lane = PageLane::start(&Tools::find()?).await?;
+    match lane.perform(&Task::Search(entries)).await? {
+        Said::Answer(Answer::Measured(figures)) => Ok(figures),
+        other => bail!("the page answers {other:?}"),
     }
 }
 

@@ -1,5 +1,5 @@
 //! `tau-homes`: the table of scenarios and homes, with the hash of each transcript; and the Worker
-//! under load.
+//! under load, and what searching costs in a page.
 
 mod table;
 
@@ -42,6 +42,12 @@ enum Task {
         #[arg(long, default_value_t = 60)]
         seconds: u64,
     },
+    /// Measure searches of a memory in a page.
+    Search {
+        /// Entries, each with its vector.
+        #[arg(long, default_value_t = 10_000)]
+        entries: usize,
+    },
 }
 
 fn main() -> ExitCode {
@@ -60,13 +66,24 @@ fn main() -> ExitCode {
 
 /// Whether everything is the same everywhere.
 async fn run(cli: &Cli) -> Result<bool> {
-    if let Some(Task::Load { sessions, seconds }) = cli.task {
-        let figures = load::run(sessions, seconds).await?;
-        show(&match cli.json {
-            true => serde_json::to_string(&figures)?,
-            false => table::load(&figures),
-        });
-        return Ok(figures.is_whole());
+    match cli.task {
+        Some(Task::Load { sessions, seconds }) => {
+            let figures = load::run(sessions, seconds).await?;
+            show(&match cli.json {
+                true => serde_json::to_string(&figures)?,
+                false => table::load(&figures),
+            });
+            return Ok(figures.is_whole());
+        }
+        Some(Task::Search { entries }) => {
+            let figures = lanes::searches(entries).await?;
+            show(&match cli.json {
+                true => serde_json::to_string(&figures)?,
+                false => table::searches(&figures),
+            });
+            return Ok(true);
+        }
+        None => {}
     }
     let homes = match cli.homes.as_slice() {
         [] => &Home::ALL,

@@ -142,7 +142,9 @@ pub async fn play_case(
                 lane.restart().await?;
                 break Err(why);
             }
-            Said::Answer(Answer::Passed | Answer::Ran(_)) => bail!("{home} answers another task"),
+            Said::Answer(Answer::Passed | Answer::Ran(_) | Answer::Measured(_)) => {
+                bail!("{home} answers another task")
+            }
         }
     };
     let hash = played.as_ref().ok().map(|found| sha256(&found.transcript));

@@ -42,7 +42,7 @@ pub async fn run_all(home: Home, lane: &mut impl Lane, server: &Server) -> Resul
                 lane.restart().await?;
                 Some(why)
             }
-            Said::Answer(Answer::Played(_) | Answer::Ran(_)) => {
+            Said::Answer(Answer::Played(_) | Answer::Ran(_) | Answer::Measured(_)) => {
                 bail!("{home} answers another task")
             }
         };

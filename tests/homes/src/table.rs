@@ -9,9 +9,29 @@ use tau_homes::{
     suites::Passed,
     worker::load::{Figures, Spread},
 };
+use tau_tests::searches::Figures as Searches;
 
 /// Digits of a hash that are shown.
 const DIGITS: usize = 12;
+
+/// Milliseconds that a search of memory in a page may take.
+const SEARCH_MS: f64 = 25.0;
+
+/// What searching costs in a page.
+pub(crate) fn searches(figures: &Searches) -> String {
+    let mut text = format!(
+        "{} entries in a page: filled in {} ms, opened in {} ms\n",
+        figures.entries, figures.filled_ms, figures.opened_ms
+    );
+    for (method, took) in &figures.searches_ms {
+        let met = if *took <= SEARCH_MS { "met" } else { "MISSED" };
+        line(
+            &mut text,
+            format_args!("  {method:<8} {took:>8.1} ms   at most {SEARCH_MS} ms: {met}"),
+        );
+    }
+    text
+}
 
 /// Everything, for programs.
 pub(crate) fn json(cases: &[Case], verdicts: &[Verdict], passed: &[Passed]) -> Result<String> {

@@ -150,7 +150,7 @@ impl Lane for WorkerdLane {
         // One object for each play, as one for each session.
         let object = match task {
             Task::Play(job) => job.play.as_str(),
-            Task::Suite(_) => "suite",
+            Task::Suite(_) | Task::Search(_) => "suite",
             Task::Wasm(case) => &case.name,
         };
         let body = serde_json::to_vec(task)?;

@@ -1,29 +1,37 @@
 //! Two agents who know nothing of each other but their key event logs: a handshake, a task with an
 //! escrow, a key that changes on the way, payment, attestations, and scores that move. What is
 //! replayed or forged on the way is refused.
+//!
+//! Invariant: all keys and times are given, so every home comes to the same bytes, and [`DIGEST`] is
+//! their hash. The values KAMN's specification computed from the same seeds are among them.
 
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     reason = "a test stops where something is not as it must be"
 )]
 
 use std::collections::{BTreeMap, BTreeSet};
+use zeroize::Zeroizing;
 
 use tau_kamn::{
-    AgentDid, KamnDid,
+    AgentDid, DidKey, KamnDid,
     attest::{Attestation, Book, Kind, Policy, SignedAttestation},
+    bytes::{hex, sha256},
     channel::{self, Channel},
     envelope::{Arrival, Envelope, MessageType, Received, receive},
     escrow::{Action, Amount, Command, Terms},
+    group::Group,
     guard::{Guard, Limits, Order, WindowSize},
     handshake::{self, Acceptance, Answer, Confirmation, Initiator, Proposal, Responder},
     jcs::{self, Value},
     kel::{Change, KeyLog},
-    key::SigningKey,
+    key::{AgreementSecret, SigningKey},
     keys::KeyTree,
     ledger::{Entry, Ledger, Outcome, SignedEvent, restore},
     payment::{self, Offer, Payments},
     ratchet::{Session, SessionMessage},
+    seal::{Route, seal},
     task::{State, Tasks},
     time::Timestamp,
 };
@@ -41,6 +49,8 @@ struct Agent {
     logs: Logs,
     guard: Guard,
     sent: u32,
+    /// What it wrote.
+    said: Vec<String>,
 }
 
 impl Agent {
@@ -56,6 +66,7 @@ impl Agent {
             logs: BTreeMap::from([(did, log)]),
             guard: Guard::new(Order::Window(window), Limits::default()),
             sent: 0,
+            said: Vec::new(),
         }
     }
 
@@ -102,6 +113,7 @@ impl Agent {
         let fragment = format!("keys-{}", self.signing);
         let key = self.tree.signing(self.signing);
         let signed = envelope.sign(&fragment, &key, at(now_ms)).unwrap();
+        self.said.push(signed.to_canonical());
         (signed.to_canonical(), signed.hash())
     }
 
@@ -433,8 +445,24 @@ fn thief() -> Agent {
     Agent::new("alice", 0x11)
 }
 
-#[test]
-fn two_agents_deal_with_each_other_from_handshake_to_score() {
+/// SHA-256 of [`lines`], each with its end of line.
+pub const DIGEST: &str = "695e7852c9e394ef2e68751b75f1fc3f3bafcddd7f269563ae8472de373ec575";
+
+/// The SHA-256 of what both came to, in hex digits.
+#[must_use]
+pub fn digest() -> String {
+    let lines: String = lines().iter().map(|line| format!("{line}\n")).collect();
+    hex(&sha256(lines.as_bytes()))
+}
+
+/// All that both wrote and signed and came to, after the worked examples of the specification.
+///
+/// # Panics
+///
+/// With the sentence that does not hold.
+#[must_use]
+pub fn lines() -> Vec<String> {
+    let mut lines = examples();
     let mut world = World::new();
     world.delegate();
     world.fund();
@@ -445,14 +473,25 @@ fn two_agents_deal_with_each_other_from_handshake_to_score() {
     let key = operator().public_key();
     let again = restore(&world.events, &key, &world.public, world.ledger.head());
     assert_eq!(again.as_ref(), Ok(&world.ledger));
+    lines.extend(world.alice.said.iter().chain(&world.bob.said).cloned());
+    lines.extend(
+        world
+            .public
+            .values()
+            .map(|log| log.to_value().to_canonical()),
+    );
+    lines.push(hex(world.ledger.head().unwrap()));
 
     // Alice says how it went; her word counts because the ledger knows the deal.
     let (alice, bob, id) = (&world.alice, &world.bob, &world.escrow);
     let mut book = Book::new();
     let before = book.score(&bob.did, 7).score;
     let good = world.attested(alice, bob, id, 1);
+    lines.push(good.to_canonical());
     world.admit(&mut book, &good).unwrap();
-    assert!(book.score(&bob.did, 7).score > before);
+    let after = book.score(&bob.did, 7).score;
+    assert!(after > before);
+    lines.push(format!("{before} {after}"));
     assert_eq!(book.score(&alice.did, 7).score, 500);
     let stranger = "attestation_source_unverified";
     let refusals = [
@@ -467,5 +506,114 @@ fn two_agents_deal_with_each_other_from_handshake_to_score() {
     ];
     for (attested, expected) in refusals {
         assert_eq!(world.admit(&mut book, &attested), Err(expected));
+    }
+    lines
+}
+
+/// Names, keys, an envelope, a sealed message, the name of an escrow and a group's first message, of the
+/// seeds and times of the specification.
+fn examples() -> Vec<String> {
+    let trees = [0x11, 0x22].map(|byte| KeyTree::from_seed(&[byte; 32]));
+    let agents = ["alice", "bob"].iter().zip(&trees);
+    let dids: Vec<AgentDid> = agents
+        .map(|(label, tree)| AgentDid::new(label, &tree.identity(0).public_key()).unwrap())
+        .collect();
+    let mut lines = Vec::new();
+    for (did, tree) in dids.iter().zip(&trees) {
+        lines.extend([did.as_kamn(), did.as_w3c()]);
+        for key in [tree.identity(0), tree.signing(1)] {
+            let key = key.public_key();
+            lines.push(hex(&key.to_bytes()));
+            lines.push(DidKey::Ed25519(key).to_string());
+        }
+        let key = tree.agreement(1).public_key();
+        lines.push(hex(&key.to_bytes()));
+        lines.push(DidKey::X25519(key).to_string());
+    }
+    let refs = dids.iter().map(|did| format!("{did}#key-agreement-1"));
+    let refs: Vec<String> = refs.collect();
+    let created = at(1_770_495_330_123);
+    let envelope = Envelope {
+        id: "urn:uuid:00000000-0000-4000-8000-000000000001".into(),
+        from: dids[0].clone(),
+        to: vec![dids[1].as_did().clone()],
+        created,
+        expires: at(1_770_495_330_123 + 30 * 60 * 1_000),
+        thread_id: None,
+        parent_id: None,
+        nonce: 1.into(),
+        message_type: MessageType::Request,
+        priority: "Normal".into(),
+        content_type: "application/json".into(),
+        recipient_keys: vec![refs[1].clone()],
+        body: BTreeMap::from([
+            ("task.description".into(), "analyze market trends".into()),
+            ("task.type".into(), "research".into()),
+        ]),
+        attachments: vec![],
+    };
+    let unsigned = Value::Object(envelope.to_object()).to_canonical();
+    lines.push(hex(&sha256(unsigned.as_bytes())));
+    let signed = envelope.sign("keys-1", &trees[0].signing(1), created);
+    lines.push(signed.unwrap().to_canonical());
+    let route = Route {
+        sender_ref: &refs[0],
+        recipient_ref: &refs[1],
+        nonce: 1,
+    };
+    let ephemeral = AgreementSecret::from_bytes(&[0x33; 32]);
+    let to = trees[1].agreement(1).public_key();
+    let sealed = seal(&route, &trees[0].agreement(1), &to, ephemeral, b"hello bob").unwrap();
+    lines.push(hex(&sealed.ciphertext));
+    let terms = Terms {
+        asset: "KAMN".into(),
+        amount: Amount::new(120),
+        payer: dids[0].as_did().clone(),
+        payee: dids[1].as_did().clone(),
+        arbiter: None,
+        task_id: "task-1".into(),
+        created_ms: 1_716_620_000_000,
+        timeout_ms: 1_716_620_100_000,
+        nonce: core::array::from_fn(|at| u8::try_from(at).unwrap()),
+    };
+    lines.push(terms.id().unwrap());
+    let carol = KeyTree::from_seed(&[0x77; 32]).identity(0).public_key();
+    let carol = AgentDid::new("carol", &carol).unwrap();
+    let members = dids.iter().chain([&carol]).map(ToString::to_string);
+    let mut group = Group::new("channel:group:1", &dids[0].to_string(), members.collect()).unwrap();
+    group.rotate(Zeroizing::new([0x66; 32])).unwrap();
+    let message = group.seal(&trees[0].signing(1), b"group payload").unwrap();
+    lines.push(hex(&message.ciphertext));
+    lines.push(message.signature.to_multibase());
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_agents_deal_with_each_other_from_handshake_to_score() {
+        assert_eq!(digest(), DIGEST, "{:#?}", lines());
+    }
+
+    #[test]
+    fn what_the_specification_computed_is_among_what_every_home_comes_to() {
+        let lines = lines().join("\n");
+        for value in [
+            "kamn:did:agent:alice--keyh-85e459682aec9ceefd5b43b739011ac9",
+            "did:key:z6MkowYY9jHv8WvjKjx3Qq5YL7rfJbQEjDWHarPPh8GDXdgD",
+            "z6LScrEE7WZjLt95KqjHs9n8rvwH5xNef2X1mgu4AFsJbWej",
+            "d8a081e2579a88cef5aa8647f269aad823c5cf87d91ca7950351d960a9611799",
+            "did:kamn:agent:bob--keyh-2790e7d7ba6257e8ea5c5859f1b26a8e",
+            "1edafcea589015f66f90d35f020de4b8f699d2f20a86b5f37ed8ca7188b334ec",
+            "z5pdFwfsfZohKTk9AhswsjbxFpXm6WVfziVBcQgM8v5tuwU6GCAT9LjsaWZNG6ywPCgerxK5CgJBAC3GHkZ7ScGRm",
+            "5ef22e4c958be960183d05b540d2c917954a79318dcf9b5918",
+            "escrow:08ca6af86aaed299cd5fe7f0d87a9186",
+            "a2d0d692101c14146ff3dbc00a9bffe0c0cef90ee265d574901dcd958a",
+            "z3XUfkwk5GPmJKXd67Fa5m8kghpM4N4x4eVqhCSMcUYJNdkfEJctEZWFhmqyHhH3UnwBJHhyAdye3rPmye8AQ33YP",
+        ] {
+            assert!(lines.contains(value), "{value}");
+        }
     }
 }
