@@ -18,7 +18,7 @@ use tau_platform::{
 };
 use tau_target_web::WebEntropy;
 
-use crate::{State, error::Refused, keys::PageSigner};
+use crate::{State, error::Refused, identity::signer};
 
 /// Bytes of a bundle: all of it lies in the page's memory, more than once.
 const LIMIT_BYTES: u64 = 64 << 20;
@@ -175,10 +175,6 @@ pub(crate) async fn import(state: &State, asked: Import) -> Result<Value, Refuse
         "unknown": report.unknown.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "left_behind": left.map(ToString::to_string).collect::<Vec<_>>(),
     }))
-}
-
-fn signer(state: &State) -> Result<&PageSigner, Refused> {
-    state.host.signer().ok_or_else(|| state.no_identity())
 }
 
 fn unread(error: ReadError) -> Refused {

@@ -13,7 +13,7 @@ use tau_platform::{Host, HostTools, open};
 use tau_target_indexeddb::estimate;
 use wasm_bindgen_futures::spawn_local;
 
-use crate::{State, bundle, error::Refused, grants, identity, memory};
+use crate::{State, bundle, error::Refused, grants, identity, memory, messages, trade};
 
 #[derive(FromJson)]
 struct OfSession {
@@ -203,7 +203,10 @@ pub(crate) async fn answer(
             state.model().unload();
             Ok(Value::Null)
         }
-        _ => Err(Refused::bad_request(format!("there is no call {name:?}"))),
+        _ if name.starts_with("message.") => messages::answer(state, name, arguments).await,
+        _ if name.starts_with("trust.") => trade::answer_trust(state, name, arguments).await,
+        _ if name.starts_with("escrow.") => trade::answer_escrow(state, name, arguments).await,
+        _ => Err(no_such_call(name)),
     }
 }
 
@@ -325,6 +328,12 @@ async fn status(state: &State) -> Result<Value, Refused> {
     }))
 }
 
-fn read<T: FromJson>(name: &str, arguments: &str) -> Result<T, Refused> {
+/// What a call that is none is told.
+pub(crate) fn no_such_call(name: &str) -> Refused {
+    Refused::bad_request(format!("there is no call {name:?}"))
+}
+
+/// Reads what a call was given.
+pub(crate) fn read<T: FromJson>(name: &str, arguments: &str) -> Result<T, Refused> {
     json::from_str(arguments).map_err(|error| Refused::bad_request(format!("{name}: {error}")))
 }

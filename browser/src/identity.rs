@@ -138,7 +138,8 @@ pub(crate) async fn settle(state: &State) -> Result<(), Refused> {
     Ok(())
 }
 
-fn signer(state: &State) -> Result<&PageSigner, Refused> {
+/// Who signs for the agent.
+pub(crate) fn signer(state: &State) -> Result<&PageSigner, Refused> {
     state.host.signer().ok_or_else(|| state.no_identity())
 }
 

@@ -23,17 +23,19 @@ mod host;
 mod identity;
 mod keys;
 mod memory;
+mod messages;
 mod model;
 mod sessions;
 mod settings;
 mod signal;
 mod tools;
+mod trade;
 #[expect(unreachable_pub, reason = "what JavaScript calls")]
 mod verify;
 
 use futures_util::future::join;
 use std::{cell::RefCell, rc::Rc};
-use tau_platform::{Clock, Storage};
+use tau_platform::{Clock, Storage, messages::Desk};
 use tau_target_indexeddb::IdbStorage;
 use tau_target_web::WebClock;
 use wasm_bindgen::prelude::*;
@@ -68,6 +70,8 @@ struct State {
     offers_page: bool,
     /// The rules of what a person allowed for good, as last read.
     grants: RefCell<Vec<String>>,
+    /// Which agents wrote how much lately.
+    desk: Desk,
 }
 
 #[wasm_bindgen]
@@ -103,6 +107,7 @@ impl Agent {
             key,
             offers_page,
             grants: RefCell::default(),
+            desk: Desk::default(),
         });
         let first = Rc::clone(&state);
         spawn_local(async move {

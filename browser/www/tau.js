@@ -47,6 +47,33 @@
  * | `identity.learn` | `{log}` | `{did, learned, standing}`: another agent is known by the log it showed |
  * | `identity.sign` | `{text}` | `{signature, did}`: Ed25519 over `tau:statement:v1`, a zero byte and the text's UTF-8, in base64 |
  * | `identity.verify` | `{text, signature, did?}` | `{valid, why?}`: whether it is the signature of that agent, which is known, or `did:key`; of this agent without one |
+ * | `message.write` | `{to, text, kind?, fields?, answers?, life_ms?, way?: 'sealed' or 'channel' or 'plain'}` | the message with `packet`, text for whoever carries it |
+ * | `message.shake` | `{to}` | the same, of the first packet of a session of two; the other's `reply` is taken within a minute |
+ * | `message.send` | `{to, text, …, url?, allow?}` or `{id, url?, allow?}` | the message, and how it went: sent by `fetch` where the policy and `allow` let it |
+ * | `message.flush` | `{allow?}` | `{sent, next_ms}`: what waits and is due is sent again |
+ * | `message.take` | `{packet}` | `{taken, from, letter, text, body, kind, sealed, reply}`; what is refused is an error whose code says why |
+ * | `message.list` | `{from?, unread?}` | letters, the oldest first |
+ * | `message.read` | `{letter}` | the letter |
+ * | `message.give` | `{letter, session}` | the open session reads it, as content of another agent, in a turn; once |
+ * | `message.sent` | | `[{to, id, status, attempts, next_ms, why, …}]` |
+ * | `message.channels` | | `[{with, channel}]`: with whom hands were shaken |
+ * | `trust.list` | | `{height, agents, uncounted}`: the scores, as computed here |
+ * | `trust.show` | `{did}` | `{score, tier, standing, terms, counted, …}` |
+ * | `trust.attest` | `{did, task, outcome, response_ms?, note?}`, `{did, endorse}` or `{did, capability, proof}` | `{id, text}`: signed, for others |
+ * | `trust.import` | `{text}` | `{admitted, known, refused, ledgers, refused_ledgers, learned, forked}` |
+ * | `trust.export` | | text: all that scores are computed from |
+ * | `escrow.deposit`, `escrow.withdraw` | `{amount, asset?, receipt?, ledger?}` | `{available, backing, …}` |
+ * | `escrow.reserve` | `{to, amount, deadline_ms, asset?, task?, arbiter?, min_score?, min_arbiter_score?, ledger?}` | `{id, done, escrow}`; `deadline_ms` is counted from now |
+ * | `escrow.release` | `{id, amount?}` | `{done, escrow, next, command}`: recorded, or text for the keeper of the ledger |
+ * | `escrow.refund` | `{id}` | likewise |
+ * | `escrow.dispute` | `{id, reason}` | likewise |
+ * | `escrow.resolve` | `{id, to_payee, to_payer}` | likewise |
+ * | `escrow.agree` | `{text}` | likewise: the other party's decision |
+ * | `escrow.settle` | `{id, cost}`, `{id, session, turn?}` or `{id, outcome: 'failed' or 'timed_out'}` | `{escrow, to_payee, to_payer, recorded, commands, waits_for}` |
+ * | `escrow.list` | `{all?}` | escrows; those that ended with `all` |
+ * | `escrow.ledgers` | | `[{name, keeper, events, holds, why, sums}]` |
+ * | `escrow.export` | `{ledger?}` | text: the ledger with the key logs it is checked by |
+ * | `escrow.import` | `{text}` | another's ledger is taken in, or a party's command recorded |
  * | `model.load` | `{url}` | once the embedded model is there |
  * | `embedder.load` | `{url}` | once memory can be searched by meaning, too: of the model's files, only two are fetched |
  * | `embedder.status` | | `{state}`, also told as the event `embedder` |

@@ -8,7 +8,10 @@ use alloc::{
     vec,
     vec::Vec,
 };
-use tau_core::session::{Batch, StoreError};
+use tau_core::{
+    order,
+    session::{Batch, StoreError},
+};
 use tau_kamn::{
     AgentDid,
     attest::{Admitted, AttestError, Attestation, Kind, SignedAttestation},
@@ -132,10 +135,11 @@ impl Trade {
 
     /// Counts what was admitted, in the order it came.
     pub(super) fn count_all(&mut self, mut all: Vec<Admitted>) -> Result<(), TradeError> {
-        all.sort_by_key(|admitted| {
+        let place = |admitted: &Admitted| {
             let attestation = admitted.signed.attestation();
             (admitted.seen_ms, attestation.height, attestation.nonce)
-        });
+        };
+        order::sort_by(&mut all, |a, b| place(a) < place(b));
         for admitted in all {
             self.last_seen_ms = self.last_seen_ms.max(admitted.seen_ms);
             let id = admitted.signed.id()?;

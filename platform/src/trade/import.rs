@@ -8,7 +8,7 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use tau_core::{ids::UnixMillis, session::Batch};
+use tau_core::{ids::UnixMillis, order, session::Batch};
 use tau_kamn::{
     AgentDid,
     attest::SignedAttestation,
@@ -159,10 +159,11 @@ impl Trade {
         let mut all: Vec<&SignedAttestation> =
             file.attestations.iter().map(|one| &one.signed).collect();
         // In the order of their heights, so that none shuts out another of the same file.
-        all.sort_by_key(|signed| {
+        let place = |signed: &SignedAttestation| {
             let attestation = signed.attestation();
             (attestation.height, attestation.created.unix_ms())
-        });
+        };
+        order::sort_by(&mut all, |a, b| place(a) < place(b));
         for signed in all {
             let id = signed.id()?;
             match self.admit(signed.clone(), storage, now).await {

@@ -8,6 +8,8 @@ mod carried;
 mod conversation;
 mod element;
 mod identity;
+mod inbox;
+mod messages;
 mod offline;
 mod reload;
 mod safety;

@@ -4,5 +4,6 @@
 
 pub(crate) mod browser;
 pub(crate) mod http;
+pub(crate) mod native;
 pub(crate) mod provider;
 pub(crate) mod site;
