@@ -13,7 +13,9 @@ use tau_platform::{Host, HostTools, open};
 use tau_target_indexeddb::estimate;
 use wasm_bindgen_futures::spawn_local;
 
-use crate::{State, bundle, error::Refused, grants, identity, memory, messages, trade};
+use crate::{State, bundle, error::Refused, grants, identity, memory};
+#[cfg(feature = "agents")]
+use crate::{messages, trade};
 
 #[derive(FromJson)]
 struct OfSession {
@@ -203,9 +205,29 @@ pub(crate) async fn answer(
             state.model().unload();
             Ok(Value::Null)
         }
-        _ if name.starts_with("message.") => messages::answer(state, name, arguments).await,
-        _ if name.starts_with("trust.") => trade::answer_trust(state, name, arguments).await,
-        _ if name.starts_with("escrow.") => trade::answer_escrow(state, name, arguments).await,
+        _ => deal(state, name, arguments).await,
+    }
+}
+
+/// The calls that deal with other agents.
+#[cfg(feature = "agents")]
+async fn deal(state: &Rc<State>, name: &str, arguments: &str) -> Result<Value, Refused> {
+    match name.split('.').next() {
+        Some("message") => messages::answer(state, name, arguments).await,
+        Some("trust") => trade::answer_trust(state, name, arguments).await,
+        Some("escrow") => trade::answer_escrow(state, name, arguments).await,
+        _ => Err(no_such_call(name)),
+    }
+}
+
+/// Says what they would take.
+#[cfg(not(feature = "agents"))]
+async fn deal(_: &Rc<State>, name: &str, _: &str) -> Result<Value, Refused> {
+    match name.split('.').next() {
+        Some("message" | "trust" | "escrow") => {
+            let why = format!("{name}: this agent was opened without dealing with others");
+            Err(Refused::new("not_opened", why).hint("open it with `agents`"))
+        }
         _ => Err(no_such_call(name)),
     }
 }

@@ -8,7 +8,8 @@
 //! ```
 //!
 //! `cargo xtask wasm browser` puts what is in `www/` and what wasm-bindgen makes of this crate
-//! (`--target web --out-name tau_agent`) side by side into `build/browser/`.
+//! (`--target web --out-name tau_agent`) side by side into `build/browser/`; and into `build/browser/agents/`
+//! the module with the feature `agents`, for pages that ask for it.
 //!
 //! Invariants: the page's thread does no work of the agent and never waits for it; a session is
 //! written by the one tab that holds its Web Lock; the provider's key exists in this worker's memory
@@ -23,19 +24,21 @@ mod host;
 mod identity;
 mod keys;
 mod memory;
+#[cfg(feature = "agents")]
 mod messages;
 mod model;
 mod sessions;
 mod settings;
 mod signal;
 mod tools;
+#[cfg(feature = "agents")]
 mod trade;
 #[expect(unreachable_pub, reason = "what JavaScript calls")]
 mod verify;
 
 use futures_util::future::join;
 use std::{cell::RefCell, rc::Rc};
-use tau_platform::{Clock, Storage, messages::Desk};
+use tau_platform::{Clock, Storage};
 use tau_target_indexeddb::IdbStorage;
 use tau_target_web::WebClock;
 use wasm_bindgen::prelude::*;
@@ -71,7 +74,8 @@ struct State {
     /// The rules of what a person allowed for good, as last read.
     grants: RefCell<Vec<String>>,
     /// Which agents wrote how much lately.
-    desk: Desk,
+    #[cfg(feature = "agents")]
+    desk: tau_platform::messages::Desk,
 }
 
 #[wasm_bindgen]
@@ -107,7 +111,8 @@ impl Agent {
             key,
             offers_page,
             grants: RefCell::default(),
-            desk: Desk::default(),
+            #[cfg(feature = "agents")]
+            desk: Default::default(),
         });
         let first = Rc::clone(&state);
         spawn_local(async move {

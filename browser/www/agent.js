@@ -5,13 +5,12 @@
  * `{event, detail}` and `{ask}`. See `tau.js`.
  */
 
-import init, { Agent } from './tau_agent.js';
 import { Keys } from './agent/keys.js';
 import { Locks } from './agent/locks.js';
 import { startModel } from './agent/model.js';
 import { time } from './agent/time.js';
 
-/** @typedef {{ store: string, page: boolean, title: string }} Options */
+/** @typedef {{ store: string, page: boolean, agents: boolean, title: string }} Options */
 
 /** What the module needs of the browser, under the names it knows (`browser/src/browser.rs`). */
 class Browser {
@@ -123,7 +122,7 @@ const NEEDED = [
 
 /** @type {Browser | undefined} */
 let browser;
-/** @type {Agent | undefined} */
+/** @type {import('./tau_agent.js').Agent | undefined} */
 let agent;
 
 self.addEventListener('message', async ({ data }) => {
@@ -145,6 +144,8 @@ async function open(id, options) {
   }
   browser = new Browser(options);
   try {
+    const module = options.agents ? './agents/tau_agent.js' : './tau_agent.js';
+    const { default: init, Agent } = await import(module);
     await init();
     agent = await Agent.open(browser, options.store, options.page);
     postMessage({ id, ok: null });

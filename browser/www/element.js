@@ -101,7 +101,8 @@ export class TauAgent extends HTMLElement {
       const [{ Agent }] = await Promise.all([import('./tau.js'), ...styles.map(loaded)]);
       if (stale()) return;
       const given = this.#given();
-      const agent = await Agent.open({ store: this.getAttribute('store') ?? undefined, page: this.#page() });
+      const store = this.getAttribute('store') ?? undefined;
+      const agent = await Agent.open({ store, page: this.#page(), agents: this.hasAttribute('agents') });
       if (stale()) return agent.close();
       this.#agent = agent;
       if (Object.keys(given).length > 0) await agent.call('settings.set', given);

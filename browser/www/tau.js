@@ -118,6 +118,8 @@ export class Agent extends EventTarget {
    * @param {string} [options.store] names what the agent keeps, for a page with several; letters, digits and hyphens
    * @param {() => string | Promise<string>} [options.page] gives the page's text when the agent asks for it, which a
    *   person allows each time; without it the agent has no such tool
+   * @param {boolean} [options.agents] whether it can write to other agents, trust them and hold escrows with them, for
+   *   which a larger module is loaded
    * @returns {Promise<Agent>} rejects with an {@link AgentError} where the browser lacks what it takes
    */
   static async open(options = {}) {
@@ -145,9 +147,9 @@ export class Agent extends EventTarget {
   /**
    * Use {@link Agent.open}.
    *
-   * @param {{ store?: string, page?: () => string | Promise<string> }} options
+   * @param {{ store?: string, page?: () => string | Promise<string>, agents?: boolean }} options
    */
-  constructor({ store = 'tau', page }) {
+  constructor({ store = 'tau', page, agents = false }) {
     super();
     this.#page = page;
     this.#worker = startWorker(new URL('./agent.js', import.meta.url));
@@ -157,7 +159,7 @@ export class Agent extends EventTarget {
       event.preventDefault();
       this.#end({ code: 'crashed', message: event.message || 'the agent could not be loaded', hint: 'reload the page' });
     });
-    this.#send({ id: 0, call: 'open', args: { store, page: Boolean(page), title: document.title } });
+    this.#send({ id: 0, call: 'open', args: { store, page: Boolean(page), agents, title: document.title } });
   }
 
   /**

@@ -18,6 +18,7 @@ use std::fs;
 /// The core with its provider formats behind a plain interface.
 const CORE: Module = Module {
     package: "tau-size-core",
+    features: &[],
     runtime: Runtime::Page,
     output: "build/size/core",
     name: "core",
@@ -28,6 +29,7 @@ const CORE: Module = Module {
 /// What Tau is compared with: a Worker with a Durable Object, built the same way.
 pub(super) const HELLO: Module = Module {
     package: "tau-size-hello",
+    features: &[],
     runtime: Runtime::Worker,
     output: "build/size/hello",
     name: "index",
@@ -54,9 +56,9 @@ impl Modules {
     pub(super) fn measure() -> Result<Self> {
         let toolchain = Toolchain::need()?;
         let weigh = |module: &Module| weigh(module, &toolchain);
-        let shipped = |part: Part| {
+        let shipped = |part: Part, number: usize| {
             let mut modules = wasm::modules(part);
-            weigh(modules.next().context("no module of this part")?)
+            weigh(modules.nth(number).context("no module of this part")?)
         };
         let entry = |name, key, size, aim_kilobytes: Option<u64>| Weighed {
             name,
@@ -68,9 +70,15 @@ impl Modules {
             hello: weigh(&HELLO)?,
             tau: vec![
                 entry("core alone", "core", weigh(&CORE)?, Some(120)),
-                entry("Worker", "worker", shipped(Part::Worker)?, Some(350)),
-                entry("page", "page", shipped(Part::Browser)?, Some(450)),
-                entry("page's model", "model", shipped(Part::Model)?, None),
+                entry("Worker", "worker", shipped(Part::Worker, 0)?, Some(350)),
+                entry("page", "page", shipped(Part::Browser, 0)?, Some(450)),
+                entry(
+                    "page, with agents",
+                    "page_agents",
+                    shipped(Part::Browser, 1)?,
+                    None,
+                ),
+                entry("page's model", "model", shipped(Part::Model, 0)?, None),
             ],
         })
     }
@@ -90,7 +98,7 @@ impl Modules {
     }
 
     pub(super) fn print(&self) {
-        println!("greeting Worker  {}", self.hello);
+        println!("greeting Worker   {}", self.hello);
         for weighed in &self.tau {
             let ratio = self.ratio(&weighed.size);
             let aim = weighed.aim_gzip_bytes.map_or_else(String::new, |aim| {
@@ -101,7 +109,7 @@ impl Modules {
                 format!(", aim {} KB gzip {verdict}", aim / 1000)
             });
             println!(
-                "{:<16} {}, {ratio:.1} times the greeting one{aim}",
+                "{:<17} {}, {ratio:.1} times the greeting one{aim}",
                 weighed.name, weighed.size
             );
         }

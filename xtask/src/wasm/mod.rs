@@ -58,6 +58,7 @@ const MODULES: &[(Part, Module)] = &[
         Part::Worker,
         Module {
             package: "tau-worker",
+            features: &[],
             runtime: Runtime::Worker,
             output: "build/worker",
             name: "index",
@@ -69,6 +70,7 @@ const MODULES: &[(Part, Module)] = &[
         Part::Browser,
         Module {
             package: "tau-browser",
+            features: &[],
             runtime: Runtime::Page,
             output: "build/browser",
             name: "tau_agent",
@@ -77,9 +79,22 @@ const MODULES: &[(Part, Module)] = &[
         },
     ),
     (
+        Part::Browser,
+        Module {
+            package: "tau-browser",
+            features: &["agents"],
+            runtime: Runtime::Page,
+            output: "build/browser/agents",
+            name: "tau_agent",
+            files: &[],
+            speed: Speed::Small,
+        },
+    ),
+    (
         Part::Model,
         Module {
             package: "tau-browser-model",
+            features: &[],
             runtime: Runtime::Page,
             output: "build/browser/model",
             name: "tau_model",
@@ -92,6 +107,7 @@ const MODULES: &[(Part, Module)] = &[
         Part::Stages,
         Module {
             package: "tau-stage-workerd",
+            features: &[],
             runtime: Runtime::Worker,
             output: "build/stage/workerd",
             name: "index",
@@ -103,6 +119,7 @@ const MODULES: &[(Part, Module)] = &[
         Part::Stages,
         Module {
             package: "tau-stage-page",
+            features: &[],
             runtime: Runtime::Page,
             output: "build/stage/page",
             name: "tau",
@@ -124,9 +141,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     };
     for (_, module) in MODULES.iter().filter(|(part, _)| is_asked(*part)) {
         match module.build(&toolchain, profile) {
-            Ok(size) => println!("{:<18} {size}", module.package),
+            Ok(size) => println!("{:<18} {size}", module.title()),
             Err(error) => {
-                eprintln!("wasm: {}: {error:#}", module.package);
+                eprintln!("wasm: {}: {error:#}", module.title());
                 broken.push(module.package);
             }
         }

@@ -22,6 +22,7 @@ use std::{
 /// A crate that becomes a WebAssembly module.
 pub(crate) struct Module {
     pub(crate) package: &'static str,
+    pub(crate) features: &'static [&'static str],
     pub(crate) runtime: Runtime,
     /// Where it goes, from the root.
     pub(crate) output: &'static str,
@@ -61,6 +62,15 @@ pub(crate) enum Profile {
 }
 
 impl Module {
+    /// What it is called beside the others.
+    pub(crate) fn title(&self) -> String {
+        let features = self.features.iter().map(|feature| format!("+{feature}"));
+        [self.package.to_owned()]
+            .into_iter()
+            .chain(features)
+            .collect()
+    }
+
     /// Builds the module into its directory and says what it weighs. Nothing broken gets there.
     pub(crate) fn build(&self, toolchain: &Toolchain, profile: Profile) -> Result<Size> {
         let compiled = self.compile(toolchain, profile)?;
@@ -91,6 +101,7 @@ impl Module {
         let mut command = toolchain.cargo(&["build", "--quiet", "--profile", profile]);
         command
             .args(["--target", WASM, "--package", self.package, "--lib"])
+            .args(["--features", &self.features.join(",")])
             .env("CARGO_TARGET_DIR", &directory);
         if self.speed == Speed::Small {
             // Records are hashed one at a time: a loop that is not unrolled is fast enough.

@@ -16,10 +16,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     Stage,
-    support::{
-        http::{Server, send},
-        native::{Native, call, refused},
-    },
+    native::{Native, call, refused},
+    support::http::{Server, send},
 };
 
 /// What an inbox was asked, and where its answer goes.
@@ -88,7 +86,7 @@ async fn serve(native: &Native, visits: &mut mpsc::Receiver<Visit>, doing: &Doin
 
 #[tokio::test]
 async fn the_page_sends_where_the_policy_and_the_person_allow() {
-    let stage = Stage::new([]).await;
+    let stage = Stage::among_agents([]).await;
     let native = Native::new("harbour", 0x11).await;
     let (server, mut visits) = inbox().await;
     let url = format!("{}/agents/inbox", server.url);

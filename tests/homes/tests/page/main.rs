@@ -10,6 +10,7 @@ mod element;
 mod identity;
 mod inbox;
 mod messages;
+mod native;
 mod offline;
 mod reload;
 mod safety;
@@ -36,6 +37,15 @@ struct Stage {
 
 impl Stage {
     async fn new(script: impl IntoIterator<Item = Step>) -> Self {
+        Self::opened("open()", script).await
+    }
+
+    /// One whose agent can deal with others.
+    async fn among_agents(script: impl IntoIterator<Item = Step>) -> Self {
+        Self::opened("open({ agents: true })", script).await
+    }
+
+    async fn opened(open: &str, script: impl IntoIterator<Item = Step>) -> Self {
         let stage = Self {
             browser: Browser::start().await,
             site: site::serve().await,
@@ -44,7 +54,7 @@ impl Stage {
         stage.browser.go(&stage.blank()).await;
         stage
             .run(
-                "await open(); await call('settings.set', given);",
+                &format!("await {open}; await call('settings.set', given);"),
                 stage.settings(),
             )
             .await;

@@ -25,10 +25,8 @@ use tau_target_native::TokioClock;
 
 use crate::{
     Stage,
-    support::{
-        native::{Native, call, refused, text},
-        provider::Step,
-    },
+    native::{Native, call, refused, text},
+    support::provider::Step,
 };
 
 async fn take(stage: &Stage, packet: &str) -> Value {
@@ -41,7 +39,9 @@ async fn not_taken(stage: &Stage, packet: &str) -> String {
 
 async fn reload(stage: &Stage) {
     stage.browser.reload().await;
-    stage.run("await open();", Value::Null).await;
+    stage
+        .run("await open({ agents: true });", Value::Null)
+        .await;
 }
 
 /// What the page says of an agent's score.
@@ -60,7 +60,7 @@ fn request(to: &AgentDid, way: Way) -> Draft {
     reason = "one way from the first word to the last"
 )]
 async fn the_page_and_a_native_agent_meet_work_for_each_other_and_settle() {
-    let stage = Stage::new([Step::Say(&["Good to know."], 0)]).await;
+    let stage = Stage::among_agents([Step::Say(&["Good to know."], 0)]).await;
     let native = Native::new("harbour", 0x11).await;
 
     // Each is shown the other's log of keys.
@@ -277,7 +277,7 @@ async fn pay(native: &Native, ledger: &mut Trade, page: &AgentDid) -> u16 {
 
 #[tokio::test]
 async fn forged_replayed_readdressed_and_expired_packets_fail_also_after_a_reload() {
-    let stage = Stage::new([]).await;
+    let stage = Stage::among_agents([]).await;
     let native = Native::new("harbour", 0x11).await;
     let other = Native::new("mallory", 0x66).await;
     let page = native.learn(&stage).await;

@@ -44,6 +44,7 @@ const FILES: [&str; 3] = ["injection.jsonl", "secrets.b64.jsonl", "ssrf.jsonl"];
 /// The detectors behind a plain interface.
 const MODULE: Module = Module {
     package: "tau-safety-speed",
+    features: &[],
     runtime: Runtime::Page,
     output: "build/eval/safety",
     name: "safety",

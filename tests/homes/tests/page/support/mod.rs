@@ -4,6 +4,5 @@
 
 pub(crate) mod browser;
 pub(crate) mod http;
-pub(crate) mod native;
 pub(crate) mod provider;
 pub(crate) mod site;

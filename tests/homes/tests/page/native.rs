@@ -1,5 +1,7 @@
 //! An agent of this machine, with a store and keys of its own, and what is asked of the page's.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 use serde_json::{Value, json};
 use tau_core::{ids::UnixMillis, policy::Policy, safety::Gate};
 use tau_kamn::{AgentDid, kel::KeyLog, keys::KeyTree, time::Timestamp};
