@@ -345,3 +345,12 @@ async fn forged_replayed_readdressed_and_expired_packets_fail_also_after_a_reloa
     assert_eq!(read.await.unwrap_err().reason_code(), "recipient_mismatch");
     stage.browser.end().await;
 }
+
+#[tokio::test]
+async fn a_page_that_was_not_opened_for_it_says_what_dealing_with_others_takes() {
+    let stage = Stage::new([]).await;
+    for name in ["message.list", "trust.list", "escrow.list"] {
+        assert_eq!(refused(&stage, name, json!({})).await, "not_opened");
+    }
+    stage.browser.end().await;
+}
