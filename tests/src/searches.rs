@@ -77,21 +77,29 @@ async fn fill(storage: &impl Storage, entries: &Entries) {
         dimensions: u32::try_from(DIMENSIONS).unwrap_or(u32::MAX),
     };
     store.set_model(&model, &mut batch);
+    commit(&mut store, storage, batch).await;
     for first in (0..entries.size).step_by(BATCH) {
+        let mut batch = Batch::default();
         for number in first..(first + BATCH).min(entries.size) {
             store.put(entries.document(number, &id(number), true), &mut batch);
             batch.put.push(entries.row(number));
         }
-        // And what keeps the index in order.
+        commit(&mut store, storage, batch).await;
+        // What keeps the index in order.
         loop {
-            let stored = storage.commit(core::mem::take(&mut batch)).await;
-            assert_eq!(stored, Ok(()), "it is stored");
-            store.committed();
+            let mut batch = Batch::default();
             if !store.maintain(&mut batch) {
                 break;
             }
+            commit(&mut store, storage, batch).await;
         }
     }
+}
+
+async fn commit(store: &mut Store, storage: &impl Storage, batch: Batch) {
+    let stored = storage.commit(batch).await;
+    assert_eq!(stored, Ok(()), "it is stored");
+    store.committed();
 }
 
 async fn open(store: &mut Store, storage: &impl Storage, entries: &Entries) {

@@ -101,8 +101,10 @@ impl Module {
         let mut command = toolchain.cargo(&["build", "--quiet", "--profile", profile]);
         command
             .args(["--target", WASM, "--package", self.package, "--lib"])
-            .args(["--features", &self.features.join(",")])
             .env("CARGO_TARGET_DIR", &directory);
+        if !self.features.is_empty() {
+            command.args(["--features", &self.features.join(",")]);
+        }
         if self.speed == Speed::Small {
             // Records are hashed one at a time: a loop that is not unrolled is fast enough.
             command.env("RUSTFLAGS", "--cfg sha2_backend_soft=\"compact\"");
