@@ -72,7 +72,7 @@ mod tests {
         let workers = ThreadWorkers::default();
         for length in [0, 1, 31, 32, 33, 384, 4_096] {
             let numbers: Vec<u8> = (0..length).map(|n: usize| (n * 83) as u8 | 1).collect();
-            let query: Vec<i16> = (0..length).map(|n| (n as i16 * 37) % 4_096).collect();
+            let query: Vec<i16> = (0..length).map(|n| (n * 37 % 4_096) as i16).collect();
             let sum = index::dot(&numbers, &query);
             assert_eq!(workers.dot()(&numbers, &query), sum, "{length}");
         }
